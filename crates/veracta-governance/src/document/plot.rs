@@ -1,0 +1,236 @@
+//! Plots as SVG: ROC curve, reliability, intervals by group, strength of inputs.
+//!
+//! Drawn here because a document is one file that follows the reader's light or dark theme: colours are classes that the page's
+//! style sheet defines, which a plotting library's fixed colours cannot do.
+
+use std::fmt::Write;
+
+use veracta_ml::calibration::Reliability;
+use veracta_ml::interval::Estimate;
+
+use super::number;
+use crate::record::{FeatureEffect, RocPoint};
+
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 360.0;
+const LEFT: f64 = 54.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 16.0;
+const BOTTOM: f64 = 46.0;
+
+/// Escapes text for XML.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn open(width: f64, height: f64, title: &str) -> String {
+    format!(
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{}\" xmlns=\"http://www.w3.org/2000/svg\">",
+        escape(title)
+    )
+}
+
+fn put(svg: &mut String, element: std::fmt::Arguments<'_>) {
+    svg.write_fmt(element).expect("writing to a string cannot fail");
+}
+
+/// Draws the frame of a unit square with ticks at fifths.
+fn unit_axes(svg: &mut String, x_label: &str, y_label: &str) {
+    for step in 0..=5 {
+        let share = f64::from(step) / 5.0;
+        let (x, y) = place(share, share);
+        put(svg, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", HEIGHT - BOTTOM));
+        put(svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
+        put(
+            svg,
+            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{share:.1}</text>", HEIGHT - BOTTOM + 16.0),
+        );
+        put(svg, format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.1}</text>", LEFT - 8.0, y + 4.0));
+    }
+    let middle = (LEFT + WIDTH - RIGHT) / 2.0;
+    put(svg, format_args!("<text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_label}</text>", HEIGHT - 8.0));
+    let centre = (TOP + HEIGHT - BOTTOM) / 2.0;
+    put(
+        svg,
+        format_args!("<text class=\"axis\" transform=\"translate(14 {centre:.1}) rotate(-90)\" text-anchor=\"middle\">{y_label}</text>"),
+    );
+    let ((x0, y0), (x1, y1)) = (place(0.0, 0.0), place(1.0, 1.0));
+    put(svg, format_args!("<line class=\"reference\" x1=\"{x0:.1}\" y1=\"{y0:.1}\" x2=\"{x1:.1}\" y2=\"{y1:.1}\"/>"));
+}
+
+fn place(x: f64, y: f64) -> (f64, f64) {
+    (LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM))
+}
+
+fn polyline(points: impl Iterator<Item = (f64, f64)>) -> String {
+    points.map(|(x, y)| place(x, y)).map(|(x, y)| format!("{x:.1},{y:.1} ")).collect()
+}
+
+/// Draws a ROC curve with the area under it.
+pub fn roc(points: &[RocPoint], auc: Option<&Estimate>) -> String {
+    let mut svg = open(WIDTH, HEIGHT, "ROC curve");
+    unit_axes(&mut svg, "False positive rate", "True positive rate");
+    let curve = polyline(points.iter().map(|point| (point.fpr, point.tpr)));
+    let (x0, y0) = place(0.0, 0.0);
+    let (x1, _) = place(1.0, 0.0);
+    put(&mut svg, format_args!("<polygon class=\"area\" points=\"{x0:.1},{y0:.1} {curve}{x1:.1},{y0:.1}\"/>"));
+    put(&mut svg, format_args!("<polyline class=\"curve\" points=\"{curve}\"/>"));
+    if let Some(auc) = auc {
+        let (x, y) = place(0.98, 0.08);
+        let text = format!("AUC {:.3} ({:.3} to {:.3})", auc.estimate, auc.lower, auc.upper);
+        put(&mut svg, format_args!("<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>"));
+    }
+    svg + "</svg>"
+}
+
+/// Draws a reliability curve: mean score against share of positives, with Wilson's intervals.
+pub fn reliability(reliability: &Reliability, level: f64) -> String {
+    let mut svg = open(WIDTH, HEIGHT, "Reliability curve");
+    unit_axes(&mut svg, "Mean predicted probability", "Share of positives");
+    let bins = &reliability.bins;
+    put(
+        &mut svg,
+        format_args!(
+            "<polyline class=\"curve\" points=\"{}\"/>",
+            polyline(bins.iter().map(|bin| (bin.mean_score.clamp(0.0, 1.0), bin.positive_rate)))
+        ),
+    );
+    for bin in bins {
+        let n = bin.n as f64;
+        let interval = veracta_ml::interval::wilson_interval((bin.positive_rate * n).round(), n, level);
+        let (x, y) = place(bin.mean_score.clamp(0.0, 1.0), bin.positive_rate);
+        if let Some(interval) = interval {
+            let ((_, low), (_, high)) = (place(0.0, interval.lower), place(0.0, interval.upper));
+            put(&mut svg, format_args!("<line class=\"whisker\" x1=\"{x:.1}\" y1=\"{low:.1}\" x2=\"{x:.1}\" y2=\"{high:.1}\"/>"));
+        }
+        put(&mut svg, format_args!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"));
+    }
+    let (x, y) = place(0.98, 0.08);
+    put(&mut svg, format_args!("<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">ECE {:.4}</text>", reliability.ece));
+    svg + "</svg>"
+}
+
+/// One line of a forest plot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForestRow {
+    /// What it is about.
+    pub label: String,
+    /// Its value; without one the line says that it is not defined.
+    pub estimate: Option<Estimate>,
+    /// Whether it is drawn faintly.
+    pub faint: bool,
+}
+
+/// Draws estimates with their intervals below one another, and optionally a vertical line for a reference value.
+pub fn forest(title: &str, rows: &[ForestRow], reference: Option<f64>) -> String {
+    let (label_width, row_height, width) = (210.0, 24.0, 720.0);
+    let height = 30.0 + row_height * rows.len() as f64 + 26.0;
+    let bounds = rows.iter().filter_map(|row| row.estimate.as_ref()).flat_map(|e| [e.lower, e.upper]).chain(reference);
+    let (mut low, mut high) = bounds.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if low > high {
+        (low, high) = (0.0, 1.0);
+    }
+    let margin = ((high - low) * 0.06).max(1e-3);
+    (low, high) = (low - margin, high + margin);
+    let x_of = |value: f64| label_width + (value - low) / (high - low) * (width - label_width - 180.0);
+    let mut svg = open(width, height, title);
+    for step in 0..=4 {
+        let value = low + (high - low) * f64::from(step) / 4.0;
+        let x = x_of(value);
+        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", height - 24.0));
+        put(&mut svg, format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.3}</text>", height - 8.0));
+    }
+    if let Some(reference) = reference {
+        let x = x_of(reference);
+        put(&mut svg, format_args!("<line class=\"reference\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", height - 24.0));
+    }
+    for (position, row) in rows.iter().enumerate() {
+        let y = 34.0 + row_height * position as f64;
+        let faint = if row.faint { " faint" } else { "" };
+        let label: String =
+            if row.label.chars().count() > 32 { row.label.chars().take(31).chain(['…']).collect() } else { row.label.clone() };
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"label{faint}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                label_width - 12.0,
+                y + 4.0,
+                escape(&label)
+            ),
+        );
+        let text = match &row.estimate {
+            Some(e) => {
+                let (x, from, to) = (x_of(e.estimate), x_of(e.lower), x_of(e.upper));
+                put(&mut svg, format_args!("<line class=\"whisker{faint}\" x1=\"{from:.1}\" y1=\"{y:.1}\" x2=\"{to:.1}\" y2=\"{y:.1}\"/>"));
+                put(&mut svg, format_args!("<circle class=\"dot{faint}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"));
+                format!("{} ({} to {})", number(e.estimate), number(e.lower), number(e.upper))
+            }
+            None => "not defined".to_owned(),
+        };
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick{faint}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", width - 4.0, y + 4.0),
+        );
+    }
+    svg + "</svg>"
+}
+
+/// Draws the strength of inputs: bars of the mean absolute contribution over the spread of the signed one.
+pub fn effects(features: &[FeatureEffect]) -> String {
+    let (label_width, row_height, width) = (210.0, 24.0, 720.0);
+    let height = 14.0 + row_height * features.len() as f64 + 40.0;
+    let widest = features.iter().flat_map(|f| f.quantiles.iter().map(|q| q.abs()).chain([f.mean_absolute])).fold(1e-9, f64::max);
+    let x_of = |value: f64| label_width + (value / widest + 1.0) / 2.0 * (width - label_width - 90.0);
+    let mut svg = open(width, height, "Strength of inputs");
+    for step in -2..=2 {
+        let value = widest * f64::from(step) / 2.0;
+        let x = x_of(value);
+        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"8\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", height - 38.0));
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.2}</text>", height - 22.0),
+        );
+    }
+    put(
+        &mut svg,
+        format_args!(
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">contribution to the log-odds: 5 to 95 % (line), 25 to 75 % (bar), median (dot)</text>",
+            x_of(0.0),
+            height - 4.0
+        ),
+    );
+    for (position, feature) in features.iter().enumerate() {
+        let y = 22.0 + row_height * position as f64;
+        let [q05, q25, q50, q75, q95] = feature.quantiles.map(x_of);
+        let label: String = feature.input.chars().take(32).collect();
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                label_width - 12.0,
+                y + 4.0,
+                escape(&label)
+            ),
+        );
+        put(&mut svg, format_args!("<line class=\"whisker\" x1=\"{q05:.1}\" y1=\"{y:.1}\" x2=\"{q95:.1}\" y2=\"{y:.1}\"/>"));
+        put(
+            &mut svg,
+            format_args!(
+                "<rect class=\"bar\" x=\"{q25:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"12\" rx=\"2\"/>",
+                y - 6.0,
+                (q75 - q25).max(1.0)
+            ),
+        );
+        put(&mut svg, format_args!("<circle class=\"dot\" cx=\"{q50:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>"));
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.1} %</text>",
+                width - 4.0,
+                y + 4.0,
+                feature.share * 100.0
+            ),
+        );
+    }
+    svg + "</svg>"
+}

@@ -1,0 +1,95 @@
+//! The validation plan: what must hold, written down before any result exists.
+
+use serde::{Deserialize, Serialize};
+use veracta_ledger::Hash;
+use veracta_ml::fairness::Disparity;
+use veracta_ml::interval::{Bootstrap, Estimate};
+use veracta_ml::performance::Metric;
+
+/// Everything a validation needs to be repeated: metrics, groups, intervals and limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationPlan {
+    /// Confidence level of the intervals.
+    pub level: f64,
+    /// Score from which a prediction is positive.
+    pub threshold: f64,
+    /// Resamples and seed of the bootstrap.
+    pub bootstrap: Bootstrap,
+    /// Limits on metrics.
+    pub criteria: Vec<MetricCriterion>,
+    /// Attributes, alone and crossed, by which results are shown.
+    pub groups: Vec<Vec<String>>,
+    /// Rows below which a group is shown but not compared.
+    pub group_rows_min: usize,
+    /// Limits on gaps between groups.
+    pub fairness: Vec<DisparityCriterion>,
+}
+
+/// A limit on a metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricCriterion {
+    /// The metric.
+    pub metric: Metric,
+    /// The limit.
+    pub limit: Limit,
+}
+
+/// A limit on a gap or ratio between the groups of an attribute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisparityCriterion {
+    /// Attributes, crossed when several.
+    pub by: Vec<String>,
+    /// The gap or ratio.
+    pub disparity: Disparity,
+    /// The limit.
+    pub limit: Limit,
+}
+
+/// Which bound of an interval must lie on which side of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The lower bound must not be below.
+    AtLeast(f64),
+    /// The upper bound must not be above.
+    AtMost(f64),
+}
+
+/// A criterion with its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CriterionOutcome {
+    /// The limit.
+    pub limit: Limit,
+    /// Whether the bound keeps it; `None` when the value is not defined, which never passes.
+    pub met: Option<bool>,
+}
+
+impl Limit {
+    /// Holds an estimate against the limit: the bound decides, not the point.
+    pub fn judge(self, estimate: Option<&Estimate>) -> CriterionOutcome {
+        let met = estimate.map(|estimate| match self {
+            Self::AtLeast(limit) => estimate.lower >= limit,
+            Self::AtMost(limit) => estimate.upper <= limit,
+        });
+        CriterionOutcome { limit: self, met }
+    }
+
+    /// Returns the limit in words.
+    pub fn words(self) -> String {
+        match self {
+            Self::AtLeast(limit) => format!("lower bound ≥ {limit}"),
+            Self::AtMost(limit) => format!("upper bound ≤ {limit}"),
+        }
+    }
+}
+
+impl ValidationPlan {
+    /// Returns the digest that a result names.
+    pub fn digest(&self) -> Hash {
+        Hash::of(&serde_json::to_vec(self).expect("a plan is plain data with finite numbers"))
+    }
+}

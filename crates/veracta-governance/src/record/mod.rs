@@ -1,0 +1,177 @@
+//! The closed list of record kinds, and the bytes of a record.
+//!
+//! A record's bytes are a promise: the JSON of `kind`, `schema_version` and the fields in their order, without white space. They are
+//! hashed into the ledger once and never written again. Changing a field is a new `schema_version`; every version ever written
+//! stays readable (see the corpus in `tests/corpus`).
+
+mod approval_signature;
+mod attestation;
+mod bias_report;
+mod dataset_minimisation;
+mod dataset_phi_scan;
+mod dataset_profile;
+mod dataset_split;
+mod dataset_version;
+mod document_export;
+mod explain_report;
+mod fairness_report;
+mod ledger_checkpoint;
+mod model_card;
+mod model_version;
+mod reproduction_report;
+mod run;
+mod validation_report;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use veracta_ledger::Hash;
+
+pub use approval_signature::ApprovalSignature;
+pub use attestation::{Attestation, VALIDATION_PLAN};
+pub use bias_report::{BiasReport, GroupShare, InputAssociation};
+pub use dataset_minimisation::{DatasetMinimisation, DroppedInput};
+pub use dataset_phi_scan::DatasetPhiScan;
+pub use dataset_profile::DatasetProfile;
+pub use dataset_split::{DatasetSplit, SplitMethod};
+pub use dataset_version::{ColumnUse, DataNature, DatasetColumn, DatasetVersion, Processing};
+pub use document_export::DocumentExport;
+pub use explain_report::{ExplainReport, ExplainedCase, FeatureEffect};
+pub use fairness_report::{AttributeFairness, DisparityResult, FairnessReport, GroupRow, RateResult};
+pub use ledger_checkpoint::LedgerCheckpoint;
+pub use model_card::ModelCard;
+pub use model_version::{ModelStatus, ModelVersion};
+pub use reproduction_report::{OutputComparison, ReproductionOutcome, ReproductionReport};
+pub use run::{NamedDigest, Run, RunEnvironment};
+pub use validation_report::{MetricResult, RocPoint, ValidationReport};
+
+/// Largest record body, in bytes: a report on ten thousand groups stays below it.
+pub const BODY_BYTES_LIMIT: usize = 16 << 20;
+
+macro_rules! records {
+    ($($variant:ident = $kind:literal v $version:literal),+ $(,)?) => {
+        /// A fact. Closed: what is not listed here cannot be recorded.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Record {
+            $(#[doc = concat!("`", $kind, "`, see [`", stringify!($variant), "`].")] $variant($variant),)+
+        }
+
+        /// Every kind with the version written today.
+        pub const KINDS: &[(&str, u32)] = &[$(($kind, $version)),+];
+
+        impl Record {
+            /// Returns the kind, a word of the evidence vocabulary.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $kind),+ }
+            }
+
+            /// Returns the version of the kind's schema.
+            pub fn schema_version(&self) -> u32 {
+                match self { $(Self::$variant(_) => $version),+ }
+            }
+
+            fn encode(&self) -> serde_json::Result<Vec<u8>> {
+                match self { $(Self::$variant(body) => encode_body($kind, $version, body)),+ }
+            }
+
+            fn decode(kind: &str, version: u32, bytes: &[u8]) -> Result<Self, RecordError> {
+                match (kind, version) {
+                    $(($kind, $version) => Ok(Self::$variant(serde_json::from_slice::<Body<$variant>>(bytes)?.body)),)+
+                    _ => Err(RecordError::Unknown { kind: kind.to_owned(), version }),
+                }
+            }
+        }
+    };
+}
+
+records! {
+    ApprovalSignature = "approval.signature" v 1,
+    Attestation = "attestation" v 1,
+    BiasReport = "bias.report" v 1,
+    DatasetMinimisation = "dataset.minimisation" v 1,
+    DatasetPhiScan = "dataset.phi_scan" v 1,
+    DatasetProfile = "dataset.profile" v 1,
+    DatasetSplit = "dataset.split" v 1,
+    DatasetVersion = "dataset.version" v 1,
+    DocumentExport = "document.export" v 1,
+    ExplainReport = "explain.report" v 1,
+    FairnessReport = "fairness.report" v 1,
+    LedgerCheckpoint = "ledger.checkpoint" v 1,
+    ModelCard = "model.card" v 1,
+    ModelVersion = "model.version" v 1,
+    ReproductionReport = "reproduction.report" v 1,
+    Run = "run" v 1,
+    ValidationReport = "validation.report" v 1,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body<T> {
+    kind: String,
+    schema_version: u32,
+    body: T,
+}
+
+#[derive(Deserialize)]
+struct Head<'b> {
+    kind: String,
+    schema_version: u32,
+    #[serde(borrow)]
+    #[expect(dead_code, reason = "its presence is part of the form")]
+    body: &'b RawValue,
+}
+
+/// What is wrong with the bytes of a record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not JSON of the kind's fields.
+    #[error("malformed record")]
+    Malformed(#[from] serde_json::Error),
+    /// A kind or version this program does not know.
+    #[error("record kind `{kind}` version {version} is not known to this program; a newer one may read it")]
+    Unknown {
+        /// Kind found.
+        kind: String,
+        /// Version found.
+        version: u32,
+    },
+    /// Over the limit.
+    #[error("a record of {n_bytes} bytes is over the limit of {BODY_BYTES_LIMIT}")]
+    TooLarge {
+        /// Bytes of the record.
+        n_bytes: usize,
+    },
+}
+
+fn encode_body<T: Serialize>(kind: &str, schema_version: u32, body: &T) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Body { kind: kind.to_owned(), schema_version, body })
+}
+
+impl Record {
+    /// Returns the bytes that are hashed and kept.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        let bytes = self.encode()?;
+        if bytes.len() > BODY_BYTES_LIMIT {
+            return Err(RecordError::TooLarge { n_bytes: bytes.len() });
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a record of any version ever written.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        if bytes.len() > BODY_BYTES_LIMIT {
+            return Err(RecordError::TooLarge { n_bytes: bytes.len() });
+        }
+        let head: Head<'_> = serde_json::from_slice(bytes)?;
+        Self::decode(&head.kind, head.schema_version, bytes)
+    }
+}
+
+/// A place in the ledger: what a value, a finding or a document points to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RecordRef {
+    /// Position of the entry.
+    pub idx: u64,
+    /// Kind of record.
+    pub kind: String,
+    /// SHA-256 of its body.
+    pub digest: Hash,
+}

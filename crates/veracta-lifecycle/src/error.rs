@@ -1,0 +1,190 @@
+//! Why a request cannot be carried out.
+
+use std::fmt;
+
+use veracta_governance::record::RecordError;
+use veracta_ledger::bundle::SealError;
+use veracta_ledger::statement::StatementError;
+use veracta_ml::model::ModelError;
+use veracta_ml::performance::PerformanceError;
+use veracta_ml::split::SplitError;
+use veracta_ml::table::TableError;
+use veracta_ml::training::TrainingError;
+use veracta_store::StoreError;
+
+/// A problem in a file that a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// File.
+    pub file: String,
+    /// One-based line; 0 when it is about the whole file.
+    pub line: usize,
+    /// One-based column; 0 when it is about the whole line.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What can be done.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.message),
+            _ => write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message),
+        }
+    }
+}
+
+/// Why a request cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum LifecycleError {
+    /// The pipeline file has problems; all of them are listed.
+    #[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
+    Spec(Vec<Problem>),
+    /// The data cannot be read.
+    #[error("`{file}` cannot be used")]
+    Data {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: TableError,
+    },
+    /// A file cannot be read or written.
+    #[error("`{file}` cannot be read or written")]
+    File {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The label is not usable.
+    #[error("label column `{column}` of `{file}`: {reason}")]
+    Label {
+        /// The data file.
+        file: String,
+        /// Its name.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No input is left.
+    #[error("no input is left: every column is the label, an identifier, dropped or free text")]
+    NoInputs,
+    /// A command of the pipeline failed.
+    #[error("step `{step}` failed with exit code {exit_code}; the end of its log:\n{log_end}")]
+    Command {
+        /// The step.
+        step: String,
+        /// Its exit code; -1 when it was killed.
+        exit_code: i32,
+        /// The last lines of its log, secrets masked.
+        log_end: String,
+    },
+    /// A command did not write what it declares.
+    #[error("step `{step}` ended well but did not write `{output}`")]
+    MissingOutput {
+        /// The step.
+        step: String,
+        /// The output.
+        output: String,
+    },
+    /// A secret is not set.
+    #[error("step `{step}` needs the environment variable `{variable}`, which is not set")]
+    MissingSecret {
+        /// The step.
+        step: String,
+        /// The variable.
+        variable: String,
+    },
+    /// A reference to nothing.
+    #[error("`{reference}` names nothing in this workspace{}", .known.as_ref().map(|known| format!("; there is {known}")).unwrap_or_default())]
+    UnknownReference {
+        /// The reference.
+        reference: String,
+        /// What there is.
+        known: Option<String>,
+    },
+    /// A record is not of the kind that is needed.
+    #[error("`{reference}` is a {found}; this needs a {needed}")]
+    WrongKind {
+        /// The reference.
+        reference: String,
+        /// Kind found.
+        found: String,
+        /// Kind needed.
+        needed: &'static str,
+    },
+    /// Evidence that should be in the ledger is not.
+    #[error("there is no {kind} to do this with")]
+    MissingEvidence {
+        /// Kind of record.
+        kind: &'static str,
+    },
+    /// The store refuses or fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rows cannot be divided.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The model cannot be trained.
+    #[error(transparent)]
+    Training(#[from] TrainingError),
+    /// The model cannot be read or applied.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Labels and scores cannot be measured.
+    #[error(transparent)]
+    Performance(#[from] PerformanceError),
+    /// A record cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A statement cannot be signed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A bundle cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Something that should be JSON is not.
+    #[error("malformed JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl LifecycleError {
+    /// Returns the error of a file operation.
+    pub fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let file = path.display().to_string();
+        move |source| Self::File { file, source }
+    }
+
+    /// Returns what a person can do about it, when that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Spec(problems) => return problems.iter().find_map(|problem| problem.hint.clone()),
+            Self::Data { source: TableError::WrongDelimiter { separator, .. }, .. } => {
+                return Some(format!(
+                    "set `delimiter: \"{}\"` under `data:`",
+                    if *separator == '\t' { "\\t".to_owned() } else { separator.to_string() }
+                ));
+            }
+            Self::Data { source: TableError::Ragged { .. }, .. } => "look for an unquoted delimiter or a line break inside a cell",
+            Self::Data { source: TableError::OverLimit { .. }, .. } => "raise `bytes_limit` under `data:` if the machine has the memory",
+            Self::Data { source: TableError::NotNumeric { .. }, .. } => {
+                "add the text to `missing` under `data:`, or declare the column categorical"
+            }
+            Self::Store(StoreError::NoWorkspace { .. }) => "`veracta init` begins a workspace here; `--workspace` names another folder",
+            Self::Store(StoreError::DiskFull) => "free some space and run the command again; the workspace is as it was",
+            Self::Store(StoreError::NoRecord { .. }) => "`veracta log` lists what there is",
+            Self::Store(StoreError::WorkspaceExists { .. }) => "`veracta status` says what is in it",
+            Self::Store(StoreError::NoDatabase { .. }) => "restore the whole workspace folder from a backup",
+            Self::NoInputs => "declare text columns as `categorical` under `data.types` to use them as inputs",
+            Self::UnknownReference { .. } => {
+                "a reference is a name, `name@version`, a ledger position such as `#12`, or the start of a digest; see `veracta log`"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,20 @@
+//! Carries out one request: load, compute, commit. One module a stage of the lifecycle.
+//!
+//! Nothing here does arithmetic, SQL or HTTP: measurements are `veracta-ml`'s, judgements `veracta-governance`'s, and the only way to
+//! change anything is the store's transaction.
+
+pub mod data;
+pub mod demo;
+pub mod documents;
+mod error;
+pub mod evidence;
+pub mod lineage;
+pub mod pipeline;
+mod platform;
+pub mod registry;
+pub mod reproduction;
+pub mod training;
+pub mod validation;
+
+pub use error::{LifecycleError, Problem};
+pub use platform::{Platform, now};

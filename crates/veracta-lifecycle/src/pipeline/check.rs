@@ -1,0 +1,215 @@
+//! Problems of a pipeline file that can be seen without the data, each with its line and column.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_saphyr::Spanned;
+use veracta_governance::controls::Catalogue;
+use veracta_governance::document::{DOCUMENT_KINDS, DocumentKind};
+use veracta_ml::fairness::{DISPARITIES, Disparity};
+use veracta_ml::performance::{METRICS, Metric};
+
+use super::spec::{AlgorithmName, PIPELINE_SCHEMA, PipelineSpec, SplitMethodName};
+use crate::Problem;
+
+/// Collects problems with their place.
+struct Checker {
+    file: String,
+    problems: Vec<Problem>,
+}
+
+impl Checker {
+    fn refuse<T>(&mut self, place: &Spanned<T>, message: String, hint: Option<String>) {
+        let (line, column) = (place.referenced.line() as usize, place.referenced.column() as usize);
+        self.problems.push(Problem { file: self.file.clone(), line, column, message, hint });
+    }
+
+    fn refuse_at_name(&mut self, spec: &PipelineSpec, message: String, hint: Option<String>) {
+        self.refuse(&spec.name, message, hint);
+    }
+}
+
+/// Returns the known name closest to a misspelt one.
+pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    let distance = |other: &str| {
+        let (a, b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
+        let mut row: Vec<usize> = (0..=b.len()).collect();
+        for (i, from) in a.iter().enumerate() {
+            let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+            for (j, to) in b.iter().enumerate() {
+                let cost = diagonal + usize::from(from.to_lowercase().ne(to.to_lowercase()));
+                let least = cost.min(row[j] + 1).min(row[j + 1] + 1);
+                diagonal = std::mem::replace(&mut row[j + 1], least);
+            }
+        }
+        row[b.len()]
+    };
+    let best = known.map(|other| (distance(other), other)).min();
+    best.filter(|(distance, other)| *distance <= 2.max(other.len() / 4)).map(|(_, other)| format!("did you mean `{other}`?"))
+}
+
+/// Returns every problem.
+pub(super) fn check(spec: &PipelineSpec, path: &Path) -> Vec<Problem> {
+    let mut checker = Checker { file: path.display().to_string(), problems: Vec::new() };
+    if spec.schema.value != PIPELINE_SCHEMA {
+        let message = format!("schema `{}` is not known; this program reads `{PIPELINE_SCHEMA}`", spec.schema.value);
+        checker.refuse(&spec.schema, message, None);
+    }
+    let is_name =
+        |name: &str| !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !is_name(&spec.name.value) {
+        checker.refuse(&spec.name, format!("`{}` is not a name: use letters, digits, `-`, `_` and `.`", spec.name.value), None);
+    }
+    for framework in &spec.frameworks {
+        let known = &Catalogue::shipped().frameworks;
+        if !known.contains_key(&framework.value) {
+            let hint = did_you_mean(&framework.value, known.keys().map(String::as_str));
+            checker.refuse(framework, format!("unknown framework `{}`", framework.value), hint);
+        }
+    }
+    for document in &spec.documents {
+        if DocumentKind::named(&document.value).is_none() {
+            let hint = did_you_mean(&document.value, DOCUMENT_KINDS.iter().map(|kind| kind.id()));
+            checker.refuse(document, format!("unknown document `{}`", document.value), hint);
+        }
+    }
+    if let Some(delimiter) = spec.data.delimiter.as_ref().filter(|delimiter| delimiter.value.len() != 1) {
+        checker.refuse(delimiter, "a delimiter is one character".to_owned(), None);
+    }
+    check_criteria(spec, &mut checker);
+    check_numbers(spec, &mut checker);
+    check_commands(spec, &mut checker);
+    check_waivers(spec, &mut checker);
+    check_dates(spec, &mut checker);
+    if spec.data.drop.contains_key(&spec.data.label.column.value) {
+        checker.refuse(&spec.data.label.column, format!("the label `{}` cannot be dropped", spec.data.label.column.value), None);
+    }
+    if spec.split.method == SplitMethodName::Time && spec.split.time.is_none() {
+        checker.refuse_at_name(spec, "a split by time needs `time:` with the name of a column".to_owned(), None);
+    }
+    checker.problems
+}
+
+fn check_criteria(spec: &PipelineSpec, checker: &mut Checker) {
+    for criterion in &spec.validation.criteria {
+        if Metric::named(&criterion.metric.value).is_none() {
+            let hint = did_you_mean(&criterion.metric.value, METRICS.iter().map(|metric| metric.name));
+            checker.refuse(&criterion.metric, format!("unknown metric `{}`", criterion.metric.value), hint);
+        }
+        check_limit(&criterion.metric, criterion.at_least, criterion.at_most, checker);
+    }
+    for criterion in &spec.validation.fairness {
+        if Disparity::named(&criterion.metric.value).is_none() {
+            let hint = did_you_mean(&criterion.metric.value, DISPARITIES.iter().map(|(_, name)| *name));
+            checker.refuse(&criterion.metric, format!("unknown gap or ratio `{}`", criterion.metric.value), hint);
+        }
+        check_limit(&criterion.metric, criterion.at_least, criterion.at_most, checker);
+    }
+}
+
+fn check_limit(place: &Spanned<String>, at_least: Option<f64>, at_most: Option<f64>, checker: &mut Checker) {
+    match (at_least, at_most) {
+        (Some(limit), None) | (None, Some(limit)) if limit.is_finite() => {}
+        _ => checker.refuse(place, format!("`{}` needs one finite limit: either `at_least` or `at_most`", place.value), None),
+    }
+}
+
+fn check_numbers(spec: &PipelineSpec, checker: &mut Checker) {
+    let training = &spec.training;
+    let is_share = |share: f64| share > 0.0 && share < 1.0;
+    let at_most_one = |share: Option<f64>| share.is_none_or(|share| share > 0.0 && share <= 1.0);
+    let not_negative = |number: Option<f64>| number.is_none_or(|number| number >= 0.0 && number.is_finite());
+    let rules = [
+        (is_share(spec.validation.level), "validation.level must be between 0 and 1"),
+        ((0.0..=1.0).contains(&spec.validation.threshold), "validation.threshold must be between 0 and 1"),
+        ((100..=100_000).contains(&spec.validation.resamples), "validation.resamples must be between 100 and 100,000"),
+        (is_share(spec.split.test), "split.test must be between 0 and 1"),
+        (
+            (0.0..1.0).contains(&spec.split.tune) && spec.split.tune + spec.split.test < 1.0,
+            "split.tune and split.test must leave rows to train on",
+        ),
+        ((2..=20).contains(&spec.minimisation.folds), "minimisation.folds must be between 2 and 20"),
+        ((1..=20).contains(&spec.minimisation.repeats), "minimisation.repeats must be between 1 and 20"),
+        (spec.minimisation.tolerance >= 0.0 && spec.minimisation.group_tolerance >= 0.0, "minimisation tolerances must not be negative"),
+        ((1..=10_000).contains(&training.rounds.unwrap_or(1)), "training.rounds must be between 1 and 10,000"),
+        ((1..=30).contains(&training.max_depth.unwrap_or(1)), "training.max_depth must be between 1 and 30"),
+        (at_most_one(training.learning_rate), "training.learning_rate must be above 0 and at most 1"),
+        (at_most_one(training.subsample) && at_most_one(training.colsample_bytree), "training shares must be above 0 and at most 1"),
+        (
+            not_negative(training.l2) && not_negative(training.lambda) && not_negative(training.min_child_weight),
+            "training penalties must not be negative",
+        ),
+        ((2..=10_000).contains(&training.categories_max), "training.categories_max must be between 2 and 10,000"),
+        ((1..=1_000_000).contains(&spec.explanation.rows_max), "explanation.rows_max must be between 1 and 1,000,000"),
+    ];
+    for (_, message) in rules.into_iter().filter(|(holds, _)| !holds) {
+        checker.refuse_at_name(spec, message.to_owned(), None);
+    }
+    let boosting = training.rounds.is_some() || training.max_depth.is_some() || training.learning_rate.is_some();
+    if training.algorithm == AlgorithmName::LogisticRegression && boosting {
+        checker.refuse_at_name(spec, "logistic regression has no rounds, depth or learning rate".to_owned(), None);
+    }
+    if training.algorithm == AlgorithmName::GradientBoosting && training.l2.is_some() {
+        checker.refuse_at_name(spec, "gradient boosting has no `l2`; its penalty is `lambda`".to_owned(), None);
+    }
+}
+
+fn check_commands(spec: &PipelineSpec, checker: &mut Checker) {
+    let mut writers: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for step in &spec.steps {
+        if !ids.insert(step.id.value.as_str()) || super::plan::BUILT_IN.iter().any(|(id, _)| *id == step.id.value) {
+            checker.refuse(&step.id, format!("step `{}` is there twice or is a built-in one", step.id.value), None);
+        }
+        for file in step.inputs.iter().chain(&step.outputs) {
+            let is_inside = Path::new(&file.value).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            if !is_inside {
+                checker.refuse(
+                    file,
+                    format!("`{}` is outside the pipeline's folder", file.value),
+                    Some("use a relative path without `..`".to_owned()),
+                );
+            }
+        }
+        for output in &step.outputs {
+            if let Some(other) = writers.insert(&output.value, &step.id.value) {
+                checker.refuse(output, format!("`{}` is written by `{other}` as well", output.value), None);
+            }
+        }
+    }
+    if let Some(cycle) = super::plan::find_cycle(&spec.steps) {
+        let place = spec.steps.iter().find(|step| step.id.value == cycle[0]).map_or(&spec.name, |step| &step.id);
+        checker.refuse(place, format!("steps wait for each other: {}", cycle.join(" → ")), Some("remove one of the inputs".to_owned()));
+    }
+}
+
+fn check_dates(spec: &PipelineSpec, checker: &mut Checker) {
+    let data = &spec.data;
+    let dates = [&data.collected_from, &data.collected_to, &data.retention_until].into_iter().flatten();
+    let statements = spec.statements.iter().filter_map(|statement| statement.valid_until.as_ref());
+    for date in dates.chain(statements).filter(|date| date.value.parse::<jiff::civil::Date>().is_err()) {
+        checker.refuse(date, format!("`{}` is not a day", date.value), Some("write it as 2027-01-31".to_owned()));
+    }
+}
+
+fn check_waivers(spec: &PipelineSpec, checker: &mut Checker) {
+    for waiver in &spec.waivers {
+        let subject = waiver.subject.value.as_str();
+        let is_known = match subject.split_once(':') {
+            Some(("rule", id)) => veracta_governance::gate::RULES.iter().any(|rule| rule.id == id),
+            Some(("control", id)) => Catalogue::shipped().controls.iter().any(|control| control.id == id),
+            _ => false,
+        };
+        if !is_known {
+            let rules = veracta_governance::gate::RULES.iter().map(|rule| format!("rule:{}", rule.id));
+            let controls = Catalogue::shipped().controls.iter().map(|control| format!("control:{}", control.id));
+            let known: Vec<String> = rules.chain(controls).collect();
+            let nearest = did_you_mean(subject, known.iter().map(String::as_str));
+            let hint = nearest.unwrap_or_else(|| "write `rule:<id>` or `control:<id>`".to_owned());
+            checker.refuse(&waiver.subject, format!("`{subject}` is not a rule or control"), Some(hint));
+        }
+        if waiver.valid_until.parse::<jiff::civil::Date>().is_err() {
+            checker.refuse(&waiver.subject, format!("`{}` is not a day", waiver.valid_until), Some("write it as 2027-01-31".to_owned()));
+        }
+    }
+}

@@ -1,0 +1,700 @@
+//! The pipeline file: its fields, its JSON Schema, and its problems with line and column.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_saphyr::Spanned;
+use veracta_governance::document::DOCUMENT_KINDS;
+use veracta_governance::plan::{DisparityCriterion, Limit, MetricCriterion, ValidationPlan};
+use veracta_governance::record::{DataNature, Processing};
+use veracta_ledger::Hash;
+use veracta_ml::fairness::Disparity;
+use veracta_ml::interval::Bootstrap;
+use veracta_ml::minimisation::MinimisationPlan;
+use veracta_ml::performance::Metric;
+use veracta_ml::table::ColumnType;
+use veracta_ml::training::{BoostingParameters, LogisticParameters, TrainingSpec};
+
+use crate::{LifecycleError, Problem};
+
+/// Version of the format.
+pub const PIPELINE_SCHEMA: &str = "veracta.pipeline/1";
+/// Largest pipeline file, in bytes.
+const FILE_BYTES_LIMIT: u64 = 1 << 20;
+
+/// A pipeline file: the text, what it means, and where it stands.
+#[derive(Debug, Clone)]
+pub struct PipelineFile {
+    /// Path of the file, for messages.
+    pub path: PathBuf,
+    /// Folder that relative paths in it start from.
+    pub folder: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Its meaning.
+    pub spec: PipelineSpec,
+}
+
+/// A pipeline from data to documents.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// Version of this format: `veracta.pipeline/1`.
+    #[schemars(with = "String")]
+    pub schema: Spanned<String>,
+    /// Name of the model; letters, digits, `-`, `_` and `.`.
+    #[schemars(with = "String")]
+    pub name: Spanned<String>,
+    /// What the model is for, in a sentence.
+    pub purpose: String,
+    /// Who answers for the model.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Risk tier.
+    #[serde(default)]
+    pub tier: Option<String>,
+    /// What the model must not be used for.
+    #[serde(default)]
+    pub out_of_scope: Vec<String>,
+    /// Frameworks whose controls apply, such as `gdpr`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub frameworks: Vec<Spanned<String>>,
+    /// The dataset.
+    pub data: DataSpec,
+    /// Commands that run before or beside the built-in steps.
+    #[serde(default)]
+    pub steps: Vec<CommandSpec>,
+    /// How rows are divided.
+    #[serde(default)]
+    pub split: SplitSpec,
+    /// What is trained.
+    pub training: TrainingSection,
+    /// What must hold.
+    pub validation: ValidationSpec,
+    /// How single inputs are screened.
+    #[serde(default)]
+    pub screening: ScreeningSpec,
+    /// How the need for inputs is tested.
+    #[serde(default)]
+    pub minimisation: MinimisationSpec,
+    /// How the model is explained.
+    #[serde(default)]
+    pub explanation: ExplanationSpec,
+    /// Documents to write; all kinds by default.
+    #[serde(default = "all_documents")]
+    #[schemars(with = "Vec<String>")]
+    pub documents: Vec<Spanned<String>>,
+    /// Statements by people, such as text for a section of a document.
+    #[serde(default)]
+    pub statements: Vec<StatementSpec>,
+    /// Rules or controls that a named person waives until a day.
+    #[serde(default)]
+    pub waivers: Vec<WaiverSpec>,
+}
+
+/// The dataset and what was declared about it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// Path of a CSV or Parquet file, relative to the pipeline file.
+    #[schemars(with = "String")]
+    pub path: Spanned<String>,
+    /// Name of the dataset; the file's name by default.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether the data is real, simulated, synthetic or artificial; the word stands beside every result.
+    #[serde(default = "undeclared")]
+    #[schemars(with = "NatureName")]
+    pub nature: DataNature,
+    /// Character between cells of a CSV file.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub delimiter: Option<Spanned<String>>,
+    /// Cells that mean missing, beside the empty one, `NA`, `N/A`, `null`, `NaN` and `?`.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// Types of columns that are not to be inferred.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, TypeName>")]
+    pub types: BTreeMap<String, ColumnType>,
+    /// What is predicted.
+    pub label: LabelSpec,
+    /// Columns that tell rows apart; never inputs.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub identifiers: Vec<Spanned<String>>,
+    /// Column whose rows belong to one person and stay in one part.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub subject: Option<Spanned<String>>,
+    /// Columns left out, with the reason.
+    #[serde(default)]
+    pub drop: BTreeMap<String, String>,
+    /// Protected attributes: results are shown by them and inputs screened for standing in for them.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub protected: Vec<Spanned<String>>,
+    /// Columns that are personal data; all inputs by default.
+    #[serde(default)]
+    pub personal: Option<Vec<String>>,
+    /// Columns of special categories (GDPR Art. 9).
+    #[serde(default)]
+    pub special_categories: Vec<String>,
+    /// Exception that allows them.
+    #[serde(default)]
+    pub special_category_exception: Option<String>,
+    /// Who decides on purposes and means.
+    #[serde(default)]
+    pub controller: Option<String>,
+    /// Licence of the data.
+    #[serde(default)]
+    pub licence: Option<String>,
+    /// Region it is held in.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// What it may be used for.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+    /// Legal ground (GDPR Art. 6(1)).
+    #[serde(default)]
+    pub lawful_basis: Option<String>,
+    /// First day of collection, ISO 8601.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub collected_from: Option<Spanned<String>>,
+    /// Last day of collection.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub collected_to: Option<Spanned<String>>,
+    /// Last day it may be kept.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub retention_until: Option<Spanned<String>>,
+    /// Largest file, in bytes; 1 GiB by default.
+    #[serde(default)]
+    pub bytes_limit: Option<u64>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum NatureName {
+    Real,
+    Simulated,
+    Synthetic,
+    Artificial,
+    Undeclared,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum TypeName {
+    Numeric,
+    Categorical,
+    Text,
+}
+
+/// What is predicted.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelSpec {
+    /// Column with the label.
+    #[schemars(with = "String")]
+    pub column: Spanned<String>,
+    /// Value that counts as positive.
+    #[schemars(with = "String")]
+    pub positive: Spanned<String>,
+}
+
+/// A command.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandSpec {
+    /// Name of the step.
+    #[schemars(with = "String")]
+    pub id: Spanned<String>,
+    /// Command, run by `sh -c` in the pipeline's folder.
+    pub run: String,
+    /// Files it reads, its scripts included: a change of any runs it again.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub inputs: Vec<Spanned<String>>,
+    /// Files it writes.
+    #[schemars(with = "Vec<String>")]
+    pub outputs: Vec<Spanned<String>>,
+    /// Variables it gets, beside `PATH` and `HOME`.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Variables taken from the environment and never shown or recorded.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// Commands whose output states a version to record, such as `python3 --version`.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// Longest run, in seconds; an hour by default.
+    #[serde(default = "an_hour")]
+    pub seconds_max: u64,
+}
+
+/// How rows are divided.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SplitSpec {
+    /// `stratified`, or `time` for the latest rows to test.
+    pub method: SplitMethodName,
+    /// Column with the time, for `time`.
+    #[schemars(with = "Option<String>")]
+    pub time: Option<Spanned<String>>,
+    /// Share of rows to test on.
+    pub test: f64,
+    /// Share of rows to tune on.
+    pub tune: f64,
+    /// Seed.
+    pub seed: u64,
+}
+
+/// How rows are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitMethodName {
+    /// At random, with the same label share in each part.
+    Stratified,
+    /// The latest rows test.
+    Time,
+}
+
+impl Default for SplitSpec {
+    fn default() -> Self {
+        Self { method: SplitMethodName::Stratified, time: None, test: 0.2, tune: 0.0, seed: 7 }
+    }
+}
+
+/// What is trained.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSection {
+    /// Algorithm.
+    pub algorithm: AlgorithmName,
+    /// Trees (gradient boosting).
+    #[serde(default)]
+    pub rounds: Option<u32>,
+    /// Shrinkage of each tree (gradient boosting).
+    #[serde(default)]
+    pub learning_rate: Option<f64>,
+    /// Depth of a tree (gradient boosting).
+    #[serde(default)]
+    pub max_depth: Option<u32>,
+    /// Least sum of hessians in a leaf (gradient boosting).
+    #[serde(default)]
+    pub min_child_weight: Option<f64>,
+    /// Share of rows drawn for each tree (gradient boosting).
+    #[serde(default)]
+    pub subsample: Option<f64>,
+    /// Share of inputs drawn for each tree (gradient boosting).
+    #[serde(default)]
+    pub colsample_bytree: Option<f64>,
+    /// L2 penalty on leaves (gradient boosting).
+    #[serde(default)]
+    pub lambda: Option<f64>,
+    /// Seed of the draws (gradient boosting).
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// L2 penalty on coefficients (logistic regression).
+    #[serde(default)]
+    pub l2: Option<f64>,
+    /// Most categories of an input; rarer ones are treated as missing.
+    #[serde(default = "two_hundred_fifty")]
+    pub categories_max: usize,
+}
+
+/// Algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlgorithmName {
+    /// Gradient-boosted decision trees.
+    GradientBoosting,
+    /// Logistic regression.
+    LogisticRegression,
+}
+
+/// What must hold.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationSpec {
+    /// Confidence level of intervals.
+    #[serde(default = "ninety_five")]
+    pub level: f64,
+    /// Score from which a prediction is positive.
+    #[serde(default = "a_half")]
+    pub threshold: f64,
+    /// Resamples of the bootstrap.
+    #[serde(default = "a_thousand")]
+    pub resamples: u32,
+    /// Seed of the bootstrap.
+    #[serde(default = "seven")]
+    pub seed: u64,
+    /// Limits on metrics; the bound of the interval decides.
+    pub criteria: Vec<CriterionSpec>,
+    /// Attributes, or lists of attributes to be crossed, by which results are shown; the protected ones by default.
+    #[serde(default)]
+    pub groups: Vec<OneOrMany>,
+    /// Rows below which a group is shown but not compared.
+    #[serde(default = "thirty")]
+    pub group_rows_min: usize,
+    /// Limits on gaps between groups.
+    #[serde(default)]
+    pub fairness: Vec<FairnessSpec>,
+}
+
+/// One name, or several to be crossed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One attribute.
+    One(String),
+    /// Several, crossed.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Many(names) => names.clone(),
+        }
+    }
+}
+
+/// A limit on a metric.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CriterionSpec {
+    /// Name of the metric, such as `roc_auc`.
+    #[schemars(with = "String")]
+    pub metric: Spanned<String>,
+    /// The lower bound must not be below.
+    #[serde(default)]
+    pub at_least: Option<f64>,
+    /// The upper bound must not be above.
+    #[serde(default)]
+    pub at_most: Option<f64>,
+}
+
+/// A limit on a gap between groups.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FairnessSpec {
+    /// Name of the gap or ratio, such as `equal_opportunity_difference`.
+    #[schemars(with = "String")]
+    pub metric: Spanned<String>,
+    /// Attribute, or several to be crossed.
+    pub by: OneOrMany,
+    /// The lower bound must not be below.
+    #[serde(default)]
+    pub at_least: Option<f64>,
+    /// The upper bound must not be above.
+    #[serde(default)]
+    pub at_most: Option<f64>,
+}
+
+/// How single inputs are screened.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScreeningSpec {
+    /// Lower bound of an input's own ROC AUC for the label from which it counts as leaking it.
+    pub leakage_limit: f64,
+    /// Lower bound of an input's own ROC AUC for a protected group from which it counts as a proxy.
+    pub proxy_limit: f64,
+}
+
+impl Default for ScreeningSpec {
+    fn default() -> Self {
+        Self { leakage_limit: 0.95, proxy_limit: 0.8 }
+    }
+}
+
+/// How the need for inputs is tested.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MinimisationSpec {
+    /// Folds.
+    pub folds: usize,
+    /// Times the rows are divided anew.
+    pub repeats: usize,
+    /// Largest loss of ROC AUC overall that counts as none.
+    pub tolerance: f64,
+    /// Largest loss of ROC AUC in the worst group that counts as none.
+    pub group_tolerance: f64,
+    /// Association (Cramér's V) from which inputs are tested together.
+    pub correlation: f64,
+    /// Fewest rows of each label a group needs in every fold to be judged.
+    pub group_class_rows_min: usize,
+    /// Seed of the folds.
+    pub seed: u64,
+    /// Inputs kept although not shown to be needed, with the reason.
+    pub keep: BTreeMap<String, String>,
+}
+
+impl Default for MinimisationSpec {
+    fn default() -> Self {
+        Self {
+            folds: 5,
+            repeats: 1,
+            tolerance: 0.005,
+            group_tolerance: 0.015,
+            correlation: 0.85,
+            group_class_rows_min: 20,
+            seed: 7,
+            keep: BTreeMap::new(),
+        }
+    }
+}
+
+/// How the model is explained.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExplanationSpec {
+    /// Most test rows explained.
+    pub rows_max: usize,
+}
+
+impl Default for ExplanationSpec {
+    fn default() -> Self {
+        Self { rows_max: 1000 }
+    }
+}
+
+/// A statement by a person.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatementSpec {
+    /// What it is about: `balancing_test`, or a section as `model_card/Summary`.
+    pub topic: String,
+    /// The statement.
+    pub statement: String,
+    /// Who makes it.
+    #[serde(default)]
+    pub signer: Option<String>,
+    /// Last day it holds, ISO 8601.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub valid_until: Option<Spanned<String>>,
+}
+
+/// A waiver.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaiverSpec {
+    /// What is waived: `rule:<id>` or `control:<id>`.
+    #[schemars(with = "String")]
+    pub subject: Spanned<String>,
+    /// Who waives it.
+    pub signer: String,
+    /// In which role.
+    pub role: String,
+    /// Why.
+    pub reason: String,
+    /// Last day it holds, ISO 8601.
+    pub valid_until: String,
+}
+
+fn all_documents() -> Vec<Spanned<String>> {
+    let nowhere = serde_saphyr::Location::UNKNOWN;
+    DOCUMENT_KINDS.iter().map(|kind| Spanned::new(kind.id().to_owned(), nowhere, nowhere)).collect()
+}
+
+const fn undeclared() -> DataNature {
+    DataNature::Undeclared
+}
+
+const fn an_hour() -> u64 {
+    3600
+}
+
+const fn two_hundred_fifty() -> usize {
+    250
+}
+
+const fn ninety_five() -> f64 {
+    0.95
+}
+
+const fn a_half() -> f64 {
+    0.5
+}
+
+const fn a_thousand() -> u32 {
+    1000
+}
+
+const fn seven() -> u64 {
+    7
+}
+
+const fn thirty() -> usize {
+    30
+}
+
+impl PipelineFile {
+    /// Reads and checks a pipeline file; all problems that can be seen without the data are reported at once.
+    pub fn read(path: &Path) -> Result<Self, LifecycleError> {
+        let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
+        if metadata.len() > FILE_BYTES_LIMIT {
+            return Err(whole_file(path, format!("{} bytes are over the limit of {FILE_BYTES_LIMIT}", metadata.len())));
+        }
+        let bytes = std::fs::read(path).map_err(LifecycleError::file(path))?;
+        let text = String::from_utf8(bytes).map_err(|_| whole_file(path, "not UTF-8 text".to_owned()))?;
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(path, folder, text)
+    }
+
+    /// Reads a pipeline from its text.
+    pub fn parse(path: &Path, folder: &Path, text: String) -> Result<Self, LifecycleError> {
+        let spec: PipelineSpec = serde_saphyr::from_str(&text).map_err(|error| {
+            let (line, column) = error.location().map_or((0, 0), |place| (place.line() as usize, place.column() as usize));
+            let whole = first_line(&error.without_snippet().to_string());
+            // The place is printed beside it already.
+            let message = whole.split(" at line ").next().unwrap_or_default().to_owned();
+            let (message, hint) = match message.split_once(", expected one of ") {
+                Some((problem, known)) => (problem.to_owned(), Some(nearest_field(problem, known))),
+                None => (message, None),
+            };
+            LifecycleError::Spec(vec![Problem { file: path.display().to_string(), line, column, message, hint }])
+        })?;
+        let problems = super::check::check(&spec, path);
+        if !problems.is_empty() {
+            return Err(LifecycleError::Spec(problems));
+        }
+        Ok(Self { path: path.to_owned(), folder: folder.to_owned(), text, spec })
+    }
+
+    /// Returns the digest of the text.
+    pub fn digest(&self) -> Hash {
+        Hash::of(self.text.as_bytes())
+    }
+}
+
+/// Returns the field closest to the one between backticks.
+fn nearest_field(problem: &str, known: &str) -> String {
+    let unknown = problem.split('`').nth(1).unwrap_or_default();
+    let nearest = super::did_you_mean(unknown, known.split(", "));
+    nearest.unwrap_or_else(|| format!("there are {known}; `veracta schema pipeline` explains them"))
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn whole_file(path: &Path, message: String) -> LifecycleError {
+    LifecycleError::Spec(vec![Problem { file: path.display().to_string(), line: 0, column: 0, message, hint: None }])
+}
+
+impl PipelineSpec {
+    /// Returns what is trained, with every default spelt out.
+    pub fn training_spec(&self) -> TrainingSpec {
+        let section = &self.training;
+        match section.algorithm {
+            AlgorithmName::GradientBoosting => {
+                let default = BoostingParameters::default();
+                TrainingSpec::GradientBoosting(BoostingParameters {
+                    rounds: section.rounds.unwrap_or(default.rounds),
+                    learning_rate: section.learning_rate.unwrap_or(default.learning_rate),
+                    max_depth: section.max_depth.unwrap_or(default.max_depth),
+                    min_child_weight: section.min_child_weight.unwrap_or(default.min_child_weight),
+                    subsample: section.subsample.unwrap_or(default.subsample),
+                    colsample_bytree: section.colsample_bytree.unwrap_or(default.colsample_bytree),
+                    lambda: section.lambda.unwrap_or(default.lambda),
+                    seed: section.seed.unwrap_or(default.seed),
+                })
+            }
+            AlgorithmName::LogisticRegression => {
+                let default = LogisticParameters::default();
+                TrainingSpec::LogisticRegression(LogisticParameters { l2: section.l2.unwrap_or(default.l2) })
+            }
+        }
+    }
+
+    /// Returns the validation plan.
+    pub fn validation_plan(&self) -> ValidationPlan {
+        let section = &self.validation;
+        let limit = |at_least: Option<f64>, at_most: Option<f64>| match at_least {
+            Some(limit) => Limit::AtLeast(limit),
+            None => Limit::AtMost(at_most.expect("one limit is given: checked when the file was read")),
+        };
+        let metric = |spec: &CriterionSpec| MetricCriterion {
+            metric: Metric::named(&spec.metric.value).expect("the metric is known: checked when the file was read"),
+            limit: limit(spec.at_least, spec.at_most),
+        };
+        let disparity = |spec: &FairnessSpec| DisparityCriterion {
+            by: spec.by.names(),
+            disparity: Disparity::named(&spec.metric.value).expect("the gap is known: checked when the file was read"),
+            limit: limit(spec.at_least, spec.at_most),
+        };
+        let fairness: Vec<DisparityCriterion> = section.fairness.iter().map(disparity).collect();
+        let mut groups: Vec<Vec<String>> = section.groups.iter().map(OneOrMany::names).collect();
+        if groups.is_empty() {
+            groups = self.data.protected.iter().map(|attribute| vec![attribute.value.clone()]).collect();
+        }
+        for criterion in &fairness {
+            if !groups.contains(&criterion.by) {
+                groups.push(criterion.by.clone());
+            }
+        }
+        ValidationPlan {
+            level: section.level,
+            threshold: section.threshold,
+            bootstrap: Bootstrap { n_resamples: section.resamples, seed: section.seed },
+            criteria: section.criteria.iter().map(metric).collect(),
+            groups,
+            group_rows_min: section.group_rows_min,
+            fairness,
+        }
+    }
+
+    /// Returns how the need for inputs is tested.
+    pub fn minimisation_plan(&self) -> MinimisationPlan {
+        let section = &self.minimisation;
+        MinimisationPlan {
+            folds: section.folds,
+            repeats: section.repeats,
+            tolerance: section.tolerance,
+            group_tolerance: section.group_tolerance,
+            level: self.validation.level,
+            group_class_rows_min: section.group_class_rows_min,
+            seed: section.seed,
+        }
+    }
+
+    /// Returns what was declared about the processing of personal data.
+    pub fn processing(&self) -> Processing {
+        let data = self.data.clone();
+        Processing {
+            controller: data.controller,
+            licence: data.licence,
+            region: data.region,
+            purposes: data.purposes,
+            lawful_basis: data.lawful_basis,
+            special_categories: data.special_categories,
+            special_category_exception: data.special_category_exception,
+            protected: data.protected.into_iter().map(|attribute| attribute.value).collect(),
+            personal: data.personal,
+            collected_from: data.collected_from.map(|date| date.value),
+            collected_to: data.collected_to.map(|date| date.value),
+            retention_until: data.retention_until.map(|date| date.value),
+        }
+    }
+
+    /// Returns the frameworks whose controls apply.
+    pub fn framework_names(&self) -> Vec<String> {
+        self.frameworks.iter().map(|framework| framework.value.clone()).collect()
+    }
+}
+
+/// Returns the JSON Schema of a pipeline file.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(PipelineSpec).to_value()
+}

@@ -1,0 +1,235 @@
+//! Intervals: proportions, ROC AUC, paired differences and the seeded bootstrap.
+//!
+//! Every interval names its method, so that a reader can recompute it. Not defined is `None`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::numeric::{below, generator, normal_quantile, normal_two_sided, quantile_sorted, variance};
+use crate::performance::{Confusion, Metric, Scored};
+
+/// An estimate between its bounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The point estimate.
+    pub estimate: f64,
+    /// Lower bound.
+    pub lower: f64,
+    /// Upper bound.
+    pub upper: f64,
+    /// Confidence level, such as 0.95.
+    pub level: f64,
+    /// How the bounds were found.
+    pub method: Method,
+}
+
+/// How an interval was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Wilson's score interval (Wilson 1927).
+    Wilson,
+    /// DeLong's variance of the ROC AUC on the logit scale (DeLong, DeLong and Clarke-Pearson 1988).
+    DelongLogit,
+    /// Percentiles of a seeded bootstrap, resampled within each class.
+    BootstrapStratified,
+    /// Newcombe's hybrid of two Wilson intervals (Newcombe 1998, method 10).
+    Newcombe,
+    /// Student's t over folds with the corrected variance of Nadeau and Bengio (2003).
+    CorrectedResampledT,
+}
+
+impl Method {
+    /// Returns the method's name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Wilson => "Wilson",
+            Self::DelongLogit => "DeLong, logit",
+            Self::BootstrapStratified => "stratified bootstrap",
+            Self::Newcombe => "Newcombe",
+            Self::CorrectedResampledT => "corrected resampled t",
+        }
+    }
+}
+
+fn two_sided_quantile(level: f64) -> f64 {
+    normal_quantile(0.5 + level / 2.0)
+}
+
+/// Returns Wilson's interval for `successes` of `trials`; `None` without trials.
+///
+/// At 0 or all successes the outer bound is exactly 0 or 1.
+pub fn wilson_interval(successes: f64, trials: f64, level: f64) -> Option<Estimate> {
+    if trials <= 0.0 || !(0.0..=trials).contains(&successes) {
+        return None;
+    }
+    let (z, share) = (two_sided_quantile(level), successes / trials);
+    let denominator = 1.0 + z * z / trials;
+    let centre = (share + z * z / (2.0 * trials)) / denominator;
+    let half = z / denominator * (share * (1.0 - share) / trials + z * z / (4.0 * trials * trials)).sqrt();
+    let lower = if successes == 0.0 { 0.0 } else { centre - half };
+    let upper = if successes == trials { 1.0 } else { centre + half };
+    Some(Estimate { estimate: share, lower, upper, level, method: Method::Wilson })
+}
+
+/// Returns Newcombe's interval for the difference of two independent proportions, first minus second.
+pub fn newcombe_interval(first: (f64, f64), second: (f64, f64), level: f64) -> Option<Estimate> {
+    let (a, b) = (wilson_interval(first.0, first.1, level)?, wilson_interval(second.0, second.1, level)?);
+    let difference = a.estimate - b.estimate;
+    let lower = difference - ((a.estimate - a.lower).powi(2) + (b.upper - b.estimate).powi(2)).sqrt();
+    let upper = difference + ((a.upper - a.estimate).powi(2) + (b.estimate - b.lower).powi(2)).sqrt();
+    Some(Estimate { estimate: difference, lower, upper, level, method: Method::Newcombe })
+}
+
+/// ROC AUC with DeLong's placement values.
+#[derive(Debug, Clone)]
+pub struct Delong {
+    /// The ROC AUC.
+    pub auc: f64,
+    /// Its variance.
+    pub variance: f64,
+    /// For each positive, the share of negatives it beats (ties half).
+    positive_placements: Vec<f64>,
+    /// For each negative, the share of positives that beat it.
+    negative_placements: Vec<f64>,
+}
+
+/// Returns the ROC AUC and its variance; `None` with fewer than two rows in a class.
+pub fn delong(scored: &Scored<'_>) -> Option<Delong> {
+    let split = |wanted: bool| -> Vec<f64> {
+        let rows = scored.labels.iter().zip(scored.scores).filter(|(label, _)| **label == wanted);
+        rows.map(|(_, score)| *score).collect()
+    };
+    let (mut positives, mut negatives) = (split(true), split(false));
+    if positives.len() < 2 || negatives.len() < 2 {
+        return None;
+    }
+    let share_below = |sorted: &[f64], value: f64| {
+        let strictly = sorted.partition_point(|other| *other < value);
+        let with_ties = sorted.partition_point(|other| *other <= value);
+        (strictly + with_ties) as f64 / 2.0 / sorted.len() as f64
+    };
+    let (unsorted_positives, unsorted_negatives) = (positives.clone(), negatives.clone());
+    positives.sort_by(f64::total_cmp);
+    negatives.sort_by(f64::total_cmp);
+    let positive_placements: Vec<f64> = unsorted_positives.iter().map(|score| share_below(&negatives, *score)).collect();
+    let negative_placements: Vec<f64> = unsorted_negatives.iter().map(|score| 1.0 - share_below(&positives, *score)).collect();
+    let spread = variance(&positive_placements)? / positive_placements.len() as f64
+        + variance(&negative_placements)? / negative_placements.len() as f64;
+    let auc = Metric::RocAuc.evaluate(scored, 0.5)?;
+    Some(Delong { auc, variance: spread, positive_placements, negative_placements })
+}
+
+impl Delong {
+    /// Returns the normal interval clipped to 0 to 1.
+    pub fn normal_interval(&self, level: f64) -> (f64, f64) {
+        let half = two_sided_quantile(level) * self.variance.sqrt();
+        ((self.auc - half).max(0.0), (self.auc + half).min(1.0))
+    }
+
+    /// Returns the interval on the logit scale; `None` when the AUC is 0 or 1, where the logit does not exist.
+    pub fn logit_interval(&self, level: f64) -> Option<(f64, f64)> {
+        if self.auc <= 0.0 || self.auc >= 1.0 {
+            return None;
+        }
+        let logit = (self.auc / (1.0 - self.auc)).ln();
+        let half = two_sided_quantile(level) * self.variance.sqrt() / (self.auc * (1.0 - self.auc));
+        let back = |x: f64| 1.0 / (1.0 + (-x).exp());
+        Some((back(logit - half), back(logit + half)))
+    }
+
+    /// Returns (difference, variance, z, two-sided p) of this AUC minus that of another score on the same rows.
+    ///
+    /// `None` when the difference has no variance, so that no test exists.
+    ///
+    /// # Panics
+    /// When the two are not of the same rows.
+    pub fn compare(&self, other: &Self) -> Option<(f64, f64, f64, f64)> {
+        let n_rows = |delong: &Self| (delong.positive_placements.len(), delong.negative_placements.len());
+        assert_eq!(n_rows(self), n_rows(other), "two scores are compared on the same rows");
+        let gaps = |mine: &[f64], theirs: &[f64]| -> Vec<f64> { mine.iter().zip(theirs).map(|(a, b)| a - b).collect() };
+        let positive = gaps(&self.positive_placements, &other.positive_placements);
+        let negative = gaps(&self.negative_placements, &other.negative_placements);
+        let spread = variance(&positive)? / positive.len() as f64 + variance(&negative)? / negative.len() as f64;
+        if spread <= 0.0 {
+            return None;
+        }
+        let difference = self.auc - other.auc;
+        let z = difference / spread.sqrt();
+        Some((difference, spread, z, normal_two_sided(z)))
+    }
+}
+
+/// Returns the ROC AUC with its logit interval, or an exact bound from Wilson's interval when the AUC is 0 or 1.
+///
+/// With perfect separation the logit does not exist and the normal interval has no width; the bound is then that of a
+/// proportion over the smaller class, which is wider.
+pub fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
+    let delong = delong(scored)?;
+    if let Some((lower, upper)) = delong.logit_interval(level).filter(|_| delong.variance > 0.0) {
+        return Some(Estimate { estimate: delong.auc, lower, upper, level, method: Method::DelongLogit });
+    }
+    let n = delong.positive_placements.len().min(delong.negative_placements.len()) as f64;
+    wilson_interval(delong.auc * n, n, level)
+}
+
+/// How many resamples, and from which seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bootstrap {
+    /// Resamples drawn.
+    pub n_resamples: u32,
+    /// Seed; resample i uses stream i, so that the result does not depend on threads.
+    pub seed: u64,
+}
+
+/// Returns the percentiles of a metric over given resamples of row numbers; resamples where it is not defined are left out.
+pub fn percentile_interval(values: &mut Vec<f64>, level: f64) -> Option<(f64, f64)> {
+    values.retain(|value| value.is_finite());
+    if values.len() < 2 {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let tail = (1.0 - level) / 2.0;
+    Some((quantile_sorted(values, tail), quantile_sorted(values, 1.0 - tail)))
+}
+
+/// Returns a bootstrap interval of any metric: rows are drawn with replacement within each class.
+///
+/// `None` when the metric is not defined on the data, or on half the resamples.
+pub fn bootstrap_interval(scored: &Scored<'_>, metric: Metric, threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
+    use rayon::prelude::*;
+    let estimate = metric.evaluate(scored, threshold)?;
+    let rows_of = |wanted: bool| (0..scored.n()).filter(|row| scored.labels[*row] == wanted).collect::<Vec<_>>();
+    let (positives, negatives) = (rows_of(true), rows_of(false));
+    let draw = |resample: u32| {
+        let mut rng = generator(bootstrap.seed, u64::from(resample));
+        let (mut labels, mut scores, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        for class in [&positives, &negatives] {
+            for _ in 0..class.len() {
+                let row = class[below(&mut rng, class.len())];
+                labels.push(scored.labels[row]);
+                scores.push(scored.scores[row]);
+                weights.extend(scored.weights.map(|weights| weights[row]));
+            }
+        }
+        let weights = scored.weights.map(|_| weights.as_slice());
+        metric.evaluate(&Scored { labels: &labels, scores: &scores, weights }, threshold)
+    };
+    let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
+    if values.len() * 2 < bootstrap.n_resamples as usize {
+        return None;
+    }
+    let (lower, upper) = percentile_interval(&mut values, level)?;
+    Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
+}
+
+/// Returns the interval this crate prefers for a metric: Wilson for proportions, DeLong for ROC AUC, else the bootstrap.
+pub fn metric_interval(scored: &Scored<'_>, metric: Metric, threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
+    if metric == Metric::RocAuc && scored.weights.is_none() {
+        return delong_interval(scored, level);
+    }
+    let proportion = Confusion::at(scored, threshold).proportion(metric).filter(|_| scored.weights.is_none());
+    match proportion {
+        Some((successes, trials)) => wilson_interval(successes, trials, level),
+        None => bootstrap_interval(scored, metric, threshold, level, bootstrap),
+    }
+}

@@ -1,0 +1,240 @@
+//! Divides rows into training, tuning and test parts, with proof that the parts do not overlap.
+//!
+//! Rows that must stay together (exact duplicates, rows of one subject) form a unit, and units are divided, never rows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::numeric::{generator, shuffle};
+
+/// The part a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Fits the model.
+    Train,
+    /// Chooses settings.
+    Tune,
+    /// Judges the model; sealed until then.
+    Test,
+    /// Belongs to no part: it would have overlapped with an earlier one.
+    Excluded,
+}
+
+/// How to divide.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SplitShares {
+    /// Share of rows to tune on.
+    pub tune: f64,
+    /// Share of rows to test on.
+    pub test: f64,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+/// What was divided, and what the parts have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitProof {
+    /// One line a part.
+    pub parts: Vec<Part>,
+    /// Rows of a later part that also stand, value for value, in an earlier one.
+    pub n_rows_shared: usize,
+    /// Subjects with rows in more than one part; `None` without a subject column.
+    pub n_subjects_shared: Option<usize>,
+    /// Rows left out because they would have overlapped.
+    pub n_excluded: usize,
+}
+
+/// One part of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which.
+    pub role: Role,
+    /// Its rows.
+    pub n_rows: usize,
+    /// Its positive rows.
+    pub n_positive: usize,
+    /// SHA-256 over the sorted row digests: the same rows in any order give the same digest.
+    pub digest: String,
+}
+
+/// Why rows cannot be divided.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SplitError {
+    /// Shares outside 0 to 1, or nothing left to train on.
+    #[error("shares of {tune} to tune and {test} to test leave nothing to train on")]
+    Shares {
+        /// Share to tune on.
+        tune: f64,
+        /// Share to test on.
+        test: f64,
+    },
+    /// A row without a time cannot be put in order.
+    #[error("row {row} (counted from 0) has no time; a split by time needs one in every row")]
+    NoTime {
+        /// Zero-based row.
+        row: usize,
+    },
+    /// A part without rows of both labels.
+    #[error("the {role} part has {n_rows} rows, {n_positive} of them positive; it needs both labels")]
+    OneClass {
+        /// Which part.
+        role: &'static str,
+        /// Its rows.
+        n_rows: usize,
+        /// Its positive rows.
+        n_positive: usize,
+    },
+}
+
+/// The rows to divide.
+#[derive(Debug, Clone, Copy)]
+pub struct SplitRows<'d> {
+    /// Labels.
+    pub labels: &'d [bool],
+    /// Digest of each row, without its identifier.
+    pub digests: &'d [[u8; 16]],
+    /// Subject code of each row.
+    pub subjects: Option<&'d [u32]>,
+}
+
+/// Divides at random with the same label share in each part; duplicates and rows of a subject stay together.
+pub fn split_stratified(rows: SplitRows<'_>, shares: SplitShares) -> Result<Vec<Role>, SplitError> {
+    check_shares(shares)?;
+    let units = units_of(rows);
+    let mut roles = vec![Role::Train; rows.labels.len()];
+    for stratum in [false, true] {
+        let mut members: Vec<&Vec<usize>> = units.iter().filter(|unit| unit.iter().any(|row| rows.labels[*row]) == stratum).collect();
+        shuffle(&mut members, &mut generator(shares.seed, u64::from(stratum)));
+        let n_rows: usize = members.iter().map(|unit| unit.len()).sum();
+        let (mut n_test, mut n_tune) = (0, 0);
+        for unit in members {
+            let role = if (n_test as f64) < shares.test * n_rows as f64 {
+                n_test += unit.len();
+                Role::Test
+            } else if (n_tune as f64) < shares.tune * n_rows as f64 {
+                n_tune += unit.len();
+                Role::Tune
+            } else {
+                Role::Train
+            };
+            unit.iter().for_each(|row| roles[*row] = role);
+        }
+    }
+    check_classes(rows.labels, &roles)?;
+    Ok(roles)
+}
+
+/// Divides in order of time: the latest rows test, the ones before them tune. Rows of equal time stay together; a later row that
+/// repeats an earlier part, or belongs to one of its subjects, is excluded.
+pub fn split_by_time(rows: SplitRows<'_>, times: &[f64], shares: SplitShares) -> Result<Vec<Role>, SplitError> {
+    check_shares(shares)?;
+    let n_rows = rows.labels.len();
+    if let Some(row) = times.iter().position(|time| !time.is_finite()) {
+        return Err(SplitError::NoTime { row });
+    }
+    let mut order: Vec<usize> = (0..n_rows).collect();
+    order.sort_by(|a, b| times[*a].total_cmp(&times[*b]));
+    let n_train = ((1.0 - shares.test - shares.tune) * n_rows as f64).round() as usize;
+    let n_before_test = ((1.0 - shares.test) * n_rows as f64).round() as usize;
+    let bound = |position: usize| order.get(position).map_or(f64::INFINITY, |row| times[*row]);
+    let (tune_from, test_from) = (bound(n_train), bound(n_before_test));
+    let mut roles = vec![Role::Train; n_rows];
+    let (mut digests, mut subjects) = (HashMap::new(), HashMap::new());
+    for row in order {
+        let role = match times[row] {
+            time if time >= test_from => Role::Test,
+            time if time >= tune_from => Role::Tune,
+            _ => Role::Train,
+        };
+        let seen = *digests.entry(rows.digests[row]).or_insert(role);
+        let seen_subject = rows.subjects.map_or(role, |codes| *subjects.entry(codes[row]).or_insert(role));
+        roles[row] = if seen == role && seen_subject == role { role } else { Role::Excluded };
+    }
+    check_classes(rows.labels, &roles)?;
+    Ok(roles)
+}
+
+/// Returns what the parts hold and have in common, from the rows themselves.
+pub fn prove_split(rows: SplitRows<'_>, roles: &[Role]) -> SplitProof {
+    let mut by_role: BTreeMap<Role, Vec<usize>> = BTreeMap::new();
+    for (row, role) in roles.iter().enumerate().filter(|(_, role)| **role != Role::Excluded) {
+        by_role.entry(*role).or_default().push(row);
+    }
+    let mut parts = Vec::new();
+    let (mut n_rows_shared, mut seen) = (0, BTreeSet::new());
+    for (role, members) in &by_role {
+        let mut digests: Vec<[u8; 16]> = members.iter().map(|row| rows.digests[*row]).collect();
+        n_rows_shared += digests.iter().filter(|digest| seen.contains(*digest)).count();
+        seen.extend(digests.iter().copied());
+        digests.sort_unstable();
+        let digest: [u8; 32] = Sha256::digest(digests.concat()).into();
+        parts.push(Part {
+            role: *role,
+            n_rows: members.len(),
+            n_positive: members.iter().filter(|row| rows.labels[**row]).count(),
+            digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        });
+    }
+    let n_subjects_shared = rows.subjects.map(|codes| {
+        let mut roles_of: HashMap<u32, BTreeSet<Role>> = HashMap::new();
+        for (role, members) in &by_role {
+            members.iter().for_each(|row| {
+                roles_of.entry(codes[*row]).or_default().insert(*role);
+            });
+        }
+        roles_of.values().filter(|roles| roles.len() > 1).count()
+    });
+    let n_excluded = roles.iter().filter(|role| **role == Role::Excluded).count();
+    SplitProof { parts, n_rows_shared, n_subjects_shared, n_excluded }
+}
+
+/// Returns rows grouped by what they share: a digest or a subject, directly or through others.
+fn units_of(rows: SplitRows<'_>) -> Vec<Vec<usize>> {
+    let n_rows = rows.labels.len();
+    let mut parent: Vec<usize> = (0..n_rows).collect();
+    fn root(parent: &mut [usize], mut row: usize) -> usize {
+        while parent[row] != row {
+            parent[row] = parent[parent[row]];
+            row = parent[row];
+        }
+        row
+    }
+    let (mut first_of_digest, mut first_of_subject) = (HashMap::new(), HashMap::new());
+    for row in 0..n_rows {
+        let twin = *first_of_digest.entry(rows.digests[row]).or_insert(row);
+        let sibling = rows.subjects.map_or(row, |codes| *first_of_subject.entry(codes[row]).or_insert(row));
+        for other in [twin, sibling] {
+            let (a, b) = (root(&mut parent, row), root(&mut parent, other));
+            parent[a.max(b)] = a.min(b);
+        }
+    }
+    let mut units: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for row in 0..n_rows {
+        units.entry(root(&mut parent, row)).or_default().push(row);
+    }
+    units.into_values().collect()
+}
+
+fn check_shares(shares: SplitShares) -> Result<(), SplitError> {
+    let SplitShares { tune, test, .. } = shares;
+    let is_share = |share: f64| (0.0..1.0).contains(&share);
+    if !is_share(tune) || !is_share(test) || test == 0.0 || tune + test >= 1.0 {
+        return Err(SplitError::Shares { tune, test });
+    }
+    Ok(())
+}
+
+fn check_classes(labels: &[bool], roles: &[Role]) -> Result<(), SplitError> {
+    for (role, name) in [(Role::Train, "training"), (Role::Tune, "tuning"), (Role::Test, "test")] {
+        let n_rows = roles.iter().filter(|held| **held == role).count();
+        let n_positive = roles.iter().zip(labels).filter(|(held, label)| **held == role && **label).count();
+        let is_optional = role == Role::Tune && n_rows == 0;
+        if !is_optional && (n_positive == 0 || n_positive == n_rows) {
+            return Err(SplitError::OneClass { role: name, n_rows, n_positive });
+        }
+    }
+    Ok(())
+}

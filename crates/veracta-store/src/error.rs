@@ -1,0 +1,176 @@
+//! Why the store refuses or fails.
+
+use veracta_governance::record::RecordError;
+use veracta_ledger::Hash;
+use veracta_ledger::entry::EntryError;
+use veracta_ledger::note::NoteError;
+use veracta_ledger::tile::TileError;
+
+/// Why the store refuses or fails. Nothing is half-written when one of these is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no workspace.
+    #[error("there is no workspace in `{folder}`")]
+    NoWorkspace {
+        /// Folder looked in.
+        folder: String,
+    },
+    /// There is one already.
+    #[error("there is a workspace in `{folder}` already")]
+    WorkspaceExists {
+        /// Folder looked in.
+        folder: String,
+    },
+    /// The database is gone.
+    #[error("the workspace has no database: `{file}` is not there")]
+    NoDatabase {
+        /// Where it should be.
+        file: String,
+    },
+    /// Not a name for a log.
+    #[error("`{origin}` cannot name a log: it must not be empty or have white space or `+`")]
+    Origin {
+        /// The refused name.
+        origin: String,
+    },
+    /// The group of records it was committed with failed.
+    #[error("another record of the same group could not be written; nothing of the group was committed")]
+    GroupFailed,
+    /// The workspace was written by a newer program.
+    #[error("the workspace has schema {found}; this program knows {known}: use the newer program that wrote it")]
+    NewerSchema {
+        /// Schema found.
+        found: u32,
+        /// Newest schema known.
+        known: u32,
+    },
+    /// The disk is full.
+    #[error("the disk is full; nothing was committed")]
+    DiskFull,
+    /// A write failed in a way that leaves the state of the disk unknown.
+    #[error("an earlier write failed and the state of the disk is unknown; start the program again")]
+    Poisoned,
+    /// The writer is gone.
+    #[error("the store is shutting down")]
+    Closed,
+    /// A link to a record that is not there, or is another one.
+    #[error("record #{idx} does not exist or is another record than the one linked to")]
+    BadLink {
+        /// Position linked to.
+        idx: u64,
+    },
+    /// No record at a position.
+    #[error("there is no record #{idx}; the ledger has {size} entries")]
+    NoRecord {
+        /// Position asked for.
+        idx: u64,
+        /// Entries there are.
+        size: u64,
+    },
+    /// Bytes that are not in the store.
+    #[error("the bytes with SHA-256 {digest} are not in the workspace")]
+    NoBlob {
+        /// Their digest.
+        digest: Hash,
+    },
+    /// Bytes that are not the ones their name says.
+    #[error("the bytes stored as {digest} have another digest: they were changed behind the program's back")]
+    CorruptBlob {
+        /// Digest in the name.
+        digest: Hash,
+    },
+    /// A source that gave other bytes than the ones whose digest was taken.
+    #[error("the source no longer has SHA-256 {digest}: it changed while it was read; run the command again")]
+    ChangedWhileRead {
+        /// Digest taken first.
+        digest: Hash,
+    },
+    /// The log is not the continuation of what was signed.
+    #[error("the log no longer extends the checkpoint signed at {size} entries: {reason}; signing would contradict it")]
+    Fork {
+        /// Size signed.
+        size: u64,
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// The key file is not a key.
+    #[error("`{file}` is not a key file")]
+    Key {
+        /// Path of the file.
+        file: String,
+    },
+    /// No randomness from the system.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// The record cannot be encoded or read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The entry cannot be encoded or read.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The checkpoint cannot be signed or read.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// A tile cannot be encoded or read.
+    #[error(transparent)]
+    Tile(#[from] TileError),
+    /// The database fails.
+    #[error("the database fails")]
+    Database(#[source] rusqlite::Error),
+    /// The object store fails.
+    #[error("the object store fails")]
+    Objects(#[source] object_store::Error),
+    /// A file cannot be read or written.
+    #[error("`{file}` cannot be read or written")]
+    File {
+        /// Path of the file.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A derived state file is malformed.
+    #[error("`{file}` is malformed")]
+    State {
+        /// Path of the file.
+        file: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(inner) = cause {
+            if let Some(io) = inner.downcast_ref::<std::io::Error>()
+                && io.kind() == std::io::ErrorKind::StorageFull
+            {
+                return Self::DiskFull;
+            }
+            cause = inner.source();
+        }
+        Self::Objects(error)
+    }
+}
+
+impl StoreError {
+    /// Returns the error of a file operation.
+    pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let file = path.display().to_string();
+        move |source| match source.kind() {
+            std::io::ErrorKind::StorageFull => Self::DiskFull,
+            _ => Self::File { file, source },
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Keeps records, bytes and log entries, and commits a record and its log entry together or not at all.
+//!
+//! [`Store::transaction`] and [`Transaction::commit`] are the only way to change state. Tiles and signed checkpoints are derived from
+//! the committed entries afterwards ([`Store::publish`]) and can be rebuilt from them ([`Store::rebuild`]). Nothing here decides
+//! anything.
+
+mod blob;
+mod error;
+mod keys;
+mod migrations;
+mod sequencer;
+mod store;
+mod tables;
+mod tree;
+mod verify;
+
+pub use blob::Blobs;
+pub use error::StoreError;
+pub use sequencer::{Committed, NewRecord, Pending};
+pub use store::{InitOptions, Store, Transaction};

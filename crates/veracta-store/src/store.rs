@@ -1,0 +1,276 @@
+//! The workspace: opening it, reading it, and the transaction that is the only way to change it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use object_store::local::LocalFileSystem;
+use rusqlite::Connection;
+use veracta_governance::evidence::{Evidence, EvidenceSet};
+use veracta_governance::record::{LedgerCheckpoint, Record};
+use veracta_ledger::Hash;
+use veracta_ledger::merkle::empty_root;
+use veracta_ledger::note::{KeyType, VerifierKey, is_name};
+
+use crate::sequencer::{Committed, NewRecord, Pending, Sequencer};
+use crate::tables::records::Filter;
+use crate::tables::{actors, records};
+use crate::{Blobs, StoreError, keys, migrations};
+
+/// Folder of a workspace inside a project.
+const FOLDER: &str = ".veracta";
+/// Readers wait this long while another process recovers the database after a crash.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// An open workspace.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    reader: Mutex<Connection>,
+    sequencer: Sequencer,
+    blobs: Blobs,
+    key: SigningKey,
+    log_key: VerifierKey,
+}
+
+/// How a workspace begins.
+#[derive(Debug, Clone)]
+pub struct InitOptions {
+    /// Name of the log; a random one when not given.
+    pub origin: Option<String>,
+    /// Who begins it.
+    pub actor: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Program with its version.
+    pub program: String,
+}
+
+/// The way to change state: who changes it, and when.
+#[derive(Debug)]
+pub struct Transaction<'s> {
+    store: &'s Store,
+    actor: String,
+    at: String,
+}
+
+impl Transaction<'_> {
+    /// Commits a record and its ledger entry together, and returns once both are durable.
+    pub fn commit(&self, new: NewRecord) -> Result<Committed, StoreError> {
+        self.submit(new)?.wait()
+    }
+
+    /// Hands a record over without waiting, so that many are synced at once.
+    pub fn submit(&self, new: NewRecord) -> Result<Pending, StoreError> {
+        self.store.sequencer.submit(new, self.actor.clone(), self.at.clone())
+    }
+}
+
+impl Store {
+    /// Begins a workspace in `project`.
+    pub fn init(project: &Path, options: InitOptions) -> Result<Self, StoreError> {
+        let folder = project.join(FOLDER);
+        if folder.join("log.vkey").exists() {
+            return Err(StoreError::WorkspaceExists { folder: folder.display().to_string() });
+        }
+        if let Some(origin) = &options.origin
+            && !is_name(origin)
+        {
+            return Err(StoreError::Origin { origin: origin.clone() });
+        }
+        fs::create_dir_all(folder.join("objects")).map_err(StoreError::file(&folder))?;
+        let lock_path = folder.join("init.lock");
+        let lock = fs::File::options().create(true).append(true).open(&lock_path).map_err(StoreError::file(&lock_path))?;
+        lock.lock().map_err(StoreError::file(&lock_path))?;
+        if folder.join("log.vkey").exists() {
+            return Err(StoreError::WorkspaceExists { folder: folder.display().to_string() });
+        }
+        write_new(&folder.join(".gitignore"), "*\n")?;
+        let key_path = folder.join("ledger.key");
+        // A crash between here and the first entry leaves a key without a log: beginning again continues with it.
+        let key = if key_path.exists() { keys::load_key(&key_path)? } else { keys::create_key(&key_path)? };
+        let mut connection = connect(&folder)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        migrations::migrate(&mut connection)?;
+        // A crash after the first entry leaves a log that is bound to its key and name already.
+        let begun = records::evidence(&connection, 0)?.and_then(|opening| match opening.record {
+            Record::LedgerCheckpoint(body) => Some(body.origin),
+            _ => None,
+        });
+        drop(connection);
+        let origin = match begun.or(options.origin) {
+            Some(origin) => origin,
+            None => format!("veracta.invalid/{}", Hash::of(key.verifying_key().as_bytes()).short()),
+        };
+        let log_key = VerifierKey::new(&origin, KeyType::Ed25519, key.verifying_key())?;
+        let store = Self::assemble(folder, key, log_key.clone())?;
+        if store.size()? == 0 {
+            let opening = LedgerCheckpoint { origin, key: log_key.to_string(), size: 0, root: empty_root(), program: options.program };
+            let record = Record::LedgerCheckpoint(opening);
+            let new = NewRecord { record, subject: log_key.to_string(), key: None, links: Vec::new(), artifacts: Vec::new() };
+            store.transaction(&options.actor, &options.at).commit(new)?;
+        }
+        // The last file written: its presence says that the workspace is complete.
+        write_new(&store.folder.join("log.vkey"), &format!("{log_key}\n"))?;
+        store.publish()?;
+        Ok(store)
+    }
+
+    /// Opens the workspace of `project`.
+    pub fn open(project: &Path) -> Result<Self, StoreError> {
+        let folder = project.join(FOLDER);
+        let vkey_path = folder.join("log.vkey");
+        let text = match fs::read_to_string(&vkey_path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(StoreError::NoWorkspace { folder: folder.display().to_string() });
+            }
+            Err(error) => return Err(StoreError::file(&vkey_path)(error)),
+        };
+        let log_key: VerifierKey = text.trim_end().parse()?;
+        let key = keys::load_key(&folder.join("ledger.key"))?;
+        if key.verifying_key() != *log_key.key() {
+            return Err(StoreError::Key { file: folder.join("ledger.key").display().to_string() });
+        }
+        let database = folder.join("veracta.db");
+        if !database.exists() {
+            return Err(StoreError::NoDatabase { file: database.display().to_string() });
+        }
+        let mut connection = connect(&folder)?;
+        migrations::migrate(&mut connection)?;
+        drop(connection);
+        Self::assemble(folder, key, log_key)
+    }
+
+    fn assemble(folder: PathBuf, key: SigningKey, log_key: VerifierKey) -> Result<Self, StoreError> {
+        let root = folder.join("objects");
+        let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true).with_fsync(true);
+        let blobs = Blobs::new(Arc::new(objects)).map_err(StoreError::file(&root))?;
+        let sequencer = Sequencer::start(connect(&folder)?, folder.join("write.lock"))?;
+        let reader = Mutex::new(connect(&folder)?);
+        Ok(Self { folder, reader, sequencer, blobs, key, log_key })
+    }
+
+    /// Begins a change by `actor` at `at` (RFC 3339, UTC).
+    pub fn transaction(&self, actor: &str, at: &str) -> Transaction<'_> {
+        Transaction { store: self, actor: actor.to_owned(), at: at.to_owned() }
+    }
+
+    /// Returns the workspace's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the content-addressed bytes.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// Returns the log's public key.
+    pub fn log_key(&self) -> &VerifierKey {
+        &self.log_key
+    }
+
+    /// Returns the signing key, for statements and bundles.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
+        // A panic while reading leaves a connection that can still read.
+        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Returns the number of entries.
+    pub fn size(&self) -> Result<u64, StoreError> {
+        records::size(&self.reader())
+    }
+
+    /// Returns one record with its entry.
+    pub fn evidence(&self, idx: u64) -> Result<Evidence, StoreError> {
+        let reader = self.reader();
+        match records::evidence(&reader, idx)? {
+            Some(evidence) => Ok(evidence),
+            None => Err(StoreError::NoRecord { idx, size: records::size(&reader)? }),
+        }
+    }
+
+    /// Returns a record's stored bytes.
+    pub fn body_bytes(&self, idx: u64) -> Result<Vec<u8>, StoreError> {
+        let reader = self.reader();
+        match records::body(&reader, idx)? {
+            Some(body) => Ok(body),
+            None => Err(StoreError::NoRecord { idx, size: records::size(&reader)? }),
+        }
+    }
+
+    fn collect(&self, filter: Filter<'_>) -> Result<Vec<Evidence>, StoreError> {
+        let reader = self.reader();
+        let found = records::positions(&reader, filter)?.into_iter().map(|idx| records::evidence(&reader, idx));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    /// Returns every record in order.
+    pub fn all(&self) -> Result<Vec<Evidence>, StoreError> {
+        self.collect(Filter::All)
+    }
+
+    /// Returns every record of a kind in order.
+    pub fn of_kind(&self, kind: &str) -> Result<Vec<Evidence>, StoreError> {
+        self.collect(Filter::Kind(kind))
+    }
+
+    /// Returns every record of a kind about a subject in order.
+    pub fn about(&self, kind: &str, subject: &str) -> Result<Vec<Evidence>, StoreError> {
+        self.collect(Filter::Subject(kind, subject))
+    }
+
+    /// Returns the records that a step with this content key made.
+    pub fn made_by(&self, key: Hash) -> Result<Vec<Evidence>, StoreError> {
+        self.collect(Filter::Key(key))
+    }
+
+    /// Returns a record and everything it rests on, directly or through others, with the opening of the log.
+    pub fn lineage(&self, idx: u64) -> Result<EvidenceSet, StoreError> {
+        let reader = self.reader();
+        let (mut open, mut seen, mut found) = (vec![idx, 0], std::collections::BTreeSet::new(), Vec::new());
+        while let Some(idx) = open.pop() {
+            if !seen.insert(idx) {
+                continue;
+            }
+            let evidence = records::evidence(&reader, idx)?;
+            let evidence = evidence.ok_or(StoreError::NoRecord { idx, size: records::size(&reader)? })?;
+            open.extend(evidence.entry.links.iter().map(|link| link.idx));
+            found.push(evidence);
+        }
+        Ok(EvidenceSet::new(found))
+    }
+
+    /// Returns the name behind an actor's handle, unless it was erased.
+    pub fn actor_name(&self, handle: &str) -> Result<Option<String>, StoreError> {
+        actors::name_of(&self.reader(), handle)
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
+    let write = || {
+        let mut file = fs::File::create(path)?;
+        std::io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(StoreError::file(path))
+}
+
+fn connect(folder: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(folder.join("veracta.db"))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // FULL syncs the write-ahead log at each commit: an acknowledged record survives a crash of the machine.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Pages of 4 KiB: the write-ahead log is copied back every 64 MiB, and as much is kept in memory.
+    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    connection.pragma_update(None, "cache_size", 16_384)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}

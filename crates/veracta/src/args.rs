@@ -1,0 +1,232 @@
+//! The arguments, from which `--help`, completions and the reference are made.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Carry a machine-learning model from its data to its decisions, keep proof of every step, and refuse what the rules do not allow.
+#[derive(Debug, Parser)]
+#[command(name = "veracta", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 yes, 1 no (a gate refused, something does not verify), 2 error.\n\nStart with: veracta demo churn")]
+pub(crate) struct Args {
+    /// Folder of the project; its workspace is `.veracta` inside it.
+    #[arg(long, global = true, default_value = ".", value_name = "FOLDER", env = "VERACTA_WORKSPACE")]
+    pub(crate) workspace: PathBuf,
+    /// How to print.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Name under which changes are recorded; the ledger holds a pseudonym of it.
+    #[arg(long, global = true, value_name = "NAME", env = "VERACTA_ACTOR")]
+    pub(crate) actor: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+    /// A page (documents).
+    Html,
+    /// Markdown (documents).
+    Md,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Begin a workspace: a database, a signing key and an empty ledger in `.veracta`.
+    Init {
+        /// Name of the log, such as `example.org/models`; a random one when not given.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Run a pipeline: read, check, train, validate, judge, document. Only what changed is done again.
+    Run {
+        /// The pipeline file.
+        pipeline: PathBuf,
+        /// Read this dataset in place of the one the pipeline names.
+        #[arg(long, value_name = "FILE")]
+        data: Option<PathBuf>,
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+        /// Write documents here.
+        #[arg(long, value_name = "FOLDER", default_value = "documents")]
+        documents: PathBuf,
+    },
+    /// Tell a story from data to a registered model, in a folder of its own.
+    Demo {
+        /// Which story.
+        #[arg(value_enum)]
+        story: Story,
+        /// The public Telco churn file, in place of simulated customers.
+        #[arg(long, value_name = "FILE")]
+        data: Option<PathBuf>,
+        /// Folder to do it in; must be empty or a demo of before.
+        #[arg(long, value_name = "FOLDER", default_value = "churn-demo")]
+        folder: PathBuf,
+    },
+    /// Say what is in the workspace.
+    Status,
+    /// Show one record.
+    Show {
+        /// `name`, `name@2`, `#12`, `dataset:name`, or the start of a digest.
+        reference: String,
+    },
+    /// List the ledger, latest first.
+    Log {
+        /// Only this kind of record, such as `model.version`.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Most entries to list.
+        #[arg(long, short = 'n', default_value_t = 30)]
+        limit: usize,
+    },
+    /// Say what the gate decided about a model, and why. Exits with 1 when it refused.
+    Gate {
+        /// The model.
+        reference: String,
+    },
+    /// Say what the evidence shows for each control. Exits with 1 when a control fails.
+    Controls {
+        /// The model.
+        reference: String,
+        /// Frameworks, such as `gdpr`; those the pipeline declares by default.
+        #[arg(long, value_delimiter = ',')]
+        framework: Vec<String>,
+    },
+    /// Write a document about a model from the evidence as it stands. Use `--format html|md|json`.
+    Document {
+        /// The model.
+        reference: String,
+        /// `model_card` or `validation_report`.
+        #[arg(long)]
+        kind: String,
+        /// File to write; the standard output when not given.
+        #[arg(long, short = 'o', value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show what a record rests on.
+    Lineage {
+        /// The record.
+        reference: String,
+        /// Draw it to this SVG file.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+    /// Run the recorded pipeline of a model again elsewhere, compare, and record how it ended. Exits with 1 when it differs.
+    Reproduce {
+        /// The model.
+        reference: String,
+    },
+    /// Show the differences between two records of one kind. Exits with 1 when there are any.
+    Diff {
+        /// The first.
+        before: String,
+        /// The second.
+        after: String,
+    },
+    /// Hand evidence to someone else.
+    Evidence {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: EvidenceAction,
+    },
+    /// Check a bundle, or the workspace when none is given. Exits with 1 when it does not hold.
+    Verify {
+        /// An evidence bundle.
+        bundle: Option<PathBuf>,
+        /// The log's public key, obtained from elsewhere.
+        #[arg(long, value_name = "VKEY")]
+        key: Option<String>,
+        /// A checkpoint seen earlier, which the log must extend.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Public keys of witnesses whose cosignatures count.
+        #[arg(long, value_name = "VKEY")]
+        witness: Vec<String>,
+    },
+    /// Look at the ledger itself.
+    Ledger {
+        /// What to do.
+        #[command(subcommand)]
+        action: LedgerAction,
+    },
+    /// Profile a CSV or Parquet file and look for identifiers in it. Needs no workspace.
+    Profile {
+        /// The file.
+        file: PathBuf,
+        /// Character between cells of a CSV file.
+        #[arg(long, default_value = ",")]
+        delimiter: char,
+        /// Largest file, in bytes.
+        #[arg(long, default_value_t = 1 << 30)]
+        bytes_limit: u64,
+    },
+    /// Publish the ledger read-only over HTTP, for monitors and auditors (C2SP tlog-tiles).
+    Serve {
+        /// Address to listen on.
+        #[arg(long, default_value = "127.0.0.1:7979")]
+        listen: std::net::SocketAddr,
+    },
+    /// Print the JSON Schema of a file format.
+    Schema {
+        /// Which.
+        #[arg(value_enum)]
+        what: SchemaName,
+    },
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Story {
+    /// Telecom churn under GDPR.
+    Churn,
+}
+
+/// What to do with evidence.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceAction {
+    /// Write a bundle that `veracta verify` checks on a machine without this workspace.
+    Export {
+        /// The model or record.
+        reference: String,
+        /// File to write.
+        #[arg(long, short = 'o', value_name = "FILE")]
+        output: PathBuf,
+        /// Put in bytes that may hold personal data, such as the dataset.
+        #[arg(long)]
+        with_personal: bool,
+    },
+}
+
+/// What to do with the ledger.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerAction {
+    /// Print the signed head.
+    Checkpoint,
+    /// Print the receipt of an entry (C2SP tlog-proof).
+    Proof {
+        /// Position of the entry.
+        idx: u64,
+    },
+    /// Rebuild all tiles and the checkpoint from the committed entries.
+    Rebuild,
+}
+
+/// A file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// The pipeline file.
+    Pipeline,
+}

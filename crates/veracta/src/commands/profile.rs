@@ -1,0 +1,76 @@
+//! `veracta profile`: statistics of a file and identifiers in it.
+
+use std::path::Path;
+
+use serde_json::json;
+use veracta_ml::privacy::scan_identifiers;
+use veracta_ml::profile::{ColumnProfile, profile};
+use veracta_ml::table::csv::CsvOptions;
+use veracta_ml::table::{ColumnType, ReadLimits};
+
+use crate::args::{Args, Format};
+use crate::output::{Answer, Paint, print, print_json};
+
+pub(super) fn execute(args: &Args, file: &Path, delimiter: char, bytes_limit: u64) -> anyhow::Result<Answer> {
+    if matches!(args.format, Format::Html | Format::Md) {
+        anyhow::bail!("a profile is printed with `--format human` or `--format json`");
+    }
+    let delimiter = u8::try_from(delimiter).map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
+    let limits = ReadLimits { bytes_max: bytes_limit, ..ReadLimits::default() };
+    let (digest, n_bytes) = veracta_lifecycle::data::hash_file(file)?;
+    let (format, table, read) = veracta_lifecycle::data::read_table(file, &CsvOptions { delimiter, limits, ..CsvOptions::default() })?;
+    let (statistics, scan) = (profile(&table, &[]), scan_identifiers(&table));
+    if args.format == Format::Json {
+        print_json(
+            &json!({ "file": file, "digest": digest, "bytes": n_bytes, "format": format, "read": read, "profile": statistics, "identifiers": scan }),
+        )?;
+        return Ok(Answer::Yes);
+    }
+    let paint = Paint::stdout();
+    let mut text = format!(
+        "{}\n{} rows, {} columns, {n_bytes} bytes of {format}, SHA-256 {digest}\n{} rows repeat an earlier one\n\n",
+        paint.strong(&file.display().to_string()),
+        statistics.n_rows,
+        statistics.columns.len(),
+        statistics.n_duplicate_rows
+    );
+    text += &paint.soft(&format!("{:<28} {:<12} {:>9} {:>9}  values\n", "column", "type", "missing", "distinct"));
+    statistics.columns.iter().for_each(|column| text += &column_line(column));
+    for blank in &read.blank {
+        text +=
+            &paint.open(&format!("\n{} blank cells in `{}`, the first in line {}", blank.n_cells, blank.first.column, blank.first.line));
+    }
+    for mixed in &read.mixed {
+        text += &paint.open(&format!(
+            "\n`{}` is read as text: {} cells are numbers, {} are not, the first of these in line {}",
+            mixed.first.column, mixed.n_numeric, mixed.n_other, mixed.first.line
+        ));
+    }
+    if read.n_infinite > 0 {
+        text += &paint.open(&format!("\n{} cells are infinite", read.n_infinite));
+    }
+    for found in &scan.findings {
+        let place = if found.hidden { "hidden in" } else { "in" };
+        text += &paint.bad(&format!(
+            "\n{} {place} `{}`: {} of {} values ({})",
+            found.class_name, found.column, found.n_hits, found.n_present, found.detector
+        ));
+    }
+    text.push('\n');
+    print(&text)?;
+    Ok(Answer::Yes)
+}
+
+fn column_line(column: &ColumnProfile) -> String {
+    let kind = match column.column_type {
+        ColumnType::Numeric => "numeric",
+        ColumnType::Categorical => "categorical",
+        ColumnType::Text => "text",
+    };
+    let values = match &column.numeric {
+        Some(numbers) => format!("{:.4} to {:.4}, median {:.4}", numbers.min, numbers.max, numbers.quantiles[3]),
+        None => column.frequent.iter().take(4).map(|value| format!("{} ({})", value.value, value.n_rows)).collect::<Vec<_>>().join(", "),
+    };
+    let name: String = column.name.chars().take(28).collect();
+    format!("{name:<28} {kind:<12} {:>9} {:>9}  {values}\n", column.n_missing, column.n_distinct)
+}

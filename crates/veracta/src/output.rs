@@ -1,0 +1,125 @@
+//! Printing: for people, for programs, and errors with a hint.
+
+use std::io::{IsTerminal, Write};
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report, SourceOffset};
+use serde::Serialize;
+use veracta_lifecycle::{LifecycleError, Problem};
+
+use crate::args::Format;
+
+/// The answer, which becomes the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Exit code 0.
+    Yes,
+    /// Exit code 1.
+    No,
+}
+
+impl From<bool> for Answer {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// Prints text; a reader that has gone away ends the program quietly.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => Ok(result?),
+    }
+}
+
+/// Prints a value as JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Colours, when the terminal shows them and nobody asked not to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paint(bool);
+
+impl Paint {
+    /// Decides for the standard output.
+    pub(crate) fn stdout() -> Self {
+        Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+    }
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Something that holds.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    /// Something that does not.
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+
+    /// Something open.
+    pub(crate) fn open(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    /// Something in the background.
+    pub(crate) fn soft(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
+    /// A heading.
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+}
+
+/// Prints an error with its causes and, when something can be done about it, a hint.
+pub(crate) fn print_error(error: &anyhow::Error, format: Format) {
+    let lifecycle = error.chain().find_map(|cause| cause.downcast_ref::<LifecycleError>());
+    let hint = lifecycle.and_then(LifecycleError::hint);
+    if format == Format::Json {
+        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        eprintln!("{}", serde_json::json!({ "error": causes, "hint": hint }));
+        return;
+    }
+    if let Some(LifecycleError::Spec(problems)) = lifecycle {
+        problems.iter().for_each(print_problem);
+        return;
+    }
+    let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    causes.dedup();
+    eprintln!("error: {}", causes.join(": "));
+    if let Some(hint) = hint {
+        eprintln!("hint: {hint}");
+    }
+}
+
+/// Prints a problem in a file with the line it is about.
+fn print_problem(problem: &Problem) {
+    let source = std::fs::read_to_string(&problem.file).ok().filter(|_| problem.line > 0);
+    let Some(source) = source else {
+        eprintln!("error: {problem}");
+        if let Some(hint) = &problem.hint {
+            eprintln!("hint: {hint}");
+        }
+        return;
+    };
+    let offset = SourceOffset::from_location(&source, problem.line, problem.column.max(1)).offset();
+    let word = source[offset.min(source.len())..].find(|c: char| c.is_whitespace() || ",:]}".contains(c)).unwrap_or(1).max(1);
+    let mut diagnostic = MietteDiagnostic::new(problem.to_string());
+    diagnostic.help = problem.hint.clone();
+    diagnostic.labels = Some(vec![LabeledSpan::new(None, offset, word)]);
+    let report = Report::new(diagnostic).with_source_code(NamedSource::new(&problem.file, source));
+    let is_terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let theme = if is_terminal { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let mut text = String::new();
+    if GraphicalReportHandler::new_themed(theme).render_report(&mut text, report.as_ref()).is_ok() {
+        eprintln!("error:{text}");
+    } else {
+        eprintln!("error: {problem}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The program as people use it: run in a folder of its own, judged by its exit code, what it prints and what it leaves behind.
+//!
+//! Arithmetic and encodings are tested in the crates below. Here every verb is run at least once, and refused at least once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod project;
+
+mod bad_data;
+mod bad_pipeline;
+mod caching;
+mod commands;
+mod demo;
+mod evidence;
+mod reading;
+mod regressions;

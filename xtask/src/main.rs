@@ -1,0 +1,96 @@
+//! Checks and chores of the workspace: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`.
+
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+
+const HELP: &str = "\
+cargo xtask <what>
+
+  test    everything CI checks: format, lints, dependencies, tidiness, documentation and all tests
+  tidy    crate graph, module heads, budgets, names, ARCHITECTURE.md
+  bench   the figures of docs/benchmarks.md (release build)
+
+VERACTA_DATA names the folder of the public data sets; without it the tests on them are left out, and say so.
+";
+
+fn main() -> ExitCode {
+    let what = std::env::args().nth(1).unwrap_or_default();
+    let result = match what.as_str() {
+        "test" => test(),
+        "tidy" => tidy::check(&root()),
+        "bench" => bench(),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("xtask is a folder of the workspace").to_owned()
+}
+
+/// Everything CI checks, the quickest first.
+fn test() -> anyhow::Result<()> {
+    if std::env::var_os("VERACTA_DATA").is_none() {
+        eprintln!("note: VERACTA_DATA is not set; tests on the public data sets are left out");
+    }
+    step("tidy", || tidy::check(&root()))?;
+    cargo("format", &["fmt", "--all", "--check"])?;
+    deny()?;
+    cargo("lints", &["clippy", "--workspace", "--lib", "--bins", "--benches", "--quiet", "--", "--deny", "warnings"])?;
+    // In a test, `unwrap` is the assertion that there is a value.
+    let tests = ["clippy", "--workspace", "--tests", "--quiet", "--", "--deny", "warnings", "--allow", "clippy::unwrap_used"];
+    cargo("lints of tests", &tests)?;
+    cargo("tests", &["test", "--workspace", "--quiet"])?;
+    cargo("documentation", &["doc", "--workspace", "--no-deps", "--quiet"])?;
+    println!("all checks pass");
+    Ok(())
+}
+
+/// Checks licences, advisories and duplicates with cargo-deny, installing it when it is not there.
+fn deny() -> anyhow::Result<()> {
+    let is_there = Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    if !is_there {
+        cargo("install cargo-deny", &["install", "cargo-deny", "--locked", "--quiet"])?;
+    }
+    // Advisories need a database from the network: they are checked where `cargo deny check advisories` can reach it.
+    cargo("licences and sources", &["deny", "--offline", "--log-level", "error", "check", "licenses", "bans", "sources"])
+}
+
+fn bench() -> anyhow::Result<()> {
+    cargo("ledger", &["bench", "--package", "veracta-store", "--bench", "ledger"])?;
+    cargo("pipeline", &["bench", "--package", "veracta", "--bench", "pipeline"])
+}
+
+fn cargo(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    step(name, || {
+        let status = Command::new("cargo").args(arguments).current_dir(root()).status();
+        let status = status.with_context(|| format!("cargo {} cannot be run", arguments.join(" ")))?;
+        if !status.success() {
+            bail!("cargo {} failed", arguments.join(" "));
+        }
+        Ok(())
+    })
+}
+
+fn step(name: &str, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    eprintln!("── {name}");
+    run()?;
+    eprintln!("   {name}: {:.0} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
