@@ -67,6 +67,8 @@ fn deny() -> anyhow::Result<()> {
     if !is_there {
         cargo("install cargo-deny", &["install", "cargo-deny", "--locked", "--quiet"])?;
     }
+    // The check works offline on the sources of every platform, which a first build has not all fetched.
+    cargo("fetch", &["fetch", "--locked", "--quiet"])?;
     // Advisories need a database from the network: they are checked where `cargo deny check advisories` can reach it.
     cargo("licences and sources", &["deny", "--offline", "--log-level", "error", "check", "licenses", "bans", "sources"])
 }
