@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use veracta_ml::tree::read_xgboost_json;
+use veracta_ml::tree::xgboost::read_xgboost_json;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(ensemble) = read_xgboost_json(bytes) else { return };

@@ -180,10 +180,9 @@ pub fn explain_record(
     test: &TestScores,
     rows_max: usize,
 ) -> Result<ExplainReport, LifecycleError> {
-    use rayon::prelude::*;
     let n_rows = test.rows.len().min(rows_max);
     let matrix = encode(&dataset.table, &predictor.inputs)?.select_rows(&test.rows[..n_rows]);
-    let attributions: Vec<_> = (0..n_rows).into_par_iter().map(|row| predictor.explain(matrix.row(row))).collect();
+    let attributions = predictor.explain(&matrix);
     let n_inputs = predictor.inputs.len();
     let strengths_of = |range: std::ops::Range<usize>| -> Vec<f64> {
         let strength = |input: usize| {

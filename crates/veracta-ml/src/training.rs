@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use crate::linear::fit_logistic;
 use crate::model::{Form, Input, Label, Logistic, Matrix, Predictor, Term, TermKind};
 use crate::numeric::{mean, variance};
-use crate::tree::{TreeError, read_xgboost_json};
+use crate::tree::TreeError;
+use crate::tree::xgboost::read_xgboost_json;
 
 /// What is trained, with every hyperparameter spelt out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,7 +125,8 @@ fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matr
     let targets: Vec<f32> = labels.iter().map(|label| f32::from(u8::from(*label))).collect();
     let types: Vec<FeatureType> =
         inputs.iter().map(|input| if input.levels.is_some() { FeatureType::Categorical } else { FeatureType::Numerical }).collect();
-    let data = DMatrix::from_dense(&matrix.values, matrix.n_rows, matrix.n_columns)?.with_labels(&targets)?.with_feature_types(&types)?;
+    let values: Vec<f32> = matrix.values.iter().map(|value| *value as f32).collect();
+    let data = DMatrix::from_dense(&values, matrix.n_rows, matrix.n_columns)?.with_labels(&targets)?.with_feature_types(&types)?;
     let settings = TrainingParams::builder()
         .objective(Objective::BinaryLogistic(RegLoss::default()))
         .tree_method(TreeMethod::Hist)
@@ -145,11 +147,11 @@ fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matr
 fn fit_logistic_form(parameters: &LogisticParameters, inputs: &[Input], matrix: &Matrix, labels: &[bool]) -> Result<Form, TrainingError> {
     let mut terms: Vec<(usize, TermKind)> = Vec::new();
     for (position, input) in inputs.iter().enumerate() {
-        let values: Vec<f32> = (0..matrix.n_rows).map(|row| matrix.row(row)[position]).collect();
+        let values: Vec<f64> = (0..matrix.n_rows).map(|row| matrix.row(row)[position]).collect();
         match &input.levels {
             Some(levels) => terms.extend((0..levels.len() as u32).map(|code| (position, TermKind::Level { code }))),
             None => {
-                let known: Vec<f64> = values.iter().filter(|value| !value.is_nan()).map(|value| f64::from(*value)).collect();
+                let known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
                 let centre = mean(&known).unwrap_or(0.0);
                 let scale = variance(&known).map_or(1.0, f64::sqrt);
                 if scale > 0.0 {

@@ -6,6 +6,8 @@
 
 #[path = "golden/case.rs"]
 mod case;
+#[path = "golden/explain.rs"]
+mod explain;
 #[path = "golden/fairness.rs"]
 mod fairness;
 #[path = "golden/model.rs"]
@@ -17,7 +19,7 @@ use case::{Case, Check, Comparison};
 use veracta_ml::performance::METRICS;
 
 /// The groups of the golden set that concern this crate.
-const GROUPS: [&str; 3] = ["perf", "fairness", "model"];
+const GROUPS: [&str; 4] = ["perf", "fairness", "model", "explain"];
 
 /// Operations that occur in the cases and that this crate does not have, with the reason.
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[
@@ -27,13 +29,6 @@ const NOT_IMPLEMENTED: &[(&str, &str)] = &[
     ("test.mcnemar", "models are compared by the paired DeLong test"),
     ("fairness.aif360.classification", "gaps have Fairlearn's meaning; one vocabulary is enough"),
     ("fairness.aif360.dataset", "gaps have Fairlearn's meaning; one vocabulary is enough"),
-    ("model.importance", "split counts and gains mislead; inputs are judged by retraining without them"),
-    ("shap.saabas", "exact attributions are available"),
-    ("shap.interactions", "interactions are not part of this version"),
-    ("shap.interventional", "attributions are path-dependent in this version"),
-    ("shap.interventional_expected", "attributions are path-dependent in this version"),
-    ("shap.interventional_probability", "attributions are in log-odds"),
-    ("shap.interventional_probability_expected", "attributions are in log-odds"),
 ];
 
 #[test]
@@ -48,7 +43,12 @@ fn fairness_agrees_with_the_reference() {
 
 #[test]
 fn models_agree_with_the_reference() {
-    check_group("model", 96, model::open, model::run);
+    check_group("model", 292, model::open, model::run);
+}
+
+#[test]
+fn explanations_agree_with_the_reference() {
+    check_group("explain", 34, explain::open, explain::run);
 }
 
 #[test]

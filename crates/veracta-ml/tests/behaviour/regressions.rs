@@ -1,11 +1,14 @@
 //! Behaviour that was once wrong, each with the input that showed it.
 
-use veracta_ml::explanation::tree_shap;
+use std::collections::BTreeMap;
+
+use veracta_ml::explanation::path_dependent::tree_shap;
 use veracta_ml::fairness::{Disparity, MetricFrame, Outcomes};
 use veracta_ml::interval::Bootstrap;
 use veracta_ml::model::{Predictor, encode};
 use veracta_ml::table::{CellPlace, Coded, MixedColumn, Table, Values};
-use veracta_ml::tree::{Link, Node, Tree, TreeEnsemble, read_xgboost_json};
+use veracta_ml::tree::xgboost::read_xgboost_json;
+use veracta_ml::tree::{Link, Missing, Node, Precision, Test, Tree, TreeEnsemble};
 
 use crate::reading::read;
 use crate::samples::{Sample, few_trees, numeric};
@@ -85,15 +88,26 @@ fn a_base_score_that_is_no_number_is_refused() {
 /// A branch that no training row took divided zero by zero when its feature split again below.
 #[test]
 fn branches_without_cover_contribute_nothing() {
-    let split =
-        |left: u32, value: f32, cover: f32| Node { feature: 0, left, right: left + 1, default_left: true, value, cover, categories: None };
-    let leaf = |value: f32, cover: f32| Node { right: 0, ..split(0, value, cover) };
+    let split = |left: u32, threshold: f64, cover: f64| {
+        let test = Test::AtMost { threshold, missing: Missing::NanLeft };
+        Node { feature: 0, left, right: left + 1, test, value: 0.0, cover, gain: 0.0 }
+    };
+    let leaf = |value: f64, cover: f64| Node { feature: 0, left: 0, right: 0, test: Test::Leaf, value, cover, gain: 0.0 };
     let nodes = vec![split(1, 0.0, 10.0), leaf(1.0, 10.0), split(3, 5.0, 0.0), leaf(2.0, 0.0), leaf(3.0, 0.0)];
-    let trees = vec![Tree { nodes, output: 0, weight: 1.0 }];
-    let ensemble = TreeEnsemble { trees, base_margins: vec![0.5], n_features: 1, link: Link::Identity };
+    let ensemble = TreeEnsemble {
+        trees: vec![Tree { nodes, output: 0, first_leaf: 0, linear: BTreeMap::new() }],
+        linear: None,
+        base_margins: vec![0.5],
+        n_features: 1,
+        feature_names: Vec::new(),
+        link: Link::Identity,
+        precision: Precision::Double,
+        n_averaged: None,
+        n_trees_a_round: 1,
+    };
     for (value, contribution) in [(-1.0, 0.0), (1.0, 1.0), (6.0, 2.0)] {
-        let attribution = &tree_shap(&ensemble, &[value])[0];
-        assert_eq!((attribution.contributions[0], attribution.base_value), (contribution, 1.5), "value {value}");
+        let attribution = &tree_shap(&ensemble, &[value]).unwrap()[0];
+        assert!((attribution.contributions[0] - contribution).abs() < 1e-12 && attribution.base_value == 1.5, "value {value}");
     }
 }
 

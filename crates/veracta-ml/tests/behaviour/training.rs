@@ -62,7 +62,7 @@ fn bytes_read_back_predict_and_explain_the_same() {
         assert!(read.to_bytes().unwrap() == bytes, "the bytes of {} are canonical", predictor.kind());
         assert_eq!((&read.inputs, &read.label, read.kind()), (&predictor.inputs, &predictor.label, predictor.kind()));
         assert_eq!(read.predict(&matrix), predictor.predict(&matrix));
-        assert_eq!(read.explain(matrix.row(0)), predictor.explain(matrix.row(0)));
+        assert_eq!(read.explain(&matrix), predictor.explain(&matrix));
     }
 }
 
@@ -89,7 +89,7 @@ fn missing_values_and_unknown_categories_are_predicted_alike() {
         }
         encode(&table, &inputs).unwrap()
     };
-    let nothing = Matrix { values: vec![f32::NAN; inputs.len()], n_rows: 1, n_columns: inputs.len() };
+    let nothing = Matrix { values: vec![f64::NAN; inputs.len()], n_rows: 1, n_columns: inputs.len() };
     for spec in specs() {
         let predictor = sample.fit(&spec);
         assert_eq!(predictor.predict(&with_colour(Some("purple"))), predictor.predict(&with_colour(None)));
@@ -106,7 +106,7 @@ fn rare_categories_are_missing() {
     assert_eq!(inputs[0].levels.as_ref().unwrap().len(), 2);
     let matrix = encode(&sample.table, &inputs).unwrap();
     assert!(matrix.values.iter().all(|value| value.is_nan() || [0.0, 1.0].contains(value)));
-    let n_missing = |values: &[f32]| values.iter().filter(|value| value.is_nan()).count();
+    let n_missing = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count();
     let all = encode(&sample.table, &sample.inputs()[2..3]).unwrap();
     assert!(n_missing(&matrix.values) > n_missing(&all.values));
 }

@@ -2,14 +2,19 @@
 //!
 //! The bytes of a model are canonical: the same model has the same digest wherever it was trained.
 
+pub mod imported;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::explanation::{Attribution, linear_attribution, tree_shap};
+use crate::explanation::path_dependent::TreeExplainer;
+use crate::explanation::{Attribution, linear_attribution};
 use crate::table::{Coded, Column, Table, Values};
-use crate::tree::{Link, TreeEnsemble, TreeError, read_xgboost_json};
+use crate::tree::compiled::CompiledTrees;
+use crate::tree::xgboost::read_xgboost_json;
+use crate::tree::{Link, TreeEnsemble, TreeError};
 
 /// Format written today.
 pub const MODEL_FORMAT: &str = "veracta-model/1";
@@ -35,11 +40,11 @@ pub struct Label {
     pub positive: String,
 }
 
-/// Rows of encoded inputs, row after row: 32-bit numbers, category codes, NaN for missing.
+/// Rows of encoded inputs, row after row: numbers, category codes, NaN for missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     /// `n_rows` × `n_columns` values.
-    pub values: Vec<f32>,
+    pub values: Vec<f64>,
     /// Rows.
     pub n_rows: usize,
     /// Inputs.
@@ -153,6 +158,17 @@ pub enum ModelError {
     /// The trees cannot be used.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// None of the known formats.
+    #[error("not a model: neither XGBoost (JSON, UBJSON), LightGBM text nor {MODEL_FORMAT}")]
+    UnknownFormat,
+    /// A model without names, and another number of columns.
+    #[error("the model has {n_inputs} inputs without names and the data {n_columns} columns; they must be as many, in the same order")]
+    InputCount {
+        /// Inputs of the model.
+        n_inputs: usize,
+        /// Columns of the data.
+        n_columns: usize,
+    },
     /// The data lacks an input.
     #[error("input `{input}` is not in the data; it has {}", .columns.join(", "))]
     MissingInput {
@@ -175,7 +191,7 @@ pub enum ModelError {
 
 impl Matrix {
     /// Returns one row.
-    pub fn row(&self, row: usize) -> &[f32] {
+    pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.n_columns..(row + 1) * self.n_columns]
     }
 
@@ -222,7 +238,7 @@ pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -
 /// Encodes all rows of a table for a model's inputs. Infinite numbers and unknown categories become missing.
 pub fn encode(table: &Table, inputs: &[Input]) -> Result<Matrix, ModelError> {
     let (n_rows, n_columns) = (table.n_rows, inputs.len());
-    let mut values = vec![f32::NAN; n_rows * n_columns];
+    let mut values = vec![f64::NAN; n_rows * n_columns];
     for (position, input) in inputs.iter().enumerate() {
         let column = table.columns.iter().find(|column| column.name == input.name).ok_or_else(|| {
             let columns = table.columns.iter().map(|column| column.name.clone()).collect();
@@ -230,15 +246,16 @@ pub fn encode(table: &Table, inputs: &[Input]) -> Result<Matrix, ModelError> {
         })?;
         match (&column.values, &input.levels) {
             (Values::Numeric(numbers), None) => {
+                // The trainer works in 32 bits: a number beyond them is infinite to it.
                 for (row, number) in numbers.iter().enumerate().filter(|(_, number)| (**number as f32).is_finite()) {
-                    values[row * n_columns + position] = *number as f32;
+                    values[row * n_columns + position] = f64::from(*number as f32);
                 }
             }
             (Values::Coded(coded), Some(levels)) => {
                 let codes = recode(coded, levels);
                 for (row, code) in coded.codes.iter().enumerate() {
                     if let Some(Some(code)) = codes.get(*code as usize) {
-                        values[row * n_columns + position] = *code as f32;
+                        values[row * n_columns + position] = f64::from(*code);
                     }
                 }
             }
@@ -248,7 +265,7 @@ pub fn encode(table: &Table, inputs: &[Input]) -> Result<Matrix, ModelError> {
                 let codes = recode(&coded, levels);
                 for (row, code) in coded.codes.iter().enumerate() {
                     if let Some(code) = codes[*code as usize] {
-                        values[row * n_columns + position] = code as f32;
+                        values[row * n_columns + position] = f64::from(code);
                     }
                 }
             }
@@ -277,7 +294,8 @@ impl Predictor {
         let form = match (file.xgboost, file.logistic) {
             (Some(xgboost), None) => {
                 let ensemble = read_xgboost_json(xgboost.get().as_bytes())?;
-                if ensemble.n_features != file.inputs.len() || ensemble.n_outputs() != 1 || ensemble.link != Link::Logistic {
+                if ensemble.n_features != file.inputs.len() || ensemble.n_outputs() != 1 || ensemble.link != (Link::Logistic { scale: 1.0 })
+                {
                     return Err(ModelError::Trees { n_features: ensemble.n_features, n_inputs: file.inputs.len() });
                 }
                 Form::Trees { ensemble, xgboost }
@@ -298,21 +316,29 @@ impl Predictor {
         Ok(serde_json::to_vec(&ModelFile { format: MODEL_FORMAT.to_owned(), label, inputs, xgboost, logistic })?)
     }
 
-    /// Returns the probability of the positive label for each row.
-    pub fn predict(&self, matrix: &Matrix) -> Vec<f64> {
-        use rayon::prelude::*;
-        let score = |row: usize| match &self.form {
-            Form::Trees { ensemble, .. } => ensemble.predictions(&ensemble.margins(matrix.row(row)))[0],
-            Form::Logistic(logistic) => 1.0 / (1.0 + (-logistic.margin(matrix.row(row))).exp()),
-        };
-        (0..matrix.n_rows).into_par_iter().with_min_len(256).map(score).collect()
+    /// Returns the log-odds of the positive label for each row.
+    pub fn margins(&self, matrix: &Matrix) -> Vec<f64> {
+        match &self.form {
+            Form::Trees { ensemble, .. } => CompiledTrees::new(ensemble).margins(&matrix.values, matrix.n_columns),
+            Form::Logistic(logistic) => (0..matrix.n_rows).map(|row| logistic.margin(matrix.row(row))).collect(),
+        }
     }
 
-    /// Returns the contribution of each input to one row's log-odds.
-    pub fn explain(&self, row: &[f32]) -> Attribution {
+    /// Returns the probability of the positive label for each row.
+    pub fn predict(&self, matrix: &Matrix) -> Vec<f64> {
+        self.margins(matrix).iter().map(|margin| 1.0 / (1.0 + (-margin).exp())).collect()
+    }
+
+    /// Returns the contribution of each input to the log-odds of each row.
+    pub fn explain(&self, matrix: &Matrix) -> Vec<Attribution> {
         match &self.form {
-            Form::Trees { ensemble, .. } => tree_shap(ensemble, row).swap_remove(0),
-            Form::Logistic(logistic) => logistic.attribution(row, self.inputs.len()),
+            Form::Trees { ensemble, .. } => {
+                let explainer = TreeExplainer::new(ensemble).expect("the trainer makes no linear leaves");
+                let (base_value, contributions) = (explainer.base_values()[0], explainer.explain_batch(&matrix.values, matrix.n_columns));
+                let rows = contributions.chunks(matrix.n_columns.max(1));
+                rows.map(|contributions| Attribution { contributions: contributions.to_vec(), base_value }).collect()
+            }
+            Form::Logistic(logistic) => (0..matrix.n_rows).map(|row| logistic.attribution(matrix.row(row), self.inputs.len())).collect(),
         }
     }
 
@@ -327,23 +353,23 @@ impl Predictor {
 
 impl TermKind {
     /// Returns the derived value.
-    pub fn value(&self, value: f32) -> f64 {
+    pub fn value(&self, value: f64) -> f64 {
         match self {
             Self::Standardised { .. } if value.is_nan() => 0.0,
-            Self::Standardised { centre, scale } => (f64::from(value) - centre) / scale,
-            Self::Level { code } => f64::from(value == *code as f32),
+            Self::Standardised { centre, scale } => (value - centre) / scale,
+            Self::Level { code } => f64::from(value == f64::from(*code)),
             Self::Missing => f64::from(value.is_nan()),
         }
     }
 }
 
 impl Logistic {
-    fn margin(&self, row: &[f32]) -> f64 {
+    fn margin(&self, row: &[f64]) -> f64 {
         let terms = self.terms.iter().map(|term| term.coefficient * term.of.value(row[term.input]));
         self.intercept + terms.sum::<f64>()
     }
 
-    fn attribution(&self, row: &[f32], n_inputs: usize) -> Attribution {
+    fn attribution(&self, row: &[f64], n_inputs: usize) -> Attribution {
         let coefficients: Vec<f64> = self.terms.iter().map(|term| term.coefficient).collect();
         let values: Vec<f64> = self.terms.iter().map(|term| term.of.value(row[term.input])).collect();
         let means: Vec<f64> = self.terms.iter().map(|term| term.mean).collect();

@@ -1,0 +1,168 @@
+//! Models of any format this crate reads, under one roof: our own, XGBoost (JSON and UBJSON) and LightGBM text.
+//!
+//! The format is told by the bytes, never by a file's name. Data is matched to inputs by name where the model has names, else by
+//! position; a missing input or one of another type is an error that names it.
+
+use super::{Matrix, ModelError, Predictor, encode};
+use crate::explanation::path_dependent::TreeExplainer;
+use crate::explanation::{Attribution, ExplanationError};
+use crate::table::{Table, Values};
+use crate::tree::compiled::CompiledTrees;
+use crate::tree::lightgbm::read_lightgbm_text;
+use crate::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
+use crate::tree::{Link, TreeEnsemble, TreeError};
+
+/// A model in memory.
+#[derive(Debug, Clone)]
+pub enum Model {
+    /// Trained here.
+    Own(Predictor),
+    /// Trees, or a linear booster, brought along.
+    Trees {
+        /// The ensemble.
+        ensemble: TreeEnsemble,
+        /// The library that wrote it.
+        library: &'static str,
+    },
+}
+
+/// Numbers for each row: `n_outputs` of them, one row after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outputs {
+    /// The numbers.
+    pub values: Vec<f64>,
+    /// How many a row.
+    pub n_outputs: usize,
+}
+
+/// Reads a model of any known format.
+pub fn read_model(bytes: &[u8]) -> Result<Model, ModelError> {
+    let trees = |ensemble: Result<TreeEnsemble, TreeError>, library| Ok(Model::Trees { ensemble: ensemble?, library });
+    if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") {
+        let text = std::str::from_utf8(bytes).map_err(|_| TreeError::Text { line: 1, reason: "the text is not UTF-8".to_owned() })?;
+        return trees(read_lightgbm_text(text), "LightGBM");
+    }
+    let first = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
+    match first.map(|first| &bytes[first..]) {
+        // After an opening brace JSON has a quote or white space, UBJSON the type of a length.
+        Some([b'{', b'i' | b'U' | b'I' | b'l' | b'L' | b'$' | b'#', ..]) => trees(read_xgboost_ubjson(bytes), "XGBoost"),
+        Some([b'{', ..]) => match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes) {
+            Ok(fields) if fields.contains_key("learner") => trees(read_xgboost_json(bytes), "XGBoost"),
+            _ => Predictor::from_bytes(bytes).map(Model::Own),
+        },
+        _ => Err(ModelError::UnknownFormat),
+    }
+}
+
+impl Model {
+    /// Returns the names of its inputs; `None` when the file has none and position decides.
+    pub fn input_names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Own(predictor) => Some(predictor.inputs.iter().map(|input| input.name.clone()).collect()),
+            Self::Trees { ensemble, .. } => Some(ensemble.feature_names.clone()).filter(|names| !names.is_empty()),
+        }
+    }
+
+    /// Returns how many inputs it has.
+    pub fn n_inputs(&self) -> usize {
+        match self {
+            Self::Own(predictor) => predictor.inputs.len(),
+            Self::Trees { ensemble, .. } => ensemble.n_features,
+        }
+    }
+
+    /// Returns what it is in words.
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Own(predictor) => predictor.kind(),
+            Self::Trees { ensemble, library } => match ensemble.linear {
+                Some(_) => format!("{library} linear booster"),
+                None => format!("{library} trees ({} trees, {} outputs)", ensemble.trees.len(), ensemble.n_outputs()),
+            },
+        }
+    }
+
+    /// Returns whether its prediction is the probability of one class.
+    pub fn is_binary_probability(&self) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Trees { ensemble, .. } => ensemble.n_outputs() == 1 && matches!(ensemble.link, Link::Logistic { .. }),
+        }
+    }
+
+    /// Returns the rows of a table as the model reads them.
+    pub fn rows(&self, table: &Table) -> Result<Matrix, ModelError> {
+        if let Self::Own(predictor) = self {
+            return encode(table, &predictor.inputs);
+        }
+        let columns = match self.input_names() {
+            Some(names) => names.iter().map(|name| column_named(table, name)).collect::<Result<Vec<_>, _>>()?,
+            None if table.columns.len() == self.n_inputs() => table.columns.iter().collect(),
+            None => return Err(ModelError::InputCount { n_inputs: self.n_inputs(), n_columns: table.columns.len() }),
+        };
+        let n_columns = columns.len();
+        let mut values = vec![f64::NAN; table.n_rows * n_columns];
+        for (position, column) in columns.iter().enumerate() {
+            match &column.values {
+                Values::Numeric(numbers) => {
+                    numbers.iter().enumerate().for_each(|(row, number)| values[row * n_columns + position] = *number);
+                }
+                // A column without any value is read as categories; it is all missing whatever its type.
+                Values::Coded(coded) if coded.levels.is_empty() => {}
+                Values::Coded(_) => {
+                    let (found, expected) = ("text", "numbers or category codes");
+                    return Err(ModelError::InputType { input: column.name.clone(), found, expected });
+                }
+            }
+        }
+        Ok(Matrix { values, n_rows: table.n_rows, n_columns })
+    }
+
+    /// Returns the margins of each row: log-odds of a classifier.
+    pub fn margins(&self, matrix: &Matrix) -> Outputs {
+        match self {
+            Self::Own(predictor) => Outputs { values: predictor.margins(matrix), n_outputs: 1 },
+            Self::Trees { ensemble, .. } => {
+                Outputs { values: CompiledTrees::new(ensemble).margins(&matrix.values, matrix.n_columns), n_outputs: ensemble.n_outputs() }
+            }
+        }
+    }
+
+    /// Returns the predictions of each row.
+    pub fn predict(&self, matrix: &Matrix) -> Outputs {
+        match self {
+            Self::Own(predictor) => Outputs { values: predictor.predict(matrix), n_outputs: 1 },
+            Self::Trees { ensemble, .. } => {
+                let margins = self.margins(matrix);
+                let values: Vec<f64> = margins.values.chunks(margins.n_outputs).flat_map(|margins| ensemble.predictions(margins)).collect();
+                let n_outputs = if ensemble.link == Link::ArgMax { 1 } else { margins.n_outputs };
+                Outputs { values, n_outputs }
+            }
+        }
+    }
+
+    /// Returns for each row the attributions of each output, by path-dependent tree SHAP or linear attribution.
+    pub fn explain(&self, matrix: &Matrix) -> Result<Vec<Vec<Attribution>>, ExplanationError> {
+        match self {
+            Self::Own(predictor) => Ok(predictor.explain(matrix).into_iter().map(|attribution| vec![attribution]).collect()),
+            Self::Trees { ensemble, .. } => {
+                let explainer = TreeExplainer::new(ensemble)?;
+                let base = explainer.base_values();
+                let width = ensemble.n_features;
+                let contributions = explainer.explain_batch(&matrix.values, matrix.n_columns);
+                let of_row = |row: &[f64]| {
+                    let outputs = row.chunks(width.max(1)).zip(&base);
+                    outputs.map(|(values, base)| Attribution { contributions: values.to_vec(), base_value: *base }).collect()
+                };
+                Ok(contributions.chunks((width * base.len()).max(1)).map(of_row).collect())
+            }
+        }
+    }
+}
+
+fn column_named<'t>(table: &'t Table, name: &str) -> Result<&'t crate::table::Column, ModelError> {
+    table.columns.iter().find(|column| column.name == name).ok_or_else(|| {
+        let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+        ModelError::MissingInput { input: name.to_owned(), columns }
+    })
+}
