@@ -96,7 +96,7 @@ pub fn load(file: &PipelineFile, path: &Path) -> Result<(String, Dataset), Lifec
     let (digest, n_bytes) = hash_file(path)?;
     let (format, table, read) = read_table(path, &csv_options(spec))?;
     check_columns(file, &table)?;
-    let labels = label_rows(spec, &table)?;
+    let labels = label_rows(spec, path, &table)?;
     let is_set_aside = |name: &str| {
         name == spec.label.column.value
             || spec.identifiers.iter().any(|identifier| identifier.value == name)
@@ -169,10 +169,13 @@ fn find_text(text: &str, word: &str) -> (usize, usize) {
     found.unwrap_or((0, 0))
 }
 
-fn label_rows(spec: &DataSpec, table: &Table) -> Result<Vec<bool>, LifecycleError> {
+/// Fewest rows of each label: with fewer a split leaves a part without one.
+const LABEL_ROWS_MIN: usize = 10;
+
+fn label_rows(spec: &DataSpec, path: &Path, table: &Table) -> Result<Vec<bool>, LifecycleError> {
     let column = &spec.label.column.value;
-    let refuse = |reason: String| LifecycleError::Label { file: spec.path.value.clone(), column: column.clone(), reason };
-    let source = table.column(column).map_err(|source| LifecycleError::Data { file: spec.path.value.clone(), source })?;
+    let refuse = |reason: String| LifecycleError::Label { file: path.display().to_string(), column: column.clone(), reason };
+    let source = table.column(column).map_err(|source| LifecycleError::Data { file: path.display().to_string(), source })?;
     let n_missing = (0..table.n_rows).filter(|row| source.is_missing(*row)).count();
     if n_missing > 0 {
         return Err(refuse(format!("{n_missing} of {} rows have no label; remove them before training", table.n_rows)));
@@ -186,7 +189,27 @@ fn label_rows(spec: &DataSpec, table: &Table) -> Result<Vec<bool>, LifecycleErro
     if levels.len() < 2 {
         return Err(refuse(format!("every row has the value `{positive}`; a classifier needs both labels")));
     }
-    Ok(codes.iter().map(|held| *held as usize == code).collect())
+    // A third value must not become a negative label in silence: it may be a misspelt positive.
+    let is_negative = |level: &&String| *level != positive && (spec.label.negative.is_empty() || spec.label.negative.contains(level));
+    let others: Vec<&String> = levels.iter().filter(|level| *level != positive && !is_negative(level)).collect();
+    if levels.len() > 2 && spec.label.negative.is_empty() || !others.is_empty() {
+        let rest = if others.is_empty() { levels.iter().filter(is_negative).collect() } else { others };
+        let shown = rest.iter().take(10).map(|level| level.as_str()).collect::<Vec<_>>().join("`, `");
+        return Err(refuse(format!(
+            "besides `{positive}` there are `{shown}`; correct the values, or list those that count as negative under `data.label.negative`"
+        )));
+    }
+    let labels: Vec<bool> = codes.iter().map(|held| *held as usize == code).collect();
+    let n_positive = labels.iter().filter(|label| **label).count();
+    let n_fewest = n_positive.min(labels.len() - n_positive);
+    if n_fewest < LABEL_ROWS_MIN {
+        let reason = format!(
+            "{n_positive} of {} rows are positive; at least {LABEL_ROWS_MIN} of each label are needed to train and to measure",
+            labels.len()
+        );
+        return Err(refuse(reason));
+    }
+    Ok(labels)
 }
 
 impl Dataset {

@@ -175,7 +175,12 @@ impl LifecycleError {
                 "add the text to `missing` under `data:`, or declare the column categorical"
             }
             Self::Store(StoreError::NoWorkspace { .. }) => "`veracta init` begins a workspace here; `--workspace` names another folder",
-            Self::Store(StoreError::DiskFull) => "free some space and run the command again; the workspace is as it was",
+            Self::Store(StoreError::DiskFull) => {
+                "free some space and run the command again: every record committed before is whole, and a run goes on after the last one"
+            }
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                "free some space and run the command again: what was committed is not done again"
+            }
             Self::Store(StoreError::NoRecord { .. }) => "`veracta log` lists what there is",
             Self::Store(StoreError::WorkspaceExists { .. }) => "`veracta status` says what is in it",
             Self::Store(StoreError::NoDatabase { .. }) => "restore the whole workspace folder from a backup",

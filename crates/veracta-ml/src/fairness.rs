@@ -270,6 +270,9 @@ impl MetricFrame {
         };
         let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
         let (lower, upper) = percentile_interval(&mut values, level)?;
+        // The gap between the extremes of several groups only grows when they are redrawn, so that all percentiles may lie on one
+        // side of it: the interval is widened to hold the estimate.
+        let (lower, upper) = (lower.min(estimate), upper.max(estimate));
         Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
     }
 }

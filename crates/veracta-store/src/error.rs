@@ -45,7 +45,7 @@ pub enum StoreError {
         known: u32,
     },
     /// The disk is full.
-    #[error("the disk is full; nothing was committed")]
+    #[error("the disk is full; what was being written was not committed")]
     DiskFull,
     /// A write failed in a way that leaves the state of the disk unknown.
     #[error("an earlier write failed and the state of the disk is unknown; start the program again")]
@@ -144,6 +144,10 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            // The shared-memory file beside the database could not grow.
+            Some(rusqlite::ErrorCode::SystemIoFailure) if matches!(error.sqlite_error(), Some(inner) if inner.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
+                Self::DiskFull
+            }
             _ => Self::Database(error),
         }
     }

@@ -23,7 +23,7 @@ pub fn render(document: &Document) -> String {
                 (header(document))
                 main {
                     (contents(document))
-                    @for (position, section) in document.sections.iter().enumerate() { (render_section(position, section)) }
+                    @for (position, section) in document.sections.iter().enumerate() { (render_section(position, section, nature(document))) }
                     (records(document))
                 }
                 footer {
@@ -72,20 +72,25 @@ fn gaps(section: &Section) -> usize {
     section.blocks.iter().filter(|block| matches!(block, Block::Gap(_))).count()
 }
 
-fn render_section(position: usize, section: &Section) -> Markup {
+/// The word that stands beside results of data that is not real.
+fn nature(document: &Document) -> Option<&str> {
+    Some(document.data_nature.as_str()).filter(|word| !matches!(*word, "real" | "undeclared"))
+}
+
+fn render_section(position: usize, section: &Section, nature: Option<&str>) -> Markup {
     let is_figure = |block: &Block| matches!(block, Block::Plot(_));
     html! {
         section id=(format!("s{position}")) {
             h2 { (section.heading) }
             @for run in section.blocks.chunk_by(|a, b| is_figure(a) && is_figure(b)) {
-                @if is_figure(&run[0]) { div.figures { @for block in run { (render_block(block)) } } }
-                @else { @for block in run { (render_block(block)) } }
+                @if is_figure(&run[0]) { div.figures { @for block in run { (render_block(block, nature)) } } }
+                @else { @for block in run { (render_block(block, nature)) } }
             }
         }
     }
 }
 
-fn render_block(block: &Block) -> Markup {
+fn render_block(block: &Block, nature: Option<&str>) -> Markup {
     match block {
         Block::Facts(facts) => html! { dl { @for fact in facts { (render_fact(fact)) } } },
         Block::Text(fact) => html! {
@@ -95,10 +100,10 @@ fn render_block(block: &Block) -> Markup {
         Block::Plot(figure) => html! {
             figure {
                 (PreEscaped(&figure.svg))
-                figcaption { (figure.caption) " " (source(Some(&figure.source))) p.described { (figure.description) } }
+                figcaption { (figure.caption) (nature_mark(nature)) " " (source(Some(&figure.source))) p.described { (figure.description) } }
             }
         },
-        Block::Table(grid) => render_table(grid),
+        Block::Table(grid) => render_table(grid, nature),
     }
 }
 
@@ -108,11 +113,15 @@ fn render_fact(fact: &Fact) -> Markup {
     }
 }
 
-fn render_table(grid: &Grid) -> Markup {
+fn nature_mark(nature: Option<&str>) -> Markup {
+    html! { @if let Some(word) = nature { " · " em { (word) " data" } } }
+}
+
+fn render_table(grid: &Grid, nature: Option<&str>) -> Markup {
     html! {
         div.scroll {
             table {
-                caption { (grid.caption) " " (source(Some(&grid.source))) }
+                caption { (grid.caption) (nature_mark(nature)) " " (source(Some(&grid.source))) }
                 thead { tr { @for name in &grid.columns { th scope="col" { (name) } } } }
                 tbody { @for row in &grid.rows { tr { @for cell in row { (render_cell(cell)) } } } }
             }
@@ -121,6 +130,9 @@ fn render_table(grid: &Grid) -> Markup {
 }
 
 fn render_cell(cell: &Cell) -> Markup {
+    if !cell.records.is_empty() {
+        return html! { td { @for record in &cell.records { (source(Some(record))) " " } } };
+    }
     if cell.numeric {
         // A line may break before an interval, not inside it.
         return html! { td.numeric { (cell.text.replace(" to ", "\u{a0}to\u{a0}")) } };

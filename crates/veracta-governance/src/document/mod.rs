@@ -220,6 +220,9 @@ pub struct Cell {
     pub tone: Tone,
     /// Whether it is a number, set to the right.
     pub numeric: bool,
+    /// Records it names, each opened by a link.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordRef>,
 }
 
 /// A plot.
@@ -312,7 +315,10 @@ fn sources_of(block: &Block) -> Vec<RecordRef> {
     match block {
         Block::Facts(facts) => facts.iter().filter_map(|fact| fact.source.clone()).collect(),
         Block::Text(fact) => fact.source.clone().into_iter().collect(),
-        Block::Table(grid) => vec![grid.source.clone()],
+        Block::Table(grid) => {
+            let named = grid.rows.iter().flatten().flat_map(|cell| cell.records.iter().cloned());
+            [grid.source.clone()].into_iter().chain(named).collect()
+        }
         Block::Plot(figure) => vec![figure.source.clone()],
         Block::Gap(_) => Vec::new(),
     }
@@ -353,15 +359,21 @@ fn facts_and_gaps(entries: Vec<Result<Fact, String>>) -> Vec<Block> {
 }
 
 fn text_cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), tone: Tone::Plain, numeric: false }
+    Cell { text: text.into(), tone: Tone::Plain, numeric: false, records: Vec::new() }
+}
+
+/// Returns a cell that names records and links to them.
+fn records_cell(records: &[RecordRef]) -> Cell {
+    let places: Vec<String> = records.iter().map(|record| format!("#{}", record.idx)).collect();
+    Cell { records: records.to_vec(), ..text_cell(places.join(" ")) }
 }
 
 fn number_cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), tone: Tone::Plain, numeric: true }
+    Cell { text: text.into(), tone: Tone::Plain, numeric: true, records: Vec::new() }
 }
 
 fn tone_cell(text: impl Into<String>, tone: Tone) -> Cell {
-    Cell { text: text.into(), tone, numeric: false }
+    Cell { text: text.into(), tone, numeric: false, records: Vec::new() }
 }
 
 /// Returns a number with four significant digits, as tables show it.

@@ -5,7 +5,7 @@ use veracta_ml::minimisation::Need;
 use super::validation_report::{criteria_table, group_blocks, hard_case_table, reproduction_facts, roc_and_reliability};
 use super::{
     Block, Cell, Fact, Figure, Grid, Tone, declared, declared_or_gap, facts_and_gaps, grouped, measured, number, number_cell, plot,
-    text_cell, tone_cell, with_interval,
+    records_cell, text_cell, tone_cell, with_interval,
 };
 use crate::evidence::EvidenceSet;
 use crate::record::ColumnUse;
@@ -69,12 +69,11 @@ fn summary(evidence: &EvidenceSet) -> Vec<Block> {
                 O::Missing => ("missing", Tone::Open),
                 O::Waived => ("waived", Tone::Open),
             };
-            let places: Vec<String> = finding.evidence.iter().map(|found| format!("#{}", found.idx)).collect();
             vec![
                 text_cell(finding.rule.replace('_', " ")),
                 tone_cell(word, tone),
                 text_cell(&finding.statement),
-                text_cell(places.join(" ")),
+                records_cell(&finding.evidence),
             ]
         });
         let columns = ["Rule", "Outcome", "Finding", "Evidence"].map(str::to_owned).to_vec();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::table::{ColumnType, ReadReport};
+use veracta_ml::table::{CellPlace, ColumnType, ReadReport};
 
 /// A dataset version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,10 +46,12 @@ impl DatasetVersion {
             notices.push(format!("`{column}` is read as text: {counts}, the first of these in line {line}"));
         }
         if self.read.n_nan_text > 0 {
-            notices.push(format!("{} cells say `nan` and are read as missing", self.read.n_nan_text));
+            let place = first_place(self.read.first_nan_text.as_ref());
+            notices.push(format!("{} cells say `nan` and are read as missing{place}", self.read.n_nan_text));
         }
         if self.read.n_infinite > 0 {
-            notices.push(format!("{} cells are infinite and treated as missing by the model", self.read.n_infinite));
+            let place = first_place(self.read.first_infinite.as_ref());
+            notices.push(format!("{} cells are infinite and treated as missing by the model{place}", self.read.n_infinite));
         }
         let is_unused_text = |column: &&DatasetColumn| column.column_type == ColumnType::Text && column.column_use == ColumnUse::Dropped;
         for column in self.columns.iter().filter(is_unused_text) {
@@ -57,6 +59,10 @@ impl DatasetVersion {
         }
         notices
     }
+}
+
+fn first_place(place: Option<&CellPlace>) -> String {
+    place.map(|place| format!(", the first in line {} of `{}`", place.line, place.column)).unwrap_or_default()
 }
 
 /// A column.

@@ -13,15 +13,31 @@ use super::spec::{AlgorithmName, PIPELINE_SCHEMA, PipelineSpec, SplitMethodName}
 use crate::Problem;
 
 /// Collects problems with their place.
-struct Checker {
+struct Checker<'t> {
     file: String,
+    text: &'t str,
     problems: Vec<Problem>,
 }
 
-impl Checker {
+impl Checker<'_> {
     fn refuse<T>(&mut self, place: &Spanned<T>, message: String, hint: Option<String>) {
         let (line, column) = (place.referenced.line() as usize, place.referenced.column() as usize);
         self.problems.push(Problem { file: self.file.clone(), line, column, message, hint });
+    }
+
+    /// Refuses a setting at the line of the key that its message begins with, such as `training.rounds must …`.
+    fn refuse_at_key(&mut self, message: &str) {
+        let words = message.split([' ', '.']).map(|word| word.trim_end_matches(','));
+        let mut place = (0, 0);
+        for (idx, content) in self.text.lines().enumerate() {
+            let found = words.clone().skip(1).find_map(|word| Some(content.find(&format!("{word}:"))? + 1));
+            if let Some(column) = found {
+                place = (idx + 1, column);
+                break;
+            }
+        }
+        let (line, column) = place;
+        self.problems.push(Problem { file: self.file.clone(), line, column, message: message.to_owned(), hint: None });
     }
 
     fn refuse_at_name(&mut self, spec: &PipelineSpec, message: String, hint: Option<String>) {
@@ -49,8 +65,8 @@ pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>)
 }
 
 /// Returns every problem.
-pub(super) fn check(spec: &PipelineSpec, path: &Path) -> Vec<Problem> {
-    let mut checker = Checker { file: path.display().to_string(), problems: Vec::new() };
+pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem> {
+    let mut checker = Checker { file: path.display().to_string(), text, problems: Vec::new() };
     if spec.schema.value != PIPELINE_SCHEMA {
         let message = format!("schema `{}` is not known; this program reads `{PIPELINE_SCHEMA}`", spec.schema.value);
         checker.refuse(&spec.schema, message, None);
@@ -90,7 +106,7 @@ pub(super) fn check(spec: &PipelineSpec, path: &Path) -> Vec<Problem> {
     checker.problems
 }
 
-fn check_criteria(spec: &PipelineSpec, checker: &mut Checker) {
+fn check_criteria(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     for criterion in &spec.validation.criteria {
         if Metric::named(&criterion.metric.value).is_none() {
             let hint = did_you_mean(&criterion.metric.value, METRICS.iter().map(|metric| metric.name));
@@ -107,14 +123,14 @@ fn check_criteria(spec: &PipelineSpec, checker: &mut Checker) {
     }
 }
 
-fn check_limit(place: &Spanned<String>, at_least: Option<f64>, at_most: Option<f64>, checker: &mut Checker) {
+fn check_limit(place: &Spanned<String>, at_least: Option<f64>, at_most: Option<f64>, checker: &mut Checker<'_>) {
     match (at_least, at_most) {
         (Some(limit), None) | (None, Some(limit)) if limit.is_finite() => {}
         _ => checker.refuse(place, format!("`{}` needs one finite limit: either `at_least` or `at_most`", place.value), None),
     }
 }
 
-fn check_numbers(spec: &PipelineSpec, checker: &mut Checker) {
+fn check_numbers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let training = &spec.training;
     let is_share = |share: f64| share > 0.0 && share < 1.0;
     let at_most_one = |share: Option<f64>| share.is_none_or(|share| share > 0.0 && share <= 1.0);
@@ -143,7 +159,7 @@ fn check_numbers(spec: &PipelineSpec, checker: &mut Checker) {
         ((1..=1_000_000).contains(&spec.explanation.rows_max), "explanation.rows_max must be between 1 and 1,000,000"),
     ];
     for (_, message) in rules.into_iter().filter(|(holds, _)| !holds) {
-        checker.refuse_at_name(spec, message.to_owned(), None);
+        checker.refuse_at_key(message);
     }
     let boosting = training.rounds.is_some() || training.max_depth.is_some() || training.learning_rate.is_some();
     if training.algorithm == AlgorithmName::LogisticRegression && boosting {
@@ -154,7 +170,7 @@ fn check_numbers(spec: &PipelineSpec, checker: &mut Checker) {
     }
 }
 
-fn check_commands(spec: &PipelineSpec, checker: &mut Checker) {
+fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let mut writers: BTreeMap<&str, &str> = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for step in &spec.steps {
@@ -183,7 +199,7 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker) {
     }
 }
 
-fn check_dates(spec: &PipelineSpec, checker: &mut Checker) {
+fn check_dates(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let data = &spec.data;
     let dates = [&data.collected_from, &data.collected_to, &data.retention_until].into_iter().flatten();
     let statements = spec.statements.iter().filter_map(|statement| statement.valid_until.as_ref());
@@ -192,7 +208,7 @@ fn check_dates(spec: &PipelineSpec, checker: &mut Checker) {
     }
 }
 
-fn check_waivers(spec: &PipelineSpec, checker: &mut Checker) {
+fn check_waivers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     for waiver in &spec.waivers {
         let subject = waiver.subject.value.as_str();
         let is_known = match subject.split_once(':') {

@@ -208,6 +208,9 @@ pub struct LabelSpec {
     /// Value that counts as positive.
     #[schemars(with = "String")]
     pub positive: Spanned<String>,
+    /// Values that count as negative; needed when the column has more than two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub negative: Vec<String>,
 }
 
 /// A command.
@@ -557,15 +560,16 @@ impl PipelineFile {
         let spec: PipelineSpec = serde_saphyr::from_str(&text).map_err(|error| {
             let (line, column) = error.location().map_or((0, 0), |place| (place.line() as usize, place.column() as usize));
             let whole = first_line(&error.without_snippet().to_string());
-            // The place is printed beside it already.
-            let message = whole.split(" at line ").next().unwrap_or_default().to_owned();
+            // The place is printed beside it already, and advice to programmers helps nobody here.
+            let message = whole.split(" at line ").next().unwrap_or_default();
+            let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or_default().to_owned();
             let (message, hint) = match message.split_once(", expected one of ") {
                 Some((problem, known)) => (problem.to_owned(), Some(nearest_field(problem, known))),
                 None => (message, None),
             };
             LifecycleError::Spec(vec![Problem { file: path.display().to_string(), line, column, message, hint }])
         })?;
-        let problems = super::check::check(&spec, path);
+        let problems = super::check::check(&spec, path, &text);
         if !problems.is_empty() {
             return Err(LifecycleError::Spec(problems));
         }

@@ -45,6 +45,8 @@ struct Builder {
     first_other: Option<u64>,
     n_blank: u64,
     first_blank: Option<u64>,
+    first_nan: Option<u64>,
+    first_infinite: Option<u64>,
 }
 
 enum Form {
@@ -232,7 +234,18 @@ impl Builder {
             None | Some(ColumnType::Numeric) => Form::Numbers(Vec::new()),
             Some(ColumnType::Categorical | ColumnType::Text) => Form::Text(Interner::default()),
         };
-        Self { name, declared, form, n_numeric: 0, n_other: 0, first_other: None, n_blank: 0, first_blank: None }
+        Self {
+            name,
+            declared,
+            form,
+            n_numeric: 0,
+            n_other: 0,
+            first_other: None,
+            n_blank: 0,
+            first_blank: None,
+            first_nan: None,
+            first_infinite: None,
+        }
     }
 
     fn push(&mut self, text: &str, line: u64, options: &CsvOptions, report: Option<&mut ReadReport>) {
@@ -245,6 +258,7 @@ impl Builder {
         if is_missing && let Some(report) = report {
             if cell.eq_ignore_ascii_case("nan") {
                 report.n_nan_text += 1;
+                self.first_nan.get_or_insert(line);
             }
             if cell.is_empty() && !text.is_empty() {
                 self.n_blank += 1;
@@ -256,6 +270,9 @@ impl Builder {
             Form::Numbers(values) => match parse_number(cell) {
                 Some(value) => {
                     self.n_numeric += 1;
+                    if value.is_infinite() {
+                        self.first_infinite.get_or_insert(line);
+                    }
                     values.push(value);
                 }
                 None => {
@@ -307,6 +324,12 @@ impl Builder {
         }
         if let Form::Numbers(values) | Form::Done(Values::Numeric(values)) = &self.form {
             report.n_infinite += values.iter().filter(|value| value.is_infinite()).count() as u64;
+            if let Some(line) = self.first_infinite.filter(|_| report.first_infinite.is_none()) {
+                report.first_infinite = Some(place(line)?);
+            }
+        }
+        if let Some(line) = self.first_nan.filter(|_| report.first_nan_text.is_none()) {
+            report.first_nan_text = Some(place(line)?);
         }
         Ok(())
     }

@@ -197,8 +197,14 @@ pub struct ReadReport {
     pub mixed: Vec<MixedColumn>,
     /// Cells that say `nan`, read as missing.
     pub n_nan_text: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_nan_text: Option<CellPlace>,
     /// Cells that say infinity.
     pub n_infinite: u64,
+    /// The first of them, in the first column that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_infinite: Option<CellPlace>,
     /// Cells that are only white space, read as missing.
     pub blank: Vec<BlankCells>,
 }

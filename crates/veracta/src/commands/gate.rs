@@ -1,7 +1,8 @@
 //! `veracta gate`: what the gate decided about a model, and why.
 
 use veracta_governance::gate::{GateResult, RuleOutcome, Verdict};
-use veracta_lifecycle::registry::resolve_model;
+use veracta_governance::record::DataNature;
+use veracta_lifecycle::registry::{evidence_for, resolve_model};
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
@@ -9,7 +10,8 @@ use crate::output::{Answer, Paint, print, print_json};
 pub(super) fn execute(args: &Args, reference: &str) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
     let (item, model) = resolve_model(&platform.store, reference)?;
-    let name = format!("{}@{} (#{})", model.model, model.version, item.idx);
+    let nature = evidence_for(&platform.store, item.idx)?.dataset_version().map(|(_, data)| data.nature);
+    let name = named(&format!("{}@{} (#{})", model.model, model.version, item.idx), nature);
     let Some(gate) = model.gate else {
         print(&format!("{name} is a candidate: no gate has judged it\n"))?;
         return Ok(Answer::No);
@@ -20,6 +22,14 @@ pub(super) fn execute(args: &Args, reference: &str) -> anyhow::Result<Answer> {
         print(&format!("{}\n", findings_text(&gate, &name, Paint::stdout())))?;
     }
     Ok((gate.verdict == Verdict::Pass).into())
+}
+
+/// Returns a model's name with the word that must stand beside results of data that is not real.
+pub(super) fn named(name: &str, nature: Option<DataNature>) -> String {
+    match nature {
+        Some(DataNature::Real | DataNature::Undeclared) | None => name.to_owned(),
+        Some(nature) => format!("{name}  ({} data)", nature.word()),
+    }
 }
 
 /// Returns the verdict with a line a finding.

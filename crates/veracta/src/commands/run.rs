@@ -5,7 +5,7 @@ use std::path::Path;
 use veracta_governance::gate::Verdict;
 use veracta_lifecycle::pipeline::{PipelineFile, RunOptions, RunOutcome, run_pipeline};
 
-use super::gate::findings_text;
+use super::gate::{findings_text, named};
 use super::progress::Progress;
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
@@ -29,7 +29,7 @@ pub(super) fn execute(args: &Args, pipeline: &Path, data: Option<&Path>, dry_run
 pub(super) fn outcome_text(outcome: &RunOutcome, paint: Paint) -> String {
     let mut text: String = outcome.notices.iter().map(|notice| format!("  {}  {notice}\n", paint.open("noticed"))).collect();
     if let (Some(gate), Some((model, version))) = (&outcome.gate, &outcome.model) {
-        text += &format!("\n{}\n", findings_text(gate, &format!("{model}@{version}"), paint));
+        text += &format!("\n{}\n", findings_text(gate, &named(&format!("{model}@{version}"), outcome.data_nature), paint));
     }
     for path in outcome.documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "html")) {
         text += &format!("  document  {}\n", path.display());

@@ -144,11 +144,11 @@ fn a_missing_file_a_folder_and_a_file_in_a_file_are_refused() {
         }
         assert_eq!(project.n_entries(), 1);
     };
-    check(&["customers.csv", "cannot be read", "No such file"]);
+    check(&["pipeline.yaml:7:9", "`customers.csv` is not there"]);
     fs::create_dir(project.path("customers.csv")).unwrap();
     check(&["customers.csv", "directory"]);
     project.edit("pipeline.yaml", "path: customers.csv", "path: pipeline.yaml/customers.csv");
-    check(&["pipeline.yaml/customers.csv", "cannot be read"]);
+    check(&["pipeline.yaml:7:9", "`pipeline.yaml/customers.csv` is not there"]);
 }
 
 /// Runs data that is odd and not wrong.

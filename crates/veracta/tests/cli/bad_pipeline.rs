@@ -146,11 +146,13 @@ fn steps_that_cannot_be_put_in_order() {
 
 #[test]
 fn a_missing_input_of_a_command_is_named() {
-    let steps = "steps:\n  - {id: a, run: 'true', inputs: [nowhere.txt], outputs: [x]}\ntraining:\n";
+    let steps = "steps:\n  - {id: first, run: 'echo > y', outputs: [y]}\n  - {id: a, run: 'true', inputs: [y, nowhere.txt], outputs: [x]}\ntraining:\n";
     let project = Project::new(&PIPELINE.replacen("training:\n", steps, 1));
     let refused = project.veracta(&["run", "pipeline.yaml"]);
     assert_eq!(refused.code, 2, "{refused:?}");
-    assert!(refused.err.contains("nowhere.txt") && refused.err.contains("No such file"), "{}", refused.err);
+    assert!(refused.err.contains("pipeline.yaml:22:38: `nowhere.txt` is not there"), "{}", refused.err);
+    // Nothing is done before the mistake is told.
+    assert!(project.n_entries() == 1 && !project.path("y").exists());
 }
 
 #[test]

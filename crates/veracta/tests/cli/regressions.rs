@@ -240,3 +240,70 @@ fn a_workspace_without_its_database_is_an_error() {
     mended(told.code == 2, "a missing database is an error, also for a run");
     assert_eq!(project.veracta(&["verify"]).code, 2);
 }
+
+#[test]
+fn a_second_name_for_the_same_criteria_and_data_runs() {
+    let project = Project::new(PIPELINE);
+    assert_eq!(project.run(&[]).code, 0);
+    project.edit("pipeline.yaml", "name: small", "name: other");
+    let ran = project.run(&[]);
+    mended(ran.outcome["model"] == serde_json::json!(["other", 1]), "a pipeline of another name has its own criteria on record");
+}
+
+#[test]
+fn a_third_label_value_is_not_a_negative_in_silence() {
+    let project = Project::new(PIPELINE);
+    let data = project.read("customers.csv").replacen(",yes", ",Yes", 5);
+    project.write("customers.csv", &data);
+    let refused = project.veracta(&["run", "pipeline.yaml"]);
+    mended(refused.code == 2 && refused.err.contains("`Yes`"), "an unknown label value is refused by name");
+    assert_eq!(project.n_entries(), 1);
+    project.edit("pipeline.yaml", "positive: \"yes\"", "positive: \"yes\", negative: [\"no\", \"Yes\"]");
+    mended(project.run(&[]).code < 2, "values listed as negative are");
+}
+
+#[test]
+fn too_few_rows_of_a_label_are_refused_before_anything_is_recorded() {
+    let project = Project::new(PIPELINE);
+    let data = project.read("customers.csv").replace(",yes\n", ",no\n").replacen(",no\n", ",yes\n", 2);
+    project.write("customers.csv", &data);
+    let refused = project.veracta(&["run", "pipeline.yaml"]);
+    mended(refused.code == 2 && refused.err.contains("2 of 600 rows are positive"), "two positive rows are too few");
+    assert_eq!(project.n_entries(), 1);
+}
+
+#[test]
+fn a_script_that_changes_and_writes_the_same_reruns_nothing_after_it() {
+    let project = Project::with_steps();
+    assert_eq!(project.run(&[]).code, 0);
+    project.edit("prepare.sh", "# Copies.", "# Copies the file.");
+    let ran = project.run(&[]);
+    mended(ran.in_state("done") == ["prepare"], "what reads the same bytes is not done again");
+}
+
+#[test]
+fn going_back_to_earlier_settings_says_what_the_name_stands_for() {
+    let project = Project::new(PIPELINE);
+    project.run(&[]);
+    project.edit("pipeline.yaml", "rounds: 20", "rounds: 21");
+    project.run(&[]);
+    project.edit("pipeline.yaml", "rounds: 21", "rounds: 20");
+    let notices = project.run(&[]).outcome["notices"].to_string();
+    mended(notices.contains("`small@1`") && notices.contains("stands for `small@2`"), "a run about an earlier model says so");
+}
+
+#[test]
+fn odd_numbers_are_told_with_their_place() {
+    let project = Project::new(PIPELINE);
+    let mut lines: Vec<String> = project.read("customers.csv").lines().map(str::to_owned).collect();
+    for (line, word) in [(10, "nan"), (20, "inf")] {
+        let mut cells: Vec<&str> = lines[line].split(',').collect();
+        cells[4] = word;
+        lines[line] = cells.join(",");
+    }
+    project.write("customers.csv", lines.join("\n") + "\n");
+    let notices = project.run(&[]).outcome["notices"].to_string();
+    for place in ["line 11 of `charge`", "line 21 of `charge`"] {
+        mended(notices.contains(place), "cells that say nan or infinity are placed");
+    }
+}

@@ -114,7 +114,12 @@ impl Execution<'_> {
             "criteria" => vec![self.file.spec.validation_plan().digest()],
             "screen" | "minimise" | "train" => identities(&["data", "split"]),
             "validate" | "fairness" | "explain" => identities(&["data", "split", "train"]),
-            "gate" => self.gate_evidence()?.iter().map(|item| item.entry.body).collect(),
+            "gate" => {
+                let mut judged: Vec<Hash> = self.gate_evidence()?.iter().map(judged_content).collect();
+                // A command done again stands at a later place with the same content.
+                judged.sort_unstable();
+                judged
+            }
             _ => {
                 // Everything the gate saw, not only what it said: a document also prints what people stated.
                 let gate = PlannedStep { id: "gate".to_owned(), waits_for: Vec::new(), command: None };
@@ -140,7 +145,7 @@ impl Execution<'_> {
                 let time = spec.split.time.as_ref().map(|time| &time.value);
                 json!([spec.split.method, spec.split.test, spec.split.tune, spec.split.seed, time])
             }
-            "criteria" => json!([spec.statements, waiver_settings(self.file)]),
+            "criteria" => json!([spec.name.value, spec.statements, waiver_settings(self.file)]),
             "screen" => {
                 json!([spec.processing().protected, spec.screening, validation.level, validation.seed, validation.group_rows_min])
             }
@@ -179,6 +184,16 @@ impl Execution<'_> {
     }
 }
 
+/// Returns what a record says to the gate: of a command what it wrote, not when and by which lines; else the whole body.
+fn judged_content(item: &Evidence) -> Hash {
+    match &item.record {
+        Record::Run(run) if run.log.is_some() => {
+            content_key("outputs", &run.outputs.iter().map(|output| output.digest).collect::<Vec<_>>(), &run.step)
+        }
+        _ => item.entry.body,
+    }
+}
+
 /// Settings that change how the data is read and what its columns are for.
 fn data_settings(file: &PipelineFile) -> serde_json::Value {
     let data = &file.spec.data;
@@ -189,6 +204,7 @@ fn data_settings(file: &PipelineFile) -> serde_json::Value {
         data.types,
         data.label.column.value,
         data.label.positive.value,
+        data.label.negative,
         identifier_names(data),
         data.drop.keys().collect::<Vec<_>>(),
         data.nature,

@@ -14,9 +14,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
+use serde_saphyr::Spanned;
 use veracta_governance::evidence::Evidence;
 use veracta_governance::gate::GateResult;
-use veracta_governance::record::{ModelVersion, Record};
+use veracta_governance::record::{DataNature, ModelVersion, Record};
 use veracta_ledger::Hash;
 use veracta_ml::model::Predictor;
 use veracta_ml::split::Role;
@@ -26,7 +27,7 @@ use super::plan::{PlannedStep, plan};
 use super::spec::PipelineFile;
 use crate::data::Dataset;
 use crate::validation::TestScores;
-use crate::{LifecycleError, Platform};
+use crate::{LifecycleError, Platform, Problem};
 
 /// How a pipeline is run.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +89,8 @@ pub struct RunOutcome {
     pub model_idx: Option<u64>,
     /// Name and version of the model.
     pub model: Option<(String, u32)>,
+    /// Whether the data is real; `None` for a dry run.
+    pub data_nature: Option<DataNature>,
     /// Documents written.
     pub documents: Vec<PathBuf>,
 }
@@ -133,6 +136,7 @@ pub fn run_pipeline(
         events,
     };
     let steps = plan(&file.spec);
+    refuse_missing_files(file, options)?;
     if options.dry_run {
         return execution.dry_run(&steps);
     }
@@ -144,15 +148,43 @@ pub fn run_pipeline(
     let (item, model) = execution.result("gate").model()?;
     let documents = execution.write_documents(&model)?;
     platform.store.publish()?;
-    let notices = execution.notices();
+    let mut notices = execution.notices();
+    // Going back to earlier settings finds their model: the name goes on standing for the one that was decided last.
+    if let Record::ModelVersion(latest) = crate::registry::resolve(&platform.store, &format!("model:{}", model.model))?.record
+        && latest.version != model.version
+    {
+        let (name, own, other) = (&model.model, model.version, latest.version);
+        notices.push(format!(
+            "this run is about `{name}@{own}`; the name `{name}` alone stands for `{name}@{other}`, which was decided later"
+        ));
+    }
     Ok(RunOutcome {
         steps: events,
         notices,
         gate: model.gate,
         model_idx: Some(item.idx),
         model: Some((model.model, model.version)),
+        data_nature: Some(file.spec.data.nature),
         documents,
     })
+}
+
+/// Refuses files that are neither there nor written by a step, each with its place, before anything is done.
+fn refuse_missing_files(file: &PipelineFile, options: &RunOptions) -> Result<(), LifecycleError> {
+    let spec = &file.spec;
+    let is_written = |name: &str| spec.steps.iter().flat_map(|step| &step.outputs).any(|output| output.value == name);
+    let data = Some(&spec.data.path).filter(|_| options.data_file.is_none());
+    let named = spec.steps.iter().flat_map(|step| &step.inputs).chain(data);
+    let missing = named.filter(|name| !is_written(&name.value) && !file.folder.join(&name.value).exists());
+    let problem = |name: &Spanned<String>| Problem {
+        file: file.path.display().to_string(),
+        line: name.referenced.line() as usize,
+        column: name.referenced.column() as usize,
+        message: format!("`{}` is not there, and no step writes it", name.value),
+        hint: Some(format!("paths are relative to `{}`", file.folder.display())),
+    };
+    let problems: Vec<Problem> = missing.map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(LifecycleError::Spec(problems)) }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -199,7 +231,15 @@ impl Execution<'_> {
             }
             events.push(self.emit(&step.id, state, Vec::new()));
         }
-        Ok(RunOutcome { steps: events, notices: Vec::new(), gate: None, model_idx: None, model: None, documents: Vec::new() })
+        Ok(RunOutcome {
+            steps: events,
+            notices: Vec::new(),
+            gate: None,
+            model_idx: None,
+            model: None,
+            data_nature: None,
+            documents: Vec::new(),
+        })
     }
 
     /// Runs every step as soon as those it waits for have ended; the first failure lets running steps end and starts no more.

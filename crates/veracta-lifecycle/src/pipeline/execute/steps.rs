@@ -15,6 +15,7 @@ use veracta_governance::record::{
 use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, Link};
 use veracta_ml::model::Predictor;
+use veracta_ml::profile::{ColumnProfile, Profile};
 use veracta_ml::split::Role;
 use veracta_store::NewRecord;
 
@@ -64,11 +65,29 @@ impl Execution<'_> {
         for item in ["data", "profile"].iter().flat_map(|step| self.result(step).evidence) {
             match &item.record {
                 Record::DatasetVersion(body) => notices.extend(body.notices()),
-                Record::DatasetProfile(body) => notices.extend(body.notices()),
+                Record::DatasetProfile(body) => {
+                    notices.extend(body.notices());
+                    notices.extend(self.folded_categories(&body.profile));
+                }
                 _ => {}
             }
         }
         notices
+    }
+
+    /// Returns a sentence for each input with more categories than the model tells apart.
+    fn folded_categories(&self, profile: &Profile) -> Vec<String> {
+        let Ok((_, model)) = self.result("train").model() else { return Vec::new() };
+        let most = self.file.spec.training.categories_max;
+        let is_input = |name: &str| model.inputs.iter().any(|input| input.name == name && input.levels.is_some());
+        let wide = profile.columns.iter().filter(|column| column.n_distinct > most && is_input(&column.name));
+        let sentence = |column: &ColumnProfile| {
+            let (name, n) = (&column.name, column.n_distinct);
+            format!(
+                "`{name}` has {n} categories; the {most} most frequent are told apart, the others count as missing (`training.categories_max`)"
+            )
+        };
+        wide.map(sentence).collect()
     }
 
     pub(super) fn leaking_inputs(&self) -> Vec<String> {
