@@ -16,6 +16,7 @@
 
 pub mod association;
 pub mod calibration;
+pub mod drift;
 pub mod explanation;
 pub mod fairness;
 pub mod interval;

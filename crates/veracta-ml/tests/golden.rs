@@ -6,6 +6,8 @@
 
 #[path = "golden/case.rs"]
 mod case;
+#[path = "golden/drift.rs"]
+mod drift;
 #[path = "golden/explain.rs"]
 mod explain;
 #[path = "golden/fairness.rs"]
@@ -19,7 +21,7 @@ use case::{Case, Check, Comparison};
 use veracta_ml::performance::METRICS;
 
 /// The groups of the golden set that concern this crate.
-const GROUPS: [&str; 4] = ["perf", "fairness", "model", "explain"];
+const GROUPS: [&str; 5] = ["perf", "fairness", "model", "explain", "drift"];
 
 /// Operations that occur in the cases and that this crate does not have, with the reason.
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[
@@ -49,6 +51,11 @@ fn models_agree_with_the_reference() {
 #[test]
 fn explanations_agree_with_the_reference() {
     check_group("explain", 34, explain::open, explain::run);
+}
+
+#[test]
+fn drift_agrees_with_the_reference() {
+    check_group("drift", 1000, drift::open, drift::run);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Case {
     pub(crate) checks: Vec<Check>,
     /// Scores from here on are predicted positive; only in cases of binary performance.
     pub(crate) threshold: Option<f64>,
+    /// Everything else the case says.
+    pub(crate) fields: Value,
     folder: PathBuf,
 }
 
@@ -68,9 +70,10 @@ impl Case {
     }
 
     fn read(folder: PathBuf) -> Self {
-        let file: CaseFile = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let fields: Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let file: CaseFile = serde_json::from_value(fields.clone()).unwrap();
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        Self { name, checks: file.checks, threshold: file.threshold, folder }
+        Self { name, checks: file.checks, threshold: file.threshold, fields, folder }
     }
 
     /// Returns the bytes of a file, or `None` when the case has no such file.
