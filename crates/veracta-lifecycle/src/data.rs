@@ -58,6 +58,13 @@ pub fn hash_file(path: &Path) -> Result<(Hash, u64), LifecycleError> {
     }
 }
 
+/// Returns whether a file begins as Parquet does.
+pub(crate) fn is_parquet(path: &Path) -> Result<bool, LifecycleError> {
+    let mut magic = [0; 4];
+    let mut file = File::open(path).map_err(LifecycleError::file(path))?;
+    Ok(file.read_exact(&mut magic).is_ok() && magic == *b"PAR1")
+}
+
 /// Reads a CSV or Parquet file; the format is told by its first bytes, not by its name.
 pub fn read_table(path: &Path, csv: &CsvOptions) -> Result<(String, Table, ReadReport), LifecycleError> {
     let refuse = |source: TableError| LifecycleError::Data { file: path.display().to_string(), source };
@@ -67,9 +74,7 @@ pub fn read_table(path: &Path, csv: &CsvOptions) -> Result<(String, Table, ReadR
         return Err(LifecycleError::File { file: path.display().to_string(), source });
     }
     let mut file = File::open(path).map_err(LifecycleError::file(path))?;
-    let mut magic = [0; 4];
-    let is_parquet = file.read_exact(&mut magic).is_ok() && magic == *b"PAR1";
-    if is_parquet {
+    if is_parquet(path)? {
         let (table, read) = read_parquet(file, &csv.types, csv.limits).map_err(refuse)?;
         return Ok(("parquet".to_owned(), table, read));
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use veracta_governance::record::RecordError;
 use veracta_ledger::bundle::SealError;
 use veracta_ledger::statement::StatementError;
+use veracta_ml::explanation::ExplanationError;
 use veracta_ml::model::ModelError;
 use veracta_ml::performance::PerformanceError;
 use veracta_ml::split::SplitError;
@@ -70,6 +71,41 @@ pub enum LifecycleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that is not a usable model.
+    #[error("`{file}` cannot be used as a model")]
+    ModelFile {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: ModelError,
+    },
+    /// A background for a model without trees.
+    #[error("a background is for models of trees; a logistic model is explained against the means of its training rows")]
+    NeedsTrees,
+    /// The prediction has no exact explanation.
+    #[error(transparent)]
+    Explanation(#[from] ExplanationError),
+    /// Data that a model cannot be applied to.
+    #[error("the model cannot be applied to `{file}`")]
+    ModelData {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: ModelError,
+    },
+    /// A column that is not there.
+    #[error("column `{column}` is not in the data; it has {}", .columns.join(", "))]
+    UnknownColumn {
+        /// The name asked for.
+        column: String,
+        /// The names there are.
+        columns: Vec<String>,
+    },
+    /// Two tables without a column in common.
+    #[error("the two files have no column in common")]
+    NothingShared,
     /// No input is left.
     #[error("no input is left: every column is the label, an identifier, dropped or free text")]
     NoInputs,

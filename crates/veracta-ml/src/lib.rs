@@ -23,6 +23,7 @@ pub mod interval;
 pub mod linear;
 pub mod minimisation;
 pub mod model;
+pub mod multiplicity;
 pub mod numeric;
 pub mod performance;
 pub mod privacy;

@@ -168,6 +168,57 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1 << 30)]
         bytes_limit: u64,
     },
+    /// Apply a model (XGBoost, LightGBM or our own) to a CSV or Parquet file and print one line a row. Needs no workspace.
+    Predict {
+        /// The model file; its format is told by its content.
+        model: PathBuf,
+        /// The rows.
+        data: PathBuf,
+        /// Print untransformed scores, such as log-odds.
+        #[arg(long)]
+        margin: bool,
+        /// How to read CSV, and where to write.
+        #[command(flatten)]
+        files: FileOptions,
+    },
+    /// Say what drives a model's predictions on a CSV or Parquet file: exact Shapley values. Needs no workspace.
+    Explain {
+        /// The model file; its format is told by its content.
+        model: PathBuf,
+        /// The rows.
+        data: PathBuf,
+        /// Explain the first rows only.
+        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        rows: usize,
+        /// Explain this row alone, counted from 1.
+        #[arg(long, value_name = "ROW", conflicts_with = "rows")]
+        row: Option<usize>,
+        /// Take absent features from these rows (interventional), in place of the training rows of each branch (path-dependent).
+        #[arg(long, value_name = "FILE")]
+        background: Option<PathBuf>,
+        /// How to read CSV, and where to write.
+        #[command(flatten)]
+        files: FileOptions,
+    },
+    /// Say which columns changed between two CSV or Parquet files, and by how much. Exits with 1 when one has drifted. Needs no workspace.
+    Drift {
+        /// The file to compare with.
+        reference: PathBuf,
+        /// The newer file.
+        current: PathBuf,
+        /// Columns to leave out, such as identifiers.
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+        without: Vec<String>,
+        /// Share of rows by which a distribution may differ.
+        #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+        tolerance: f64,
+        /// Tests to add; `all` for every one.
+        #[arg(long, value_name = "TEST", value_delimiter = ',')]
+        test: Vec<String>,
+        /// How to read CSV, and where to write.
+        #[command(flatten)]
+        files: FileOptions,
+    },
     /// Publish the ledger read-only over HTTP, for monitors and auditors (C2SP tlog-tiles).
     Serve {
         /// Address to listen on.
@@ -185,6 +236,20 @@ pub(crate) enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// How files are read and a report is written.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct FileOptions {
+    /// Character between cells of a CSV file.
+    #[arg(long, default_value = ",")]
+    pub(crate) delimiter: char,
+    /// Largest file, in bytes.
+    #[arg(long, default_value_t = 1 << 30)]
+    pub(crate) bytes_limit: u64,
+    /// File to write the report to; the standard output when not given. Use `--format html|md|json`.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// A story.

@@ -1,12 +1,18 @@
 //! Printing: for people, for programs, and errors with a hint.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report, SourceOffset};
 use serde::Serialize;
+use veracta_governance::document::report::{self, Report as Measured};
 use veracta_lifecycle::{LifecycleError, Problem};
+use veracta_ml::table::ReadLimits;
+use veracta_ml::table::csv::CsvOptions;
 
-use crate::args::Format;
+use crate::args::{FileOptions, Format};
 
 /// The answer, which becomes the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +41,27 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// Prints a value as JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Prints a report, or writes it to a file, in the form asked for; `value` is what programs get.
+pub(crate) fn print_report(format: Format, file: Option<&Path>, report: &Measured, value: &impl Serialize) -> anyhow::Result<()> {
+    let text = match format {
+        Format::Human => report::plain(report),
+        Format::Json => serde_json::to_string_pretty(value)? + "\n",
+        Format::Html => report::html(report),
+        Format::Md => report::markdown(report),
+    };
+    match file {
+        Some(file) => std::fs::write(file, text).with_context(|| format!("`{}` cannot be written", file.display())),
+        None => print(&text),
+    }
+}
+
+/// Returns how CSV files are read.
+pub(crate) fn csv_options(files: &FileOptions) -> anyhow::Result<CsvOptions> {
+    let delimiter = u8::try_from(files.delimiter).map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
+    let limits = ReadLimits { bytes_max: files.bytes_limit, ..ReadLimits::default() };
+    Ok(CsvOptions { delimiter, limits, ..CsvOptions::default() })
 }
 
 /// Colours, when the terminal shows them and nobody asked not to.

@@ -129,7 +129,7 @@ fn render_table(grid: &Grid, nature: Option<&str>) -> Markup {
     }
 }
 
-fn render_cell(cell: &Cell) -> Markup {
+pub(super) fn render_cell(cell: &Cell) -> Markup {
     if !cell.records.is_empty() {
         return html! { td { @for record in &cell.records { (source(Some(record))) " " } } };
     }
@@ -141,7 +141,7 @@ fn render_cell(cell: &Cell) -> Markup {
 }
 
 /// Sets text between backticks as code.
-fn code_spans(text: &str) -> Markup {
+pub(super) fn code_spans(text: &str) -> Markup {
     html! {
         @for (position, part) in text.split('`').enumerate() {
             @if position % 2 == 1 { code { (part) } } @else { (part) }
@@ -184,7 +184,7 @@ fn records(document: &Document) -> Markup {
     }
 }
 
-fn tone(tone: Tone) -> &'static str {
+pub(super) fn tone(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",
         Tone::Bad => "bad",

@@ -80,6 +80,6 @@ fn place(source: &RecordRef) -> String {
 }
 
 /// Keeps text from being read as markup or as the end of a cell.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace('*', "\\*").replace('<', "&lt;").replace('\n', " ")
 }

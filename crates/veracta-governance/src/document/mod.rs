@@ -7,6 +7,7 @@ pub mod html;
 pub mod markdown;
 mod model_card;
 pub mod plot;
+pub mod report;
 mod validation_report;
 
 use std::collections::BTreeSet;

@@ -234,3 +234,125 @@ pub fn effects(features: &[FeatureEffect]) -> String {
     }
     svg + "</svg>"
 }
+
+/// Draws two distribution functions over the same values: the reference dashed, the current sample solid.
+pub fn distributions(title: &str, points: &[[f64; 3]]) -> String {
+    let mut svg = open(WIDTH, HEIGHT, title);
+    let (low, high) = match (points.first(), points.last()) {
+        (Some(first), Some(last)) if last[0] > first[0] => (first[0], last[0]),
+        (Some(first), _) => (first[0] - 0.5, first[0] + 0.5),
+        _ => (0.0, 1.0),
+    };
+    let share_of = |value: f64| (value - low) / (high - low);
+    for step in 0..=4 {
+        let share = f64::from(step) / 4.0;
+        let ((x, _), (_, y)) = (place(share, 0.0), place(0.0, share));
+        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.2}</text>", LEFT - 8.0, y + 4.0),
+        );
+        let value = short(low + (high - low) * share);
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>", HEIGHT - BOTTOM + 16.0),
+        );
+    }
+    for (class, column) in [("curve before", 1), ("curve", 2)] {
+        let mut steps = Vec::with_capacity(points.len() * 2);
+        let mut before = 0.0;
+        for point in points {
+            steps.extend([(share_of(point[0]), before), (share_of(point[0]), point[column])]);
+            before = point[column];
+        }
+        put(&mut svg, format_args!("<polyline class=\"{class}\" points=\"{}\"/>", polyline(steps.into_iter())));
+    }
+    legend(&mut svg, WIDTH, HEIGHT - 8.0);
+    svg + "</svg>"
+}
+
+/// Draws the shares of categories in two samples as pairs of bars.
+pub fn shares(title: &str, shares: &[(String, [f64; 2])]) -> String {
+    let (label_width, row_height, width) = (130.0, 30.0, WIDTH);
+    let height = 12.0 + row_height * shares.len() as f64 + 30.0;
+    let widest = shares.iter().flat_map(|(_, pair)| *pair).fold(1e-9, f64::max);
+    let length = |share: f64| share / widest * (width - label_width - 104.0);
+    let mut svg = open(width, height, title);
+    for (position, (label, [before, now])) in shares.iter().enumerate() {
+        let y = 12.0 + row_height * position as f64;
+        let label: String = if label.chars().count() > 18 { label.chars().take(17).chain(['…']).collect() } else { label.clone() };
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                label_width - 10.0,
+                y + 15.0,
+                escape(&label)
+            ),
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<rect class=\"bar before\" x=\"{label_width}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"9\" rx=\"2\"/>",
+                length(*before).max(1.0)
+            ),
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<rect class=\"bar now\" x=\"{label_width}\" y=\"{:.1}\" width=\"{:.1}\" height=\"9\" rx=\"2\"/>",
+                y + 11.0,
+                length(*now).max(1.0)
+            ),
+        );
+        let text = format!("{:.1} → {:.1} %", before * 100.0, now * 100.0);
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", width - 2.0, y + 14.0),
+        );
+    }
+    legend(&mut svg, width, height - 8.0);
+    svg + "</svg>"
+}
+
+fn legend(svg: &mut String, width: f64, y: f64) {
+    let middle = width / 2.0;
+    put(
+        svg,
+        format_args!(
+            "<line class=\"curve before\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
+            middle - 100.0,
+            y - 4.0,
+            middle - 76.0,
+            y - 4.0
+        ),
+    );
+    put(svg, format_args!("<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\">reference</text>", middle - 70.0));
+    put(
+        svg,
+        format_args!(
+            "<line class=\"curve\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
+            middle + 20.0,
+            y - 4.0,
+            middle + 44.0,
+            y - 4.0
+        ),
+    );
+    put(svg, format_args!("<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\">current</text>", middle + 50.0));
+}
+
+/// Writes a tick in three significant digits.
+fn short(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude >= 1e6 || magnitude > 0.0 && magnitude < 1e-3 {
+        return format!("{value:.1e}");
+    }
+    let decimals = if magnitude >= 100.0 || value == 0.0 {
+        0
+    } else if magnitude >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.decimals$}")
+}

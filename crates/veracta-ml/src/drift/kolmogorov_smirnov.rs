@@ -22,19 +22,20 @@ pub enum Method {
     Asymptotic,
 }
 
-/// Returns the largest distance of the distribution functions as a whole multiple of 1 / (n m); `None` for an empty sample.
+/// Returns the largest distance of the distribution functions as a whole multiple of 1 / (n m); `None` for an empty sample or one of
+/// more than 2^31 rows.
 ///
 /// Counts are compared, not accumulated shares, so that the statistic has no rounding in it.
 pub fn distance(reference: &Sample, current: &Sample) -> Option<f64> {
-    let (n, m) = (reference.n() as i128, current.n() as i128);
+    // 2^31 rows of a column fill 16 GiB: the products stay below 2^62.
+    let (n, m) = (i64::from(i32::try_from(reference.n()).ok()?), i64::from(i32::try_from(current.n()).ok()?));
     if n == 0 || m == 0 {
         return None;
     }
-    let (mut below_n, mut below_m, mut largest) = (0i128, 0i128, 0i128);
+    let (mut gap, mut largest) = (0i64, 0i64);
     for_each_distinct(reference, current, |_, in_reference, in_current| {
-        below_n += in_reference as i128;
-        below_m += in_current as i128;
-        largest = largest.max((below_n * m - below_m * n).abs());
+        gap += in_reference as i64 * m - in_current as i64 * n;
+        largest = largest.max(gap.abs());
     });
     Some(largest as f64 / (n * m) as f64)
 }
@@ -148,16 +149,29 @@ fn one_sample_tail(n: f64, x: f64) -> f64 {
 fn one_sided_tail(n: f64, x: f64) -> f64 {
     let last = (n * (1.0 - x)).floor();
     let log_n_factorial = ln_gamma(n + 1.0);
-    let (mut total, mut k) = (0.0, 0.0);
-    while k <= last {
+    let log_term = |k: f64| {
         let (up, down) = (x + k / n, 1.0 - x - k / n);
-        if down > 0.0 {
-            let log_choose = log_n_factorial - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
-            total += (log_choose + (k - 1.0) * up.ln() + (n - k) * down.ln()).exp();
-        } else if k == n {
-            total += ((k - 1.0) * up.ln()).exp();
+        let rest = if k == n { 0.0 } else { (n - k) * down.max(0.0).ln() };
+        log_n_factorial - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0) + (k - 1.0) * up.ln() + rest
+    };
+    // Terms rise and then fall: from the largest outwards until they no longer count, some √n of them.
+    let (mut low, mut high) = (0.0, last);
+    while high - low > 2.0 {
+        let third = ((high - low) / 3.0).floor().max(1.0);
+        if log_term(low + third) < log_term(high - third) { low += third } else { high -= third }
+    }
+    let peak = ((low as u64)..=(high as u64)).map(|k| k as f64).max_by(|a, b| log_term(*a).total_cmp(&log_term(*b))).unwrap_or(low);
+    let mut total = 0.0;
+    for (start, step) in [(peak, 1.0), (peak - 1.0, -1.0)] {
+        let mut k = start;
+        while (0.0..=last).contains(&k) {
+            let term = log_term(k).exp();
+            total += term;
+            if term <= total * 1e-18 {
+                break;
+            }
+            k += step;
         }
-        k += 1.0;
     }
     x * total
 }

@@ -14,6 +14,7 @@ pub mod epps_singleton;
 pub mod kolmogorov_smirnov;
 pub mod mann_whitney;
 pub mod maximum_mean_discrepancy;
+pub mod measurement;
 pub mod population_stability;
 pub mod rule;
 pub mod stream;
@@ -297,23 +298,25 @@ impl CategoryCounts {
 }
 
 /// Calls `visit` with each distinct value of both sorted samples and how often it occurs in each, in ascending order.
+#[inline]
 fn for_each_distinct(reference: &Sample, current: &Sample, mut visit: impl FnMut(f64, usize, usize)) {
-    let (a, b) = (&reference.sorted, &current.sorted);
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() || j < b.len() {
-        let value = match (a.get(i), b.get(j)) {
-            (Some(x), Some(y)) => x.min(*y),
-            (Some(x), None) => *x,
-            (None, Some(y)) => *y,
-            (None, None) => return,
-        };
-        let (from_i, from_j) = (i, j);
-        while a.get(i) == Some(&value) {
-            i += 1;
-        }
-        while b.get(j) == Some(&value) {
-            j += 1;
-        }
-        visit(value, i - from_i, j - from_j);
+    let (mut a, mut b) = (reference.sorted.as_slice(), current.sorted.as_slice());
+    // Infinity stands for "no more": samples hold finite values.
+    let first = |values: &[f64]| values.first().copied().unwrap_or(f64::INFINITY);
+    while !a.is_empty() || !b.is_empty() {
+        let value = first(a).min(first(b));
+        let (n, m) = (run(a, value), run(b, value));
+        visit(value, n, m);
+        (a, b) = (&a[n..], &b[m..]);
     }
+}
+
+/// Returns how many values at the beginning are this one.
+#[inline]
+fn run(values: &[f64], value: f64) -> usize {
+    let mut n = 0;
+    while values.get(n) == Some(&value) {
+        n += 1;
+    }
+    n
 }

@@ -34,10 +34,8 @@ pub struct EvidentlyVerdict {
 
 /// Returns what Evidently's default rule says of a numeric column.
 pub fn evidently(reference: &Sample, current: &Sample) -> EvidentlyVerdict {
-    let mut n_distinct = 0;
-    super::for_each_distinct(reference, current, |_, _, _| n_distinct += 1);
     let is_small = reference.n() <= EVIDENTLY_SMALL;
-    if n_distinct <= EVIDENTLY_DISTINCT {
+    if has_few_distinct(reference, current) {
         return evidently_categorical(&CategoryCounts::of_numbers(reference, current), is_small);
     }
     if is_small {
@@ -46,6 +44,24 @@ pub fn evidently(reference: &Sample, current: &Sample) -> EvidentlyVerdict {
     }
     let score = transport::wasserstein_normed(reference, current);
     EvidentlyVerdict { method: "wasserstein", score, threshold: 0.1, drift: score.is_some_and(|score| score >= 0.1) }
+}
+
+/// Returns whether both samples together have at most [`EVIDENTLY_DISTINCT`] distinct values, without looking at all of them.
+fn has_few_distinct(reference: &Sample, current: &Sample) -> bool {
+    let mut seen: Vec<f64> = Vec::with_capacity(EVIDENTLY_DISTINCT + 1);
+    for sample in [reference, current] {
+        let mut rest = sample.sorted.as_slice();
+        while let Some(value) = rest.first() {
+            if !seen.contains(value) {
+                seen.push(*value);
+            }
+            if seen.len() > EVIDENTLY_DISTINCT {
+                return false;
+            }
+            rest = &rest[rest.partition_point(|held| held <= value)..];
+        }
+    }
+    true
 }
 
 /// Returns what Evidently's default rule says of categories; `is_small` is whether at most 1000 reference rows have a value.

@@ -11,6 +11,7 @@ pub mod interventional;
 pub mod path_dependent;
 pub mod permutation;
 pub mod reason;
+pub mod summary;
 
 use crate::tree::{Precision, TreeEnsemble};
 

@@ -6,6 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
 
@@ -13,6 +14,9 @@ use super::{Column, ColumnType, Interner, ReadLimits, ReadReport, Table, TableEr
 
 /// Most cells read from one file: 2^28 cells of 8 bytes are 2 GiB.
 const CELLS_LIMIT: u64 = 1 << 28;
+
+/// Rows decoded at once when one column is read.
+const COLUMN_BATCH_ROWS: usize = 1 << 16;
 
 enum Builder {
     Numbers(Vec<f64>),
@@ -88,6 +92,47 @@ pub fn read_parquet<R: ChunkReader + 'static>(
         return Err(TableError::NoRows);
     }
     Ok((Table { columns, n_rows }, report))
+}
+
+/// Returns the number of rows and the names of the columns, without reading any.
+pub fn parquet_columns<R: ChunkReader + 'static>(source: R, limits: ReadLimits) -> Result<(usize, Vec<String>), TableError> {
+    if source.len() > limits.bytes_max {
+        let what = format!("a file of {} bytes", source.len());
+        return Err(TableError::OverLimit { what, limit: limits.bytes_max });
+    }
+    let reader = ParquetRecordBatchReaderBuilder::try_new(source)?;
+    let n_rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let names: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+    if names.len() > limits.columns_max || (n_rows as u64).saturating_mul(names.len() as u64) > CELLS_LIMIT {
+        let what = format!("a table of {n_rows} rows and {} columns", names.len());
+        return Err(TableError::OverLimit { what, limit: CELLS_LIMIT });
+    }
+    Ok((n_rows, names))
+}
+
+/// Reads one column, so that a table larger than memory can be measured column by column.
+pub fn read_parquet_column<R: ChunkReader + 'static>(source: R, name: &str) -> Result<Column, TableError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(source)?;
+    let schema = reader.schema().clone();
+    let Some((position, field)) = schema.fields().iter().enumerate().find(|(_, field)| field.name() == name) else {
+        let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+        return Err(TableError::UnknownColumn { column: name.to_owned(), columns });
+    };
+    let mask = ProjectionMask::roots(reader.parquet_schema(), [position]);
+    let is_numeric = is_number(field.data_type());
+    let mut builder = if is_numeric { Builder::Numbers(Vec::new()) } else { Builder::Text(Interner::default()) };
+    for batch in reader.with_projection(mask).with_batch_size(COLUMN_BATCH_ROWS).build()? {
+        let batch = batch.map_err(parquet::errors::ParquetError::from)?;
+        builder.push(batch.column(0), name)?;
+    }
+    let (column_type, values) = match builder {
+        Builder::Numbers(values) => (ColumnType::Numeric, Values::Numeric(values)),
+        Builder::Text(interner) => {
+            let coded = interner.finish();
+            (coded_type(&coded), Values::Coded(coded))
+        }
+    };
+    Ok(Column { name: name.to_owned(), column_type, values })
 }
 
 fn is_number(data_type: &DataType) -> bool {

@@ -198,14 +198,17 @@ impl<'e> CompiledTrees<'e> {
             let mut level = 0;
             while level < tree.depth {
                 let before = at;
-                for _ in 0..LEVELS_A_LOOK.min(tree.depth - level) {
+                let n_levels = LEVELS_A_LOOK.min(tree.depth - level);
+                for _ in 0..n_levels {
                     for lane in 0..LANES {
                         let node = nodes[at[lane] as usize];
                         at[lane] = node.left + u32::from(ranks[lane * width + usize::from(node.column)] > node.rank);
                     }
                 }
-                level += LEVELS_A_LOOK;
-                if at == before {
+                level += n_levels;
+                // Not `at == before`, which is a call; and the root never equals itself, so the first look is for nothing.
+                let moved = at.iter().zip(&before).fold(0, |moved, (now, then)| moved | (now ^ then));
+                if level > LEVELS_A_LOOK && moved == 0 {
                     break;
                 }
             }

@@ -5,12 +5,15 @@ mod controls;
 mod demo;
 mod diff;
 mod document;
+mod drift;
 mod evidence;
+mod explain;
 mod gate;
 mod init;
 mod ledger;
 mod lineage;
 mod log;
+mod predict;
 mod profile;
 mod progress;
 mod reproduce;
@@ -53,6 +56,13 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         }
         Command::Ledger { action } => ledger::execute(args, action),
         Command::Profile { file, delimiter, bytes_limit } => profile::execute(args, file, *delimiter, *bytes_limit),
+        Command::Predict { model, data, margin, files } => predict::execute(args, model, data, *margin, files),
+        Command::Explain { model, data, rows, row, background, files } => {
+            explain::execute(args, [model, data], explain::Scope { n_rows: *rows, only: *row }, background.as_deref(), files)
+        }
+        Command::Drift { reference, current, without, tolerance, test, files } => {
+            drift::execute(args, [reference, current], without, *tolerance, test, files)
+        }
         Command::Serve { listen } => serve::execute(args, *listen),
         Command::Schema { what } => schema::execute(*what),
         Command::Completions { shell } => completions::execute(*shell),

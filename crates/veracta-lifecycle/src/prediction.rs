@@ -1,0 +1,85 @@
+//! Applying a model file to a data file: predictions and explanations, without a workspace.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use veracta_ml::explanation::Attribution;
+use veracta_ml::explanation::interventional::{Scale, interventional};
+use veracta_ml::explanation::summary::{ExplanationSummary, summarise};
+use veracta_ml::model::imported::{Model, read_model};
+use veracta_ml::model::{Form, Matrix, ModelError, Predictor};
+use veracta_ml::table::Table;
+use veracta_ml::table::csv::CsvOptions;
+use veracta_ml::tree::{MODEL_BYTES_LIMIT, TreeEnsemble, TreeError};
+
+use crate::LifecycleError;
+
+/// A model with the rows it is applied to.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The model.
+    pub model: Model,
+    /// Names of its inputs.
+    pub inputs: Vec<String>,
+    /// The rows.
+    pub rows: Matrix,
+}
+
+/// Reads a model file of any known format.
+pub fn load_model(path: &Path) -> Result<Model, LifecycleError> {
+    let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
+    let limit = MODEL_BYTES_LIMIT as u64;
+    if metadata.len() > limit {
+        return Err(ModelError::from(TreeError::TooLarge { n_bytes: metadata.len() as usize, limit: MODEL_BYTES_LIMIT }).into());
+    }
+    let bytes = std::fs::read(path).map_err(LifecycleError::file(path))?;
+    read_model(&bytes).map_err(|source| LifecycleError::ModelFile { file: path.display().to_string(), source })
+}
+
+/// Reads a model and the rows of a data file as it wants them.
+pub fn apply(model: &Path, data: &Path, csv: &CsvOptions) -> Result<Application, LifecycleError> {
+    let model = load_model(model)?;
+    let (_, table, _) = crate::data::read_table(data, csv)?;
+    let rows = rows_of(&model, &table, data)?;
+    let names = || table.columns.iter().map(|column| column.name.clone()).collect();
+    let inputs = model.input_names().unwrap_or_else(names);
+    Ok(Application { model, inputs, rows })
+}
+
+/// Returns the rows of a table as a model reads them.
+pub fn rows_of(model: &Model, table: &Table, data: &Path) -> Result<Matrix, LifecycleError> {
+    model.rows(table).map_err(|source| LifecycleError::ModelData { file: data.display().to_string(), source })
+}
+
+/// Explains some rows: path-dependent, or against the rows of a background file.
+pub fn explain_rows(
+    applied: &Application,
+    rows: &[usize],
+    background: Option<&Path>,
+    csv: &CsvOptions,
+) -> Result<ExplanationSummary, LifecycleError> {
+    let matrix = applied.rows.select_rows(rows);
+    let Some(path) = background else {
+        let method = match &applied.model {
+            Model::Own(Predictor { form: Form::Logistic(_), .. }) => "linear attribution against the mean of the training rows",
+            Model::Own(_) | Model::Trees { .. } => "exact path-dependent tree SHAP",
+        };
+        let attributions = applied.model.explain(&matrix)?;
+        return Ok(summarise(applied.model.kind(), method.to_owned(), &applied.inputs, &attributions));
+    };
+    let ensemble = trees_of(&applied.model)?;
+    let (_, table, _) = crate::data::read_table(path, csv)?;
+    let others = rows_of(&applied.model, &table, path)?;
+    let others: Vec<Vec<f64>> = (0..others.n_rows).map(|row| others.row(row).to_vec()).collect();
+    let explain = |row: usize| interventional(ensemble, matrix.row(row), &others, Scale::Margin);
+    let attributions: Vec<Vec<Attribution>> = (0..matrix.n_rows).into_par_iter().map(explain).collect::<Result<_, _>>()?;
+    let method = format!("exact interventional tree SHAP against {} background rows", others.len());
+    Ok(summarise(applied.model.kind(), method, &applied.inputs, &attributions))
+}
+
+fn trees_of(model: &Model) -> Result<&TreeEnsemble, LifecycleError> {
+    match model {
+        Model::Own(Predictor { form: Form::Trees { ensemble, .. }, .. }) | Model::Trees { ensemble, .. } => Ok(ensemble),
+        Model::Own(_) => Err(LifecycleError::NeedsTrees),
+    }
+}

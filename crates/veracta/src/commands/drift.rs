@@ -1,0 +1,46 @@
+//! `veracta drift`: which columns changed between two files, and by how much.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use veracta_governance::document::report::drift::report;
+use veracta_lifecycle::monitoring::measure_drift;
+use veracta_ml::drift::measurement::DriftOptions;
+use veracta_ml::drift::rule::{Change, Tolerances};
+use veracta_ml::drift::{CATEGORICAL_TESTS, NUMERIC_TESTS};
+
+use crate::args::{Args, FileOptions};
+use crate::output::{Answer, csv_options, print_report};
+
+pub(super) fn execute(
+    args: &Args,
+    files: [&PathBuf; 2],
+    without: &[String],
+    tolerance: f64,
+    tests: &[String],
+    options: &FileOptions,
+) -> anyhow::Result<Answer> {
+    let [reference, current] = files;
+    if !(tolerance > 0.0 && tolerance < 1.0) {
+        bail!("`--tolerance` is a share between 0 and 1");
+    }
+    let known: Vec<&str> = NUMERIC_TESTS.iter().map(|test| test.name).chain(CATEGORICAL_TESTS.iter().map(|test| test.name)).collect();
+    if let Some(unknown) = tests.iter().find(|test| *test != "all" && !known.contains(&test.as_str())) {
+        bail!("unknown test `{unknown}`; there are {}", known.join(", "));
+    }
+    let mut measured = DriftOptions::default();
+    measured.tolerances = Tolerances { effect: tolerance, ..measured.tolerances };
+    let asked: Vec<String> =
+        if tests.iter().any(|test| test == "all") { known.iter().map(|test| (*test).to_owned()).collect() } else { tests.to_vec() };
+    for test in asked {
+        if !measured.tests.contains(&test) {
+            measured.tests.push(test);
+        }
+    }
+    let found = measure_drift(reference, current, &csv_options(options)?, without, measured)?;
+    let name = |path: &PathBuf| path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let page = report(&format!("{} against {}", name(current), name(reference)), &found);
+    print_report(args.format, options.output.as_deref(), &page, &found)?;
+    let has_drifted = found.with_change(Change::Drifted).next().is_some();
+    Ok((!has_drifted).into())
+}

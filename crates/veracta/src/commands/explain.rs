@@ -1,0 +1,40 @@
+//! `veracta explain`: what drives a model's predictions.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use veracta_governance::document::report::explanation::report;
+use veracta_lifecycle::prediction::{apply, explain_rows};
+
+use crate::args::{Args, FileOptions};
+use crate::output::{Answer, csv_options, print_report};
+
+/// Which rows are explained.
+pub(super) struct Scope {
+    /// The first rows.
+    pub(super) n_rows: usize,
+    /// One row alone, counted from 1.
+    pub(super) only: Option<usize>,
+}
+
+pub(super) fn execute(
+    args: &Args,
+    [model, data]: [&PathBuf; 2],
+    scope: Scope,
+    background: Option<&Path>,
+    files: &FileOptions,
+) -> anyhow::Result<Answer> {
+    let csv = csv_options(files)?;
+    let applied = apply(model, data, &csv)?;
+    let n = applied.rows.n_rows;
+    let rows: Vec<usize> = match scope.only {
+        Some(row) if (1..=n).contains(&row) => vec![row - 1],
+        Some(row) => bail!("there is no row {row}; `{}` has {n}", data.display()),
+        None => (0..n.min(scope.n_rows)).collect(),
+    };
+    let explained = explain_rows(&applied, &rows, background, &csv)?;
+    let name = |path: &Path| path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let page = report(&format!("{} on {}", name(model), name(data)), &explained);
+    print_report(args.format, files.output.as_deref(), &page, &explained)?;
+    Ok(Answer::Yes)
+}

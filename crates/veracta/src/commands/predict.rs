@@ -1,0 +1,42 @@
+//! `veracta predict`: a model's predictions, one line a row.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+use veracta_lifecycle::prediction::apply;
+
+use crate::args::{Args, FileOptions, Format};
+use crate::output::{Answer, csv_options, print};
+
+pub(super) fn execute(args: &Args, model: &Path, data: &Path, margin: bool, files: &FileOptions) -> anyhow::Result<Answer> {
+    if matches!(args.format, Format::Html | Format::Md) {
+        bail!("predictions are printed as CSV, or with `--format json`");
+    }
+    let applied = apply(model, data, &csv_options(files)?)?;
+    let outputs = if margin { applied.model.margins(&applied.rows) } else { applied.model.predict(&applied.rows) };
+    let word = if margin { "margin" } else { "prediction" };
+    let names: Vec<String> = match outputs.n_outputs {
+        1 => vec![word.to_owned()],
+        n => (0..n).map(|output| format!("{word}_{output}")).collect(),
+    };
+    let rows = || outputs.values.chunks(outputs.n_outputs);
+    let text = if args.format == Format::Json {
+        serde_json::to_string(&json!({ "model": applied.model.kind(), "outputs": names, "rows": rows().collect::<Vec<_>>() }))? + "\n"
+    } else {
+        let mut text = names.join(",") + "\n";
+        for row in rows() {
+            for (position, value) in row.iter().enumerate() {
+                write!(text, "{}{value}", if position > 0 { "," } else { "" })?;
+            }
+            text.push('\n');
+        }
+        text
+    };
+    match &files.output {
+        Some(file) => std::fs::write(file, text).with_context(|| format!("`{}` cannot be written", file.display()))?,
+        None => print(&text)?,
+    }
+    Ok(Answer::Yes)
+}
