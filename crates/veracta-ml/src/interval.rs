@@ -34,6 +34,14 @@ pub enum Method {
     BootstrapStratified,
     /// Newcombe's hybrid of two Wilson intervals (Newcombe 1998, method 10).
     Newcombe,
+    /// Exact bounds of a proportion (Clopper and Pearson 1934).
+    ClopperPearson,
+    /// Agresti and Coull's (1998) bounds of a proportion.
+    AgrestiCoull,
+    /// Bounds of a proportion from Jeffreys' prior (Brown, Cai and DasGupta 2001).
+    Jeffreys,
+    /// Tango's (1998) score interval of a difference of paired proportions.
+    Tango,
     /// Student's t over folds with the corrected variance of Nadeau and Bengio (2003).
     CorrectedResampledT,
 }
@@ -46,6 +54,10 @@ impl Method {
             Self::DelongLogit => "DeLong, logit",
             Self::BootstrapStratified => "stratified bootstrap",
             Self::Newcombe => "Newcombe",
+            Self::ClopperPearson => "Clopper-Pearson",
+            Self::AgrestiCoull => "Agresti-Coull",
+            Self::Jeffreys => "Jeffreys",
+            Self::Tango => "Tango",
             Self::CorrectedResampledT => "corrected resampled t",
         }
     }
@@ -69,6 +81,42 @@ pub fn wilson_interval(successes: f64, trials: f64, level: f64) -> Option<Estima
     let lower = if successes == 0.0 { 0.0 } else { centre - half };
     let upper = if successes == trials { 1.0 } else { centre + half };
     Some(Estimate { estimate: share, lower, upper, level, method: Method::Wilson })
+}
+
+/// Returns the quantile of a beta distribution by bisection on its distribution function.
+fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
+    let (mut low, mut high) = (0.0f64, 1.0f64);
+    for _ in 0..200 {
+        let middle = (low + high) / 2.0;
+        if statrs::function::beta::beta_reg(a, b, middle) < p { low = middle } else { high = middle }
+    }
+    (low + high) / 2.0
+}
+
+/// Returns another interval for `successes` of `trials`, as statsmodels has it; `None` without trials or for a method that is not one of
+/// a proportion. Bounds stay within 0 to 1.
+pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Method) -> Option<Estimate> {
+    if trials <= 0.0 || !(0.0..=trials).contains(&successes) {
+        return None;
+    }
+    let (x, n, tail, share) = (successes, trials, (1.0 - level) / 2.0, successes / trials);
+    let (lower, upper) = match method {
+        Method::Wilson => return wilson_interval(successes, trials, level),
+        Method::ClopperPearson => (
+            if x == 0.0 { 0.0 } else { beta_quantile(tail, x, n - x + 1.0) },
+            if x == n { 1.0 } else { beta_quantile(1.0 - tail, x + 1.0, n - x) },
+        ),
+        Method::Jeffreys => (beta_quantile(tail, x + 0.5, n - x + 0.5), beta_quantile(1.0 - tail, x + 0.5, n - x + 0.5)),
+        Method::AgrestiCoull => {
+            let z = two_sided_quantile(level);
+            let size = n + z * z;
+            let centre = (x + z * z / 2.0) / size;
+            let half = z * (centre * (1.0 - centre) / size).sqrt();
+            ((centre - half).max(0.0), (centre + half).min(1.0))
+        }
+        Method::DelongLogit | Method::BootstrapStratified | Method::Newcombe | Method::Tango | Method::CorrectedResampledT => return None,
+    };
+    Some(Estimate { estimate: share, lower, upper, level, method })
 }
 
 /// Returns Newcombe's interval for the difference of two independent proportions, first minus second.

@@ -25,6 +25,7 @@ pub mod minimisation;
 pub mod model;
 pub mod multiplicity;
 pub mod numeric;
+pub mod paired;
 pub mod performance;
 pub mod privacy;
 pub mod profile;

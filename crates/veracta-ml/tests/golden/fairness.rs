@@ -4,6 +4,7 @@
 //! Both readings are checked: [`Rate::fairlearn`] must agree everywhere, [`Rate::of`] everywhere but in the places listed here.
 
 use serde_json::Value;
+use veracta_ml::fairness::privileged::Privileged;
 use veracta_ml::fairness::{Against, Disparity, GroupCounts, MetricFrame, Outcomes, Rate, adverse_impact, gap_difference, gap_ratio};
 use veracta_ml::interval::percentile_interval;
 use veracta_ml::numeric::{mean, normal_two_sided, quantile_sorted};
@@ -88,10 +89,20 @@ pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison>
         "fairness.adverse_impact" => adverse_impacts(data, check, &mut comparison),
         "fairness.bootstrap" => bootstrap(data, check, &mut comparison),
         "fairness.bootstrap_by_group" => bootstrap_by_group(data, check, &mut comparison),
+        "fairness.aif360.classification" => privileged(data, check, &mut comparison, Privileged::classification_metric),
+        "fairness.aif360.dataset" => privileged(data, check, &mut comparison, Privileged::dataset_metric),
         "fairness.controlled" => controlled(data, check, &mut comparison),
         _ => return None,
     }
     Some(comparison)
+}
+
+fn privileged(data: &Data, check: &Check, comparison: &mut Comparison, metric: fn(&Privileged, &str) -> Option<f64>) {
+    let attribute = check.words("attribute")[0];
+    let sides: Vec<bool> = (0..data.labels.len()).map(|row| data.level(attribute, row) == check.words("privileged")[0]).collect();
+    let weights = (check.params["weights"] == "weight").then_some(data.weight.as_slice());
+    let outcomes = Privileged::new(&data.labels, &data.predicted, weights, &sides);
+    fields(&check.value).for_each(|(name, expected)| comparison.number(name, metric(&outcomes, name), expected));
 }
 
 /// A column of Fairlearn's frame.

@@ -1,11 +1,14 @@
 //! Runs the checks of binary performance, calibration and their intervals.
 
 use veracta_ml::calibration::{Binning, calibration_in_the_large, calibration_line, hosmer_lemeshow, reliability};
-use veracta_ml::interval::{delong, percentile_interval, wilson_interval};
+use veracta_ml::interval::{Method, delong, percentile_interval, proportion_interval};
 use veracta_ml::numeric::{mean, variance};
+use veracta_ml::paired::PairedCounts;
 use veracta_ml::performance::{Confusion, Metric, Scored, roc_auc_up_to};
+use veracta_ml::table::Table;
 
-use crate::case::{Case, Check, Comparison, numbers, position, truths};
+use crate::case::{Case, Check, Comparison, numbers, position};
+use crate::other_tasks;
 
 /// Groups of the Hosmer-Lemeshow test in the golden set.
 const HOSMER_LEMESHOW_GROUPS: usize = 10;
@@ -25,23 +28,42 @@ pub(crate) struct Data {
     score_b: Vec<f64>,
     weight: Vec<f64>,
     resamples: Vec<Vec<usize>>,
+    /// The table itself, for cases that are not of two classes.
+    table: Table,
 }
 
 /// Reads the data of a case.
 pub(crate) fn open(case: &Case) -> Data {
     let table = case.table("data.csv");
+    let optional = |name: &str| table.column(name).map(|_| numbers(&table, name)).unwrap_or_default();
     Data {
-        labels: truths(&table, "y_true"),
-        score: numbers(&table, "score"),
-        score_b: numbers(&table, "score_b"),
-        weight: numbers(&table, "weight"),
+        labels: if optional("score").is_empty() { Vec::new() } else { optional("y_true").iter().map(|label| *label == 1.0).collect() },
+        score: optional("score"),
+        score_b: optional("score_b"),
+        weight: optional("weight"),
         resamples: case.rows("bootstrap_indices.csv", position),
+        table,
     }
 }
 
 /// Runs one check; `None` when its operation is not known here.
 pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison> {
     let mut comparison = Comparison::new(check);
+    let has = |column: &str| data.table.column(column).is_ok();
+    let other = if has("p_0") {
+        Some(other_tasks::multiclass(&data.table, check, &mut comparison))
+    } else if has("qid") {
+        Some(other_tasks::ranking(&data.table, check, &mut comparison))
+    } else if has("calibrated_probability") {
+        Some(other_tasks::estimated(&data.table, check, &mut comparison))
+    } else if has("y_pred") && !has("score") {
+        Some(other_tasks::regression(&data.table, &data.resamples, check, &mut comparison))
+    } else {
+        None
+    };
+    if let Some(known) = other {
+        return known.map(|()| comparison);
+    }
     let threshold = case.threshold.unwrap();
     match check.name().as_str() {
         "perf.confusion" => confusion(data, threshold, check, &mut comparison),
@@ -58,7 +80,8 @@ pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison>
         }
         "ci.delong" => delong_intervals(data, check, &mut comparison),
         "test.delong_paired" => delong_test(data, check, &mut comparison),
-        "ci.proportion/wilson" => proportion(data, threshold, check, &mut comparison),
+        name if name.starts_with("ci.proportion/") => proportion(data, threshold, check, &mut comparison),
+        "test.mcnemar" => mcnemar(check, &mut comparison),
         "ci.bootstrap_percentile" => bootstrap(data, threshold, check, &mut comparison),
         name => metric(case, data, check, name.strip_prefix("perf.")?, &mut comparison)?,
     }
@@ -165,9 +188,24 @@ fn proportion(data: &Data, threshold: f64, check: &Check, comparison: &mut Compa
     let metric = Metric::named(check.words("metric")[0]).unwrap();
     let counted = Confusion::at(&data.scored(check), threshold).proportion(metric);
     comparison.holds("the metric is this proportion", counted == Some((successes, trials)));
-    let interval = wilson_interval(successes, trials, PROPORTION_LEVEL);
+    let method = match check.words("method")[0] {
+        "wilson" => Method::Wilson,
+        "clopper_pearson" => Method::ClopperPearson,
+        "agresti_coull" => Method::AgrestiCoull,
+        "jeffreys" => Method::Jeffreys,
+        other => panic!("method `{other}`"),
+    };
+    let interval = proportion_interval(successes, trials, PROPORTION_LEVEL, method);
     comparison.number("lower", interval.as_ref().map(|interval| interval.lower), &check.value["lower"]);
     comparison.number("upper", interval.as_ref().map(|interval| interval.upper), &check.value["upper"]);
+}
+
+fn mcnemar(check: &Check, comparison: &mut Comparison) {
+    let cell = |row: usize, column: usize| check.params["table"][row][column].as_u64().unwrap();
+    let counts = PairedCounts { both: cell(0, 0), first_only: cell(0, 1), second_only: cell(1, 0), neither: cell(1, 1) };
+    let found = if check.params["exact"] == true { counts.mcnemar_exact() } else { counts.mcnemar_chi_squared() };
+    comparison.number("statistic", found.map(|found| found.statistic), &check.value["statistic"]);
+    comparison.number("p", found.map(|found| found.p_value), &check.value["pvalue"]);
 }
 
 fn bootstrap(data: &Data, threshold: f64, check: &Check, comparison: &mut Comparison) {

@@ -3,6 +3,11 @@
 //! A metric that is not defined for the data (one class, no predicted positive) is `None`, never a made-up number. Definitions
 //! follow scikit-learn unless stated; a predicted label is 1 when the score reaches the threshold.
 
+pub mod estimated;
+pub mod multiclass;
+pub mod ranking;
+pub mod regression;
+
 use serde::{Deserialize, Serialize};
 
 use crate::numeric::{midranks, sum};

@@ -4,6 +4,8 @@
 //! deliberate difference is that a rate without the rows it needs is `None` here and is left out of minima and maxima, where
 //! Fairlearn counts it as 0. [`Rate::fairlearn`] gives Fairlearn's reading.
 
+pub mod privileged;
+
 use serde::{Deserialize, Serialize};
 
 use crate::interval::{Bootstrap, Estimate, Method, newcombe_interval, percentile_interval, wilson_interval};
