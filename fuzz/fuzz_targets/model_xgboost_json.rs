@@ -1,18 +1,32 @@
-//! XGBoost model files: no bytes panic, and a model that was read predicts without panic or endless loop.
+//! XGBoost model files: no bytes panic, and a model that was read predicts and explains without panic or endless loop.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use veracta_ml::tree::xgboost::read_xgboost_json;
+use veracta_ml::explanation::path_dependent::tree_shap;
+use veracta_ml::tree::TreeEnsemble;
+use veracta_ml::tree::compiled::CompiledTrees;
+use veracta_ml::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
 
-fuzz_target!(|bytes: &[u8]| {
-    let Ok(ensemble) = read_xgboost_json(bytes) else { return };
+fn exercise(ensemble: &TreeEnsemble) {
     // The number of features is whatever the file says; a row for a table of this width is still small.
-    if ensemble.n_features > 10_000 {
+    if ensemble.n_features == 0 || ensemble.n_features > 1_000 || ensemble.n_outputs() > 100 {
         return;
     }
-    for value in [0.0, -1.0, 1e30, f32::NAN] {
-        let margins = ensemble.margins(&vec![value; ensemble.n_features]);
+    for value in [0.0, -1.0, 1e30, f64::NAN] {
+        let row = vec![value; ensemble.n_features];
+        let margins = ensemble.margins(&row);
+        let batch = CompiledTrees::new(ensemble).margins(&row, row.len());
+        assert!(margins.iter().zip(&batch).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()));
         let _ = ensemble.predictions(&margins);
+        let _ = tree_shap(ensemble, &row);
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    for read in [read_xgboost_json, read_xgboost_ubjson] {
+        if let Ok(ensemble) = read(bytes) {
+            exercise(&ensemble);
+        }
     }
 });

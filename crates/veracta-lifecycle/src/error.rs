@@ -103,6 +103,19 @@ pub enum LifecycleError {
         /// The names there are.
         columns: Vec<String>,
     },
+    /// A score that cannot be used.
+    #[error("score column `{column}` of `{file}`: {reason}")]
+    ScoreColumn {
+        /// The data file.
+        file: String,
+        /// Its name.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Scores that cannot be compared.
+    #[error("the two scores cannot be compared: there are fewer than two rows of a label, or they rank all rows alike")]
+    NotComparable,
     /// Two tables without a column in common.
     #[error("the two files have no column in common")]
     NothingShared,

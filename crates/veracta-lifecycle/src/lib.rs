@@ -7,6 +7,7 @@ pub mod data;
 pub mod demo;
 pub mod documents;
 mod error;
+pub mod evaluation;
 pub mod evidence;
 pub mod lineage;
 pub mod monitoring;

@@ -40,6 +40,8 @@ pub enum Method {
     AgrestiCoull,
     /// Bounds of a proportion from Jeffreys' prior (Brown, Cai and DasGupta 2001).
     Jeffreys,
+    /// Normal bounds with DeLong's variance of a difference of two ROC AUC on the same rows.
+    DelongPaired,
     /// Tango's (1998) score interval of a difference of paired proportions.
     Tango,
     /// Student's t over folds with the corrected variance of Nadeau and Bengio (2003).
@@ -57,6 +59,7 @@ impl Method {
             Self::ClopperPearson => "Clopper-Pearson",
             Self::AgrestiCoull => "Agresti-Coull",
             Self::Jeffreys => "Jeffreys",
+            Self::DelongPaired => "DeLong, paired",
             Self::Tango => "Tango",
             Self::CorrectedResampledT => "corrected resampled t",
         }
@@ -114,7 +117,12 @@ pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Meth
             let half = z * (centre * (1.0 - centre) / size).sqrt();
             ((centre - half).max(0.0), (centre + half).min(1.0))
         }
-        Method::DelongLogit | Method::BootstrapStratified | Method::Newcombe | Method::Tango | Method::CorrectedResampledT => return None,
+        Method::DelongLogit
+        | Method::DelongPaired
+        | Method::BootstrapStratified
+        | Method::Newcombe
+        | Method::Tango
+        | Method::CorrectedResampledT => return None,
     };
     Some(Estimate { estimate: share, lower, upper, level, method })
 }
@@ -244,40 +252,132 @@ pub fn percentile_interval(values: &mut Vec<f64>, level: f64) -> Option<(f64, f6
 ///
 /// `None` when the metric is not defined on the data, or on half the resamples.
 pub fn bootstrap_interval(scored: &Scored<'_>, metric: Metric, threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    use rayon::prelude::*;
-    let estimate = metric.evaluate(scored, threshold)?;
-    let rows_of = |wanted: bool| (0..scored.n()).filter(|row| scored.labels[*row] == wanted).collect::<Vec<_>>();
-    let (positives, negatives) = (rows_of(true), rows_of(false));
-    let draw = |resample: u32| {
-        let mut rng = generator(bootstrap.seed, u64::from(resample));
-        let (mut labels, mut scores, mut weights) = (Vec::new(), Vec::new(), Vec::new());
-        for class in [&positives, &negatives] {
-            for _ in 0..class.len() {
-                let row = class[below(&mut rng, class.len())];
-                labels.push(scored.labels[row]);
-                scores.push(scored.scores[row]);
-                weights.extend(scored.weights.map(|weights| weights[row]));
-            }
-        }
-        let weights = scored.weights.map(|_| weights.as_slice());
-        metric.evaluate(&Scored { labels: &labels, scores: &scores, weights }, threshold)
-    };
-    let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
-    if values.len() * 2 < bootstrap.n_resamples as usize {
-        return None;
-    }
-    let (lower, upper) = percentile_interval(&mut values, level)?;
-    Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
+    bootstrap_intervals(scored, &[metric], threshold, level, bootstrap).pop().flatten()
 }
 
-/// Returns the interval this crate prefers for a metric: Wilson for proportions, DeLong for ROC AUC, else the bootstrap.
+/// Returns the bootstrap intervals of several metrics from the same resamples, each as if it had been asked for alone.
+///
+/// A metric of the four counts needs two binomial draws a resample. For the others a resample is a weight for each row, rows being in
+/// order of score once for all.
+pub fn bootstrap_intervals(
+    scored: &Scored<'_>,
+    metrics: &[Metric],
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Vec<Option<Estimate>> {
+    use rayon::prelude::*;
+    let confusion = Confusion::at(scored, threshold);
+    let is_counted =
+        |metric: &Metric| scored.weights.is_none() && metric.descriptor().needs_threshold && confusion.evaluate(*metric).is_some();
+    let needs_rows = metrics.iter().any(|metric| !is_counted(metric));
+    let rows = if needs_rows { Some(OrderedRows::new(scored)) } else { None };
+    let draw = |resample: u32| -> Vec<Option<f64>> {
+        // Counts and rows have streams of their own, so that a metric's resamples do not depend on what else is asked for.
+        let counts = redrawn(&confusion, &mut generator(bootstrap.seed, u64::from(resample) << 1 | 1));
+        let weights = rows.as_ref().map(|rows| rows.draw(&mut generator(bootstrap.seed, u64::from(resample) << 1)));
+        let of = |metric: &Metric| match (&rows, &weights) {
+            _ if is_counted(metric) => counts.evaluate(*metric),
+            (Some(rows), Some(weights)) => {
+                let drawn = Scored { labels: &rows.labels, scores: &rows.scores, weights: Some(weights) };
+                metric.evaluate(&drawn, threshold)
+            }
+            _ => None,
+        };
+        metrics.iter().map(of).collect()
+    };
+    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let interval = |(position, metric): (usize, &Metric)| {
+        let estimate = metric.evaluate(scored, threshold)?;
+        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[position]).collect();
+        if values.len() * 2 < bootstrap.n_resamples as usize {
+            return None;
+        }
+        let (lower, upper) = percentile_interval(&mut values, level)?;
+        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
+    };
+    metrics.iter().enumerate().map(interval).collect()
+}
+
+/// Rows in descending order of score, with the rows of each class.
+struct OrderedRows {
+    labels: Vec<bool>,
+    scores: Vec<f64>,
+    weights: Option<Vec<f64>>,
+    classes: [Vec<u32>; 2],
+}
+
+impl OrderedRows {
+    fn new(scored: &Scored<'_>) -> Self {
+        let mut order: Vec<usize> = (0..scored.n()).collect();
+        order.sort_by(|a, b| scored.scores[*b].total_cmp(&scored.scores[*a]));
+        let labels: Vec<bool> = order.iter().map(|row| scored.labels[*row]).collect();
+        let class = |wanted: bool| (0..labels.len() as u32).filter(|row| labels[*row as usize] == wanted).collect();
+        Self {
+            scores: order.iter().map(|row| scored.scores[*row]).collect(),
+            weights: scored.weights.map(|weights| order.iter().map(|row| weights[*row]).collect()),
+            classes: [class(true), class(false)],
+            labels,
+        }
+    }
+
+    /// Draws as many rows as each class has, and returns how often each was drawn, times its weight.
+    fn draw(&self, rng: &mut rand_chacha::ChaCha8Rng) -> Vec<f64> {
+        let mut drawn = vec![0.0; self.labels.len()];
+        for class in &self.classes {
+            for _ in 0..class.len() {
+                drawn[class[below(rng, class.len())] as usize] += 1.0;
+            }
+        }
+        if let Some(weights) = &self.weights {
+            drawn.iter_mut().zip(weights).for_each(|(drawn, weight)| *drawn *= weight);
+        }
+        drawn
+    }
+}
+
+/// Draws the counts again: the positives among positives and the selected among negatives are binomial.
+fn redrawn(counts: &Confusion, rng: &mut rand_chacha::ChaCha8Rng) -> Confusion {
+    use rand_distr::{Binomial, Distribution};
+    let mut draw = |hits: f64, misses: f64| {
+        let total = hits + misses;
+        if hits <= 0.0 || misses <= 0.0 {
+            return (hits, misses);
+        }
+        let drawn = Binomial::new(total.round() as u64, hits / total).expect("a share lies between 0 and 1").sample(rng) as f64;
+        (drawn, total - drawn)
+    };
+    let ((tp, fn_), (fp, tn)) = (draw(counts.tp, counts.fn_), draw(counts.fp, counts.tn));
+    Confusion { tn, fp, fn_, tp }
+}
+
+/// Returns the interval this crate prefers for a metric: Wilson for proportions, DeLong for ROC AUC and Gini, else the bootstrap.
 pub fn metric_interval(scored: &Scored<'_>, metric: Metric, threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    if metric == Metric::RocAuc && scored.weights.is_none() {
-        return delong_interval(scored, level);
-    }
-    let proportion = Confusion::at(scored, threshold).proportion(metric).filter(|_| scored.weights.is_none());
-    match proportion {
-        Some((successes, trials)) => wilson_interval(successes, trials, level),
-        None => bootstrap_interval(scored, metric, threshold, level, bootstrap),
-    }
+    metric_intervals(scored, &[metric], threshold, level, bootstrap).pop().flatten()
+}
+
+/// Returns the preferred interval of each metric; those that need resamples share them.
+pub fn metric_intervals(
+    scored: &Scored<'_>,
+    metrics: &[Metric],
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Vec<Option<Estimate>> {
+    let confusion = Confusion::at(scored, threshold);
+    let is_plain = scored.weights.is_none();
+    let has_formula =
+        |metric: &Metric| is_plain && (matches!(metric, Metric::RocAuc | Metric::Gini) || confusion.proportion(*metric).is_some());
+    let resampled: Vec<Metric> = metrics.iter().copied().filter(|metric| !has_formula(metric)).collect();
+    let mut from_resamples = bootstrap_intervals(scored, &resampled, threshold, level, bootstrap).into_iter();
+    let of = |metric: &Metric| match metric {
+        _ if !has_formula(metric) => from_resamples.next().flatten(),
+        Metric::RocAuc => delong_interval(scored, level),
+        Metric::Gini => delong_interval(scored, level).map(|auc| {
+            let stretch = |value: f64| 2.0 * value - 1.0;
+            Estimate { estimate: stretch(auc.estimate), lower: stretch(auc.lower), upper: stretch(auc.upper), ..auc }
+        }),
+        _ => confusion.proportion(*metric).and_then(|(successes, trials)| wilson_interval(successes, trials, level)),
+    };
+    metrics.iter().map(of).collect()
 }

@@ -14,9 +14,11 @@
 //! assert!((auc.estimate - 8.0 / 9.0).abs() < 1e-12 && auc.lower < auc.estimate);
 //! ```
 
+pub mod anonymity;
 pub mod association;
 pub mod calibration;
 pub mod drift;
+pub mod evaluation;
 pub mod explanation;
 pub mod fairness;
 pub mod interval;

@@ -5,6 +5,8 @@
 
 #[path = "behaviour/explanation.rs"]
 mod explanation;
+#[path = "behaviour/formats.rs"]
+mod formats;
 #[path = "behaviour/identifiers.rs"]
 mod identifiers;
 #[path = "behaviour/measures.rs"]

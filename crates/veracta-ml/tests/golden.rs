@@ -22,7 +22,6 @@ mod performance;
 use case::{Case, Check, Comparison};
 use veracta_ml::performance::METRICS;
 
-
 #[test]
 fn performance_and_calibration_agree_with_the_reference() {
     check_group("perf", 477, performance::open, performance::run);

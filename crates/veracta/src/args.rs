@@ -200,6 +200,91 @@ pub(crate) enum Command {
         #[command(flatten)]
         files: FileOptions,
     },
+    /// Measure scores against labels: performance with intervals, calibration, fairness by group. Needs no workspace.
+    Evaluate {
+        /// The rows.
+        data: PathBuf,
+        /// Column of the label.
+        #[arg(long, value_name = "COLUMN")]
+        label: String,
+        /// Column of the score.
+        #[arg(long, value_name = "COLUMN")]
+        score: String,
+        /// Value of the label that counts as positive.
+        #[arg(long, value_name = "VALUE")]
+        positive: Option<String>,
+        /// Columns whose groups are compared; several are also crossed.
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+        group: Vec<String>,
+        /// Compare groups within each level of this column.
+        #[arg(long, value_name = "COLUMN")]
+        control: Option<String>,
+        /// How it is measured.
+        #[command(flatten)]
+        measure: MeasureOptions,
+        /// How to read CSV, and where to write.
+        #[command(flatten)]
+        files: FileOptions,
+    },
+    /// Compare two scores of the same rows. Exits with 1 unless the second is shown not to be worse by more than the margin. Needs no
+    /// workspace.
+    Compare {
+        /// The rows.
+        data: PathBuf,
+        /// Column of the label.
+        #[arg(long, value_name = "COLUMN")]
+        label: String,
+        /// Columns of the two scores, the old one first.
+        #[arg(long, value_name = "COLUMN", num_args = 1, required = true)]
+        score: Vec<String>,
+        /// Value of the label that counts as positive.
+        #[arg(long, value_name = "VALUE")]
+        positive: Option<String>,
+        /// Points of ROC AUC by which the second may be worse.
+        #[arg(long, default_value_t = 0.01)]
+        margin: f64,
+        /// How it is measured.
+        #[command(flatten)]
+        measure: MeasureOptions,
+        /// How to read CSV, and where to write.
+        #[command(flatten)]
+        files: FileOptions,
+    },
+    /// Say how well rows hide among each other: k-anonymity, l-diversity, t-closeness. Exits with 1 when a row is alone. Needs no workspace.
+    Anonymity {
+        /// The rows.
+        data: PathBuf,
+        /// Columns that someone may know of a person.
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',', required = true)]
+        quasi: Vec<String>,
+        /// Columns that nobody should learn.
+        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+        sensitive: Vec<String>,
+        /// How to read CSV, and where to write.
+        #[command(flatten)]
+        files: FileOptions,
+    },
+    /// Say how many rows a study needs. Needs no workspace.
+    Plan {
+        /// Show that a paired share is not worse by more than this.
+        #[arg(long, value_name = "SHARE", required_unless_present = "half_width")]
+        margin: Option<f64>,
+        /// Share of rows on which the two models differ.
+        #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+        discordant: f64,
+        /// Probability of showing it when both are equally good.
+        #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
+        power: f64,
+        /// Measure one share to within this on each side.
+        #[arg(long, value_name = "SHARE", conflicts_with = "margin")]
+        half_width: Option<f64>,
+        /// The share expected there.
+        #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+        share: f64,
+        /// Confidence level.
+        #[arg(long, default_value_t = 0.95)]
+        level: f64,
+    },
     /// Say which columns changed between two CSV or Parquet files, and by how much. Exits with 1 when one has drifted. Needs no workspace.
     Drift {
         /// The file to compare with.
@@ -236,6 +321,26 @@ pub(crate) enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// How scores are measured.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MeasureOptions {
+    /// Scores from here on are predicted positive.
+    #[arg(long, default_value_t = 0.5)]
+    pub(crate) threshold: f64,
+    /// Confidence level of intervals.
+    #[arg(long, default_value_t = 0.95)]
+    pub(crate) level: f64,
+    /// Resamples of metrics without a formula.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) resamples: u32,
+    /// Seed of the resamples.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Groups with fewer rows are shown and not compared.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) group_rows_min: usize,
 }
 
 /// How files are read and a report is written.

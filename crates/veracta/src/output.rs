@@ -57,6 +57,19 @@ pub(crate) fn print_report(format: Format, file: Option<&Path>, report: &Measure
     }
 }
 
+/// Returns the last part of a path.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Refuses what is not a confidence level.
+pub(crate) fn check_level(level: f64) -> anyhow::Result<()> {
+    if !(level > 0.0 && level < 1.0) {
+        anyhow::bail!("a confidence level lies between 0 and 1, such as 0.95");
+    }
+    Ok(())
+}
+
 /// Returns how CSV files are read.
 pub(crate) fn csv_options(files: &FileOptions) -> anyhow::Result<CsvOptions> {
     let delimiter = u8::try_from(files.delimiter).map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;

@@ -4,6 +4,7 @@ mod check;
 mod command;
 pub mod execute;
 pub mod plan;
+mod reading;
 pub mod spec;
 
 pub(crate) use check::did_you_mean;

@@ -6,10 +6,11 @@
 
 pub mod privileged;
 
+use rand_distr::{Binomial, Distribution};
 use serde::{Deserialize, Serialize};
 
 use crate::interval::{Bootstrap, Estimate, Method, newcombe_interval, percentile_interval, wilson_interval};
-use crate::numeric::{generator, uniform};
+use crate::numeric::generator;
 use crate::performance::Confusion;
 use crate::table::Coded;
 
@@ -287,7 +288,8 @@ fn redraw(hits: f64, misses: f64, rng: &mut rand_chacha::ChaCha8Rng) -> (f64, f6
     }
     // With weights the total need not be whole: as many rows as it stands for are drawn, and scaled back.
     let (share, n_rows) = (hits / total, total.round().max(1.0));
-    let drawn = (0..n_rows as u64).filter(|_| uniform(rng) < share).count() as f64 / n_rows * total;
+    let binomial = Binomial::new(n_rows as u64, share).expect("a share lies between 0 and 1");
+    let drawn = binomial.sample(rng) as f64 / n_rows * total;
     (drawn, total - drawn)
 }
 

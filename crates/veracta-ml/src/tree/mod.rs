@@ -220,6 +220,9 @@ pub enum Importance {
     TotalCover,
 }
 
+/// Largest training weight of a node: the sum of two stays finite.
+const COVER_LIMIT: f64 = 1e300;
+
 /// LightGBM takes values this close to 0 for 0.
 const ZERO_THRESHOLD: f64 = 1e-35;
 
@@ -297,8 +300,8 @@ impl Tree {
         depth[0] = Some(0usize);
         for (idx, node) in self.nodes.iter().enumerate() {
             let Some(level) = depth[idx] else { return Err(malformed("a node is not below the root or stands before its parent")) };
-            if !node.cover.is_finite() || node.cover < 0.0 {
-                return Err(malformed("a cover is negative or not a finite number"));
+            if !(0.0..=COVER_LIMIT).contains(&node.cover) {
+                return Err(malformed("a cover is negative, not a number or beyond 10^300"));
             }
             if node.is_leaf() {
                 if !node.value.is_finite() {

@@ -271,7 +271,8 @@ fn read_nodes(file: &TreeFile, tree_idx: usize, weight: f32) -> Result<Vec<Node>
             }
         };
         nodes.push(Node {
-            feature: file.split_indices[idx],
+            // What a leaf has there means nothing.
+            feature: if is_leaf { 0 } else { file.split_indices[idx] },
             left,
             right,
             test,

@@ -94,7 +94,9 @@ fn nan_and_infinity_are_read_and_counted() {
     let values = numbers(column);
     assert!(values[1].is_nan() && values[2].is_nan());
     assert_eq!((values[0], values[3], values[4], values[5]), (1.0, f64::INFINITY, f64::NEG_INFINITY, 2500.0));
-    assert_eq!(report, ReadReport { n_nan_text: 2, n_infinite: 2, ..ReadReport::default() });
+    let place = |line| Some(CellPlace { line, column: "x".to_owned() });
+    let expected = ReadReport { n_nan_text: 2, first_nan_text: place(3), n_infinite: 2, first_infinite: place(5), ..ReadReport::default() };
+    assert_eq!(report, expected);
 }
 
 #[test]

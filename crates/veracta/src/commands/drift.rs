@@ -10,7 +10,7 @@ use veracta_ml::drift::rule::{Change, Tolerances};
 use veracta_ml::drift::{CATEGORICAL_TESTS, NUMERIC_TESTS};
 
 use crate::args::{Args, FileOptions};
-use crate::output::{Answer, csv_options, print_report};
+use crate::output::{Answer, csv_options, file_name, print_report};
 
 pub(super) fn execute(
     args: &Args,
@@ -38,8 +38,7 @@ pub(super) fn execute(
         }
     }
     let found = measure_drift(reference, current, &csv_options(options)?, without, measured)?;
-    let name = |path: &PathBuf| path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let page = report(&format!("{} against {}", name(current), name(reference)), &found);
+    let page = report(&format!("{} against {}", file_name(current), file_name(reference)), &found);
     print_report(args.format, options.output.as_deref(), &page, &found)?;
     let has_drifted = found.with_change(Change::Drifted).next().is_some();
     Ok((!has_drifted).into())

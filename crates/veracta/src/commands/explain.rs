@@ -7,7 +7,7 @@ use veracta_governance::document::report::explanation::report;
 use veracta_lifecycle::prediction::{apply, explain_rows};
 
 use crate::args::{Args, FileOptions};
-use crate::output::{Answer, csv_options, print_report};
+use crate::output::{Answer, csv_options, file_name, print_report};
 
 /// Which rows are explained.
 pub(super) struct Scope {
@@ -33,8 +33,7 @@ pub(super) fn execute(
         None => (0..n.min(scope.n_rows)).collect(),
     };
     let explained = explain_rows(&applied, &rows, background, &csv)?;
-    let name = |path: &Path| path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let page = report(&format!("{} on {}", name(model), name(data)), &explained);
+    let page = report(&format!("{} on {}", file_name(model), file_name(data)), &explained);
     print_report(args.format, files.output.as_deref(), &page, &explained)?;
     Ok(Answer::Yes)
 }

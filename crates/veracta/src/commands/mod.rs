@@ -1,11 +1,14 @@
 //! One file a verb; this list says which.
 
+mod anonymity;
+mod compare;
 mod completions;
 mod controls;
 mod demo;
 mod diff;
 mod document;
 mod drift;
+mod evaluate;
 mod evidence;
 mod explain;
 mod gate;
@@ -13,6 +16,7 @@ mod init;
 mod ledger;
 mod lineage;
 mod log;
+mod plan;
 mod predict;
 mod profile;
 mod progress;
@@ -27,6 +31,7 @@ mod verify;
 use std::path::Path;
 
 use veracta_lifecycle::Platform;
+use veracta_lifecycle::evaluation::{GroupColumns, ScoredColumns};
 use veracta_store::Store;
 
 use crate::args::{Args, Command};
@@ -56,6 +61,25 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         }
         Command::Ledger { action } => ledger::execute(args, action),
         Command::Profile { file, delimiter, bytes_limit } => profile::execute(args, file, *delimiter, *bytes_limit),
+        Command::Evaluate { data, label, score, positive, group, control, measure, files } => {
+            let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: vec![score.clone()] };
+            let groups = GroupColumns { groups: group.clone(), control: control.clone() };
+            evaluate::execute(args, data, &columns, &groups, measure, files)
+        }
+        Command::Compare { data, label, score, positive, margin, measure, files } => {
+            let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: score.clone() };
+            compare::execute(args, data, &columns, *margin, measure, files)
+        }
+        Command::Anonymity { data, quasi, sensitive, files } => anonymity::execute(args, data, quasi, sensitive, files),
+        Command::Plan { margin, discordant, power, half_width, share, level } => {
+            let study = match (margin, half_width) {
+                (_, Some(half_width)) => plan::Study::Share { share: *share, half_width: *half_width },
+                (margin, None) => {
+                    plan::Study::NonInferiority { margin: margin.unwrap_or(f64::NAN), discordant: *discordant, power: *power }
+                }
+            };
+            plan::execute(args, study, *level)
+        }
         Command::Predict { model, data, margin, files } => predict::execute(args, model, data, *margin, files),
         Command::Explain { model, data, rows, row, background, files } => {
             explain::execute(args, [model, data], explain::Scope { n_rows: *rows, only: *row }, background.as_deref(), files)

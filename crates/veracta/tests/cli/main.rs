@@ -11,5 +11,6 @@ mod caching;
 mod commands;
 mod demo;
 mod evidence;
+mod measure;
 mod reading;
 mod regressions;

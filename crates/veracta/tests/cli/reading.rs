@@ -284,8 +284,15 @@ fn the_schema_of_a_pipeline_is_closed() {
 #[test]
 fn every_verb_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let verbs: [&[&str]; 24] = [
+    let verbs: [&[&str]; 31] = [
         &[],
+        &["predict"],
+        &["explain"],
+        &["evaluate"],
+        &["compare"],
+        &["anonymity"],
+        &["plan"],
+        &["drift"],
         &["init"],
         &["run"],
         &["demo"],

@@ -1,7 +1,10 @@
 //! Reports of measurements that stand on their own: no workspace and no record behind them, so that a value names its method instead
 //! of its record. A family of functions gathers them, one file a measurement; two render them.
 
+pub mod anonymity;
+pub mod comparison;
 pub mod drift;
+pub mod evaluation;
 pub mod explanation;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

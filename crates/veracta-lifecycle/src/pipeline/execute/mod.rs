@@ -3,6 +3,7 @@
 //! A step ends with a commit, so a killed run goes on where it stopped. Steps that do not wait for each other run side by side.
 
 mod keys;
+mod notices;
 mod steps;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,155 @@
+//! The report of an evaluation: how well scores tell positives from negatives, whether they come true, and for whom.
+
+use veracta_ml::evaluation::{Evaluation, FrameEvaluation};
+use veracta_ml::fairness::Rate;
+use veracta_ml::interval::Estimate;
+
+use super::{Report, ReportBlock, ReportSection};
+use crate::document::plot::ForestRow;
+use crate::document::{Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval};
+use crate::record::RocPoint;
+
+/// Rates shown for each group.
+const SHOWN_RATES: [Rate; 4] = [Rate::SelectionRate, Rate::TruePositiveRate, Rate::FalsePositiveRate, Rate::Precision];
+
+/// Gathers the report; `subject` says what was evaluated.
+pub fn report(subject: &str, measured: &Evaluation) -> Report {
+    let auc = measured.metrics.iter().find(|(metric, _)| metric.descriptor().name == "roc_auc").and_then(|(_, found)| found.as_ref());
+    let text = match auc {
+        Some(found) => format!("ROC AUC {}", with_interval(Some(found))),
+        None => "ROC AUC is not defined: there is one class".to_owned(),
+    };
+    let mut sections = vec![performance(measured, auc)];
+    if let Some(calibration) = calibration(measured) {
+        sections.push(calibration);
+    }
+    sections.extend(measured.frames.iter().map(|frame| group_section(frame, measured.options.level)));
+    Report {
+        title: "Evaluation".to_owned(),
+        subject: subject.to_owned(),
+        verdict: Headline { text, tone: Tone::Plain },
+        chips: vec![
+            format!("{} rows", grouped(measured.n)),
+            format!("{} positive", grouped(measured.n_positive)),
+            format!("threshold {}", number(measured.options.threshold)),
+        ],
+        sections,
+        method: format!(
+            "Intervals at {} %: Wilson for proportions, DeLong on the logit scale for ROC AUC, {} resamples within each class (seed {}) for \
+             the others; gaps between groups by resampling within group and class. Groups under {} rows are marked and not compared.",
+            measured.options.level * 100.0,
+            grouped(measured.options.bootstrap.n_resamples as usize),
+            measured.options.bootstrap.seed,
+            measured.options.group_rows_min
+        ),
+    }
+}
+
+fn performance(measured: &Evaluation, auc: Option<&Estimate>) -> ReportSection {
+    let row = |(metric, found): &(veracta_ml::performance::Metric, Option<Estimate>)| {
+        let method = found.as_ref().map_or("–", |found| found.method.title());
+        vec![text_cell(metric.descriptor().title), estimate_cell(found.as_ref()), text_cell(method), text_cell(metric.descriptor().meaning)]
+    };
+    let mut blocks = Vec::new();
+    if !measured.roc.is_empty() {
+        let points: Vec<RocPoint> = measured.roc.iter().map(|(fpr, tpr)| RocPoint { fpr: *fpr, tpr: *tpr }).collect();
+        blocks.push(ReportBlock::Plot {
+            caption: "ROC curve".to_owned(),
+            description: "True positive rate over false positive rate at every threshold; the dashed line is chance.".to_owned(),
+            svg: plot::roc(&points, auc),
+        });
+    }
+    if let Some(reliability) = &measured.reliability {
+        blocks.push(ReportBlock::Plot {
+            caption: "Reliability".to_owned(),
+            description: "Share of positives over mean predicted probability in ten bins; on the dashed line predictions come true."
+                .to_owned(),
+            svg: plot::reliability(reliability, measured.options.level),
+        });
+    }
+    let counts = measured.confusion;
+    blocks.push(ReportBlock::Table {
+        caption: format!(
+            "At the threshold: {} true positives, {} false positives, {} false negatives, {} true negatives",
+            counts.tp, counts.fp, counts.fn_, counts.tn
+        ),
+        columns: ["Metric", "Estimate (interval)", "Interval by", "Meaning"].map(str::to_owned).to_vec(),
+        rows: measured.metrics.iter().map(row).collect(),
+    });
+    ReportSection { heading: "Performance".to_owned(), blocks }
+}
+
+fn calibration(measured: &Evaluation) -> Option<ReportSection> {
+    let reliability = measured.reliability.as_ref()?;
+    let mut text = format!("Expected calibration error {}, largest gap of a bin {}.", number(reliability.ece), number(reliability.mce));
+    if let Some(line) = &measured.calibration {
+        text += &format!(
+            " Logistic recalibration: slope {} ± {} (1 is perfect, below 1 too extreme), intercept {} ± {} (0 is perfect).",
+            number(line.slope),
+            number(1.96 * line.se[1]),
+            number(line.intercept),
+            number(1.96 * line.se[0])
+        );
+    }
+    Some(ReportSection { heading: "Calibration".to_owned(), blocks: vec![ReportBlock::Text(text)] })
+}
+
+fn estimate_cell(estimate: Option<&Estimate>) -> Cell {
+    match estimate {
+        Some(found) => number_cell(with_interval(Some(found))),
+        None => text_cell("not defined"),
+    }
+}
+
+fn group_section(frame: &FrameEvaluation, level: f64) -> ReportSection {
+    let names = frame.attributes.join(" × ");
+    let heading = match &frame.control {
+        Some((name, within)) => format!("By {names}, within {name} {within}"),
+        None => format!("By {names}"),
+    };
+    let row = |group: &veracta_ml::evaluation::GroupEvaluation| {
+        let rate = |wanted: &Rate| group.rates.iter().find(|(rate, _)| rate == wanted).and_then(|(_, found)| found.as_ref());
+        let small = if group.is_small { " (small)" } else { "" };
+        let mut cells = vec![
+            text_cell(format!("{}{small}", group.levels.join(" × "))),
+            number_cell(grouped(group.n)),
+            estimate_cell(group.roc_auc.as_ref()),
+        ];
+        cells.extend(SHOWN_RATES.iter().map(|wanted| estimate_cell(rate(wanted))));
+        cells
+    };
+    let mut columns = vec![names.clone(), "Rows".to_owned(), "ROC AUC".to_owned()];
+    columns.extend(SHOWN_RATES.iter().map(|rate| rate.title().to_owned()));
+    let drawn = |wanted: Rate| {
+        let rows: Vec<ForestRow> = frame
+            .groups
+            .iter()
+            .map(|group| ForestRow {
+                label: group.levels.join(" × "),
+                estimate: group.rates.iter().find(|(rate, _)| *rate == wanted).and_then(|(_, found)| found.clone()),
+                faint: group.is_small,
+            })
+            .collect();
+        ReportBlock::Plot {
+            caption: format!("{} by {names}", wanted.title()),
+            description: format!("Dots with {} % intervals; small groups are faint.", level * 100.0),
+            svg: plot::forest(wanted.title(), &rows, None),
+        }
+    };
+    let gaps = frame.disparities.iter().map(|(name, found)| {
+        let none = if frame.groups.iter().filter(|group| !group.is_small).count() < 2 {
+            "fewer than two groups are large enough"
+        } else {
+            "not defined"
+        };
+        let value = found.as_ref().map_or_else(|| text_cell(none), |found| estimate_cell(Some(found)));
+        vec![text_cell(name.replace('_', " ")), value]
+    });
+    let gaps = ReportBlock::Table {
+        caption: "Gaps between groups; 0 is none of a difference, 1 of a ratio".to_owned(),
+        columns: ["Gap", "Estimate (interval)"].map(str::to_owned).to_vec(),
+        rows: gaps.collect(),
+    };
+    let table = ReportBlock::Table { caption: "Each group".to_owned(), columns, rows: frame.groups.iter().map(row).collect() };
+    ReportSection { heading, blocks: vec![drawn(Rate::SelectionRate), drawn(Rate::TruePositiveRate), table, gaps] }
+}

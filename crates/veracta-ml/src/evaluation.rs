@@ -1,0 +1,230 @@
+//! The evaluation of a scored table: performance with intervals, calibration, and fairness by group, intersection and control.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::{Binning, CalibrationLine, Reliability, calibration_line, reliability};
+use crate::fairness::{Against, DISPARITIES, MetricFrame, Outcomes, RATES, Rate};
+use crate::interval::{Bootstrap, Estimate, delong, delong_interval, metric_intervals};
+use crate::paired::{Comparison, PairedCounts, judge_gain};
+use crate::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
+use crate::table::Coded;
+
+/// Most points of a drawn ROC curve.
+const ROC_POINTS_MAX: usize = 200;
+const RELIABILITY_BINS: usize = 10;
+
+/// How a table is evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationOptions {
+    /// Scores from here on are predicted positive.
+    pub threshold: f64,
+    /// Confidence level of every interval.
+    pub level: f64,
+    /// Resamples of metrics without a formula.
+    pub bootstrap: Bootstrap,
+    /// Groups with fewer rows are shown and not compared.
+    pub group_rows_min: usize,
+}
+
+/// Groups to compare: columns that are crossed, and columns within whose levels they are compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grouping {
+    /// Names of the crossed columns.
+    pub attributes: Vec<String>,
+    /// Name of the control column.
+    pub control: Option<String>,
+    /// Codes of the crossed columns.
+    pub groups: Vec<Coded>,
+    /// Codes of the control column.
+    pub within: Option<Coded>,
+}
+
+/// An evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Rows.
+    pub n: usize,
+    /// Positive rows.
+    pub n_positive: usize,
+    /// How it was done.
+    pub options: EvaluationOptions,
+    /// Counts at the threshold.
+    pub confusion: Confusion,
+    /// Every metric; `None` when it is not defined.
+    pub metrics: Vec<(Metric, Option<Estimate>)>,
+    /// Points of the ROC curve, false positive and true positive rate; empty with one class.
+    pub roc: Vec<(f64, f64)>,
+    /// Reliability over bins of equal width; `None` when a score is outside 0 to 1.
+    pub reliability: Option<Reliability>,
+    /// Logistic recalibration; `None` when it does not exist.
+    pub calibration: Option<CalibrationLine>,
+    /// One entry a grouping and level of its control.
+    pub frames: Vec<FrameEvaluation>,
+}
+
+/// Groups of rows compared with each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrameEvaluation {
+    /// Crossed columns.
+    pub attributes: Vec<String>,
+    /// Control column and its level, when the groups are compared within one.
+    pub control: Option<(String, String)>,
+    /// The groups.
+    pub groups: Vec<GroupEvaluation>,
+    /// Gaps between groups that are large enough, by name; `None` when a gap is not defined.
+    pub disparities: Vec<(String, Option<Estimate>)>,
+}
+
+/// One group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupEvaluation {
+    /// Its level of each attribute.
+    pub levels: Vec<String>,
+    /// Rows.
+    pub n: usize,
+    /// Whether it has too few rows to be compared.
+    pub is_small: bool,
+    /// Each rate with Wilson's interval.
+    pub rates: Vec<(Rate, Option<Estimate>)>,
+    /// ROC AUC with DeLong's interval.
+    pub roc_auc: Option<Estimate>,
+}
+
+/// Evaluates scored rows.
+pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], options: EvaluationOptions) -> Evaluation {
+    let is_probability = scored.scores.iter().all(|score| (0.0..=1.0).contains(score));
+    let mut roc = roc_curve(scored).unwrap_or_default();
+    let step = roc.len().div_ceil(ROC_POINTS_MAX).max(1);
+    let last = roc.last().copied();
+    roc = roc.into_iter().step_by(step).chain(last).collect();
+    roc.dedup();
+    let metrics: Vec<Metric> =
+        METRICS.iter().map(|entry| entry.metric).filter(|metric| is_probability || !needs_probability(*metric)).collect();
+    let intervals = metric_intervals(scored, &metrics, options.threshold, options.level, options.bootstrap);
+    Evaluation {
+        n: scored.n(),
+        n_positive: scored.n_positive(),
+        confusion: Confusion::at(scored, options.threshold),
+        metrics: metrics.iter().copied().zip(intervals).collect(),
+        roc,
+        reliability: is_probability.then(|| reliability(scored, RELIABILITY_BINS, Binning::Width)),
+        calibration: if is_probability { calibration_line(scored) } else { None },
+        frames: groupings.iter().flat_map(|grouping| frames(scored, grouping, &options)).collect(),
+        options,
+    }
+}
+
+fn needs_probability(metric: Metric) -> bool {
+    matches!(metric, Metric::LogLoss | Metric::Brier | Metric::D2LogLoss)
+}
+
+fn frames(scored: &Scored<'_>, grouping: &Grouping, options: &EvaluationOptions) -> Vec<FrameEvaluation> {
+    let all: Vec<usize> = (0..scored.n()).collect();
+    match (&grouping.control, &grouping.within) {
+        (Some(name), Some(within)) => (0..within.levels.len())
+            .map(|code| {
+                let rows: Vec<usize> = all.iter().copied().filter(|row| within.codes[*row] as usize == code).collect();
+                frame(scored, grouping, Some((name.clone(), within.levels[code].clone())), &rows, options)
+            })
+            .collect(),
+        _ => vec![frame(scored, grouping, None, &all, options)],
+    }
+}
+
+fn frame(
+    scored: &Scored<'_>,
+    grouping: &Grouping,
+    control: Option<(String, String)>,
+    rows: &[usize],
+    options: &EvaluationOptions,
+) -> FrameEvaluation {
+    let labels: Vec<bool> = rows.iter().map(|row| scored.labels[*row]).collect();
+    let scores: Vec<f64> = rows.iter().map(|row| scored.scores[*row]).collect();
+    let predicted: Vec<bool> = scores.iter().map(|score| *score >= options.threshold).collect();
+    let coded: Vec<Coded> = grouping
+        .groups
+        .iter()
+        .map(|column| Coded { codes: rows.iter().map(|row| column.codes[*row]).collect(), levels: column.levels.clone() })
+        .collect();
+    let frame = MetricFrame::new(Outcomes { labels: &labels, predicted: &predicted, weights: None }, &coded);
+    let compared = frame.without_small(options.group_rows_min);
+    let auc = |levels: &[String]| {
+        let is_member =
+            |row: &usize| coded.iter().zip(levels).all(|(column, level)| column.levels.get(column.codes[*row] as usize) == Some(level));
+        let members: Vec<usize> = (0..labels.len()).filter(is_member).collect();
+        let own_labels: Vec<bool> = members.iter().map(|row| labels[*row]).collect();
+        let own_scores: Vec<f64> = members.iter().map(|row| scores[*row]).collect();
+        delong_interval(&Scored::new(&own_labels, &own_scores).ok()?, options.level)
+    };
+    let rates: Vec<Vec<Option<Estimate>>> = RATES.iter().map(|rate| frame.rate_intervals(*rate, options.level)).collect();
+    let groups = frame.groups.iter().enumerate().map(|(idx, group)| GroupEvaluation {
+        levels: group.levels.clone(),
+        n: group.n,
+        is_small: group.n < options.group_rows_min,
+        rates: RATES.iter().zip(&rates).map(|(rate, by_group)| (*rate, by_group[idx].clone())).collect(),
+        roc_auc: auc(&group.levels),
+    });
+    let gap = |(disparity, name): &(crate::fairness::Disparity, &str)| {
+        let defined = compared.disparity(*disparity, Against::BetweenGroups).is_some();
+        let interval = if defined { compared.disparity_interval(*disparity, options.level, options.bootstrap) } else { None };
+        ((*name).to_owned(), interval)
+    };
+    FrameEvaluation {
+        attributes: grouping.attributes.clone(),
+        control,
+        groups: groups.collect(),
+        disparities: DISPARITIES.iter().map(gap).collect(),
+    }
+}
+
+/// Two scores of the same rows compared; differences are second minus first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairedEvaluation {
+    /// Rows.
+    pub n: usize,
+    /// ROC AUC of each.
+    pub roc_auc: [Option<Estimate>; 2],
+    /// Difference of ROC AUC with DeLong's paired variance.
+    pub roc_auc_gain: Option<Estimate>,
+    /// Its two-sided p-value.
+    pub roc_auc_p: Option<f64>,
+    /// Rows each gets right at the threshold.
+    pub counts: PairedCounts,
+    /// Difference of accuracy with Tango's interval.
+    pub accuracy_gain: Option<Estimate>,
+    /// McNemar's exact p-value.
+    pub mcnemar_p: Option<f64>,
+    /// Margin of non-inferiority, in points of ROC AUC.
+    pub margin: f64,
+    /// What the bounds of the gain in ROC AUC say.
+    pub verdict: Comparison,
+}
+
+/// Compares two scores; `None` when the ROC AUC is not defined or the two never differ.
+pub fn compare(labels: &[bool], scores: [&[f64]; 2], threshold: f64, level: f64, margin: f64) -> Option<PairedEvaluation> {
+    let scored = scores.map(|scores| Scored::new(labels, scores).ok());
+    let [first, second] = [scored[0].as_ref()?, scored[1].as_ref()?];
+    let (a, b) = (delong(first)?, delong(second)?);
+    let (difference, variance, _, p) = b.compare(&a)?;
+    let half = crate::numeric::normal_quantile(0.5 + level / 2.0) * variance.sqrt();
+    let gain = Estimate {
+        estimate: difference,
+        lower: difference - half,
+        upper: difference + half,
+        level,
+        method: crate::interval::Method::DelongPaired,
+    };
+    let right = |scores: &[f64]| scores.iter().zip(labels).map(|(score, label)| (*score >= threshold) == *label).collect::<Vec<bool>>();
+    let counts = PairedCounts::new(&right(scores[1]), &right(scores[0]));
+    Some(PairedEvaluation {
+        n: labels.len(),
+        roc_auc: [delong_interval(first, level), delong_interval(second, level)],
+        verdict: judge_gain(&gain, margin),
+        roc_auc_gain: Some(gain),
+        roc_auc_p: Some(p),
+        accuracy_gain: counts.difference(level),
+        mcnemar_p: counts.mcnemar_exact().map(|test| test.p_value),
+        counts,
+        margin,
+    })
+}

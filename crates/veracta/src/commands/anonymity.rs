@@ -1,0 +1,15 @@
+//! `veracta anonymity`: how well rows hide among each other.
+
+use std::path::Path;
+
+use veracta_governance::document::report::anonymity::report;
+use veracta_lifecycle::evaluation::anonymity_file;
+
+use crate::args::{Args, FileOptions};
+use crate::output::{Answer, csv_options, file_name, print_report};
+
+pub(super) fn execute(args: &Args, data: &Path, quasi: &[String], sensitive: &[String], files: &FileOptions) -> anyhow::Result<Answer> {
+    let found = anonymity_file(data, &csv_options(files)?, quasi, sensitive)?;
+    print_report(args.format, files.output.as_deref(), &report(&file_name(data), quasi, &found), &found)?;
+    Ok((found.k > 1).into())
+}

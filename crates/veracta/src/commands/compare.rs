@@ -1,0 +1,31 @@
+//! `veracta compare`: two scores of the same rows.
+
+use std::path::Path;
+
+use anyhow::bail;
+use veracta_governance::document::report::comparison::report;
+use veracta_lifecycle::evaluation::{ScoredColumns, compare_file};
+use veracta_ml::paired::Comparison;
+
+use crate::args::{Args, FileOptions, MeasureOptions};
+use crate::output::{Answer, check_level, csv_options, print_report};
+
+pub(super) fn execute(
+    args: &Args,
+    data: &Path,
+    columns: &ScoredColumns,
+    margin: f64,
+    measure: &MeasureOptions,
+    files: &FileOptions,
+) -> anyhow::Result<Answer> {
+    let [first, second] = &columns.scores[..] else {
+        bail!("two scores are compared: give `--score` twice, the old one first");
+    };
+    if !(margin > 0.0 && margin < 1.0) {
+        bail!("`--margin` is a number of points between 0 and 1");
+    }
+    check_level(measure.level)?;
+    let found = compare_file(data, &csv_options(files)?, columns, measure.threshold, measure.level, margin)?;
+    print_report(args.format, files.output.as_deref(), &report([first, second], &found), &found)?;
+    Ok((!matches!(found.verdict, Comparison::Inferior | Comparison::Undecided)).into())
+}
