@@ -16,6 +16,8 @@ const RELIABILITY_BINS: usize = 10;
 /// How a table is evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationOptions {
+    /// What is measured; everything when empty.
+    pub metrics: Vec<Metric>,
     /// Scores from here on are predicted positive.
     pub threshold: f64,
     /// Confidence level of every interval.
@@ -98,8 +100,9 @@ pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], options: Evaluation
     let last = roc.last().copied();
     roc = roc.into_iter().step_by(step).chain(last).collect();
     roc.dedup();
-    let metrics: Vec<Metric> =
-        METRICS.iter().map(|entry| entry.metric).filter(|metric| is_probability || !needs_probability(*metric)).collect();
+    let is_asked = |metric: &Metric| options.metrics.is_empty() || options.metrics.contains(metric);
+    let is_possible = |metric: &Metric| is_probability || !needs_probability(*metric);
+    let metrics: Vec<Metric> = METRICS.iter().map(|entry| entry.metric).filter(|metric| is_asked(metric) && is_possible(metric)).collect();
     let intervals = metric_intervals(scored, &metrics, options.threshold, options.level, options.bootstrap);
     Evaluation {
         n: scored.n(),

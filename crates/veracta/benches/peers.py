@@ -1,6 +1,6 @@
 """Makes models and tables, and times XGBoost, LightGBM and SciPy on what `veracta` is timed on.
 
-    pip install xgboost lightgbm pandas pyarrow scipy
+    pip install xgboost lightgbm pandas pyarrow scipy scikit-learn fairlearn
     python3 crates/veracta/benches/peers.py FOLDER target/release/veracta
 
 Prints processor seconds (user + system) of whole processes, one thread each unless said; the machine may be shared, so read ratios.
@@ -50,6 +50,9 @@ def make(folder: Path) -> None:
         rows[f"f{i}"] = "c" + code.astype(str)
         code = numpy.minimum((numpy.abs(current[f"f{i}"]) * 4).astype(int), 8)
         current[f"f{i}"] = "c" + code.astype(str)
+    scores = rng.uniform(0, 1, N_ROWS)
+    scored = {"y": (rng.uniform(0, 1, N_ROWS) < scores).astype(int), "p": scores, "g": rng.integers(0, 8, N_ROWS)}
+    pandas.DataFrame(scored).to_parquet(folder / "scored.parquet")
     rows.to_parquet(folder / "reference.parquet")
     current.to_parquet(folder / "current.parquet")
 
@@ -82,6 +85,14 @@ def veracta(program: str, arguments: list, folder: Path, threads: int = 1):
 READ = "import pandas, numpy; rows = pandas.read_parquet('{}')\n"
 XGBOOST = READ + "import xgboost; b = xgboost.Booster(); b.load_model('xgboost.json'); b.set_param('nthread', 1); d = xgboost.DMatrix(rows{}, nthread=1)\n"
 LIGHTGBM = READ + "import lightgbm; b = lightgbm.Booster(model_file='lightgbm.txt'); rows = rows{}\n"
+FAIRLEARN = """
+import pandas, sklearn.metrics as m
+from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate, false_positive_rate, false_negative_rate
+d = pandas.read_parquet('scored.parquet')
+metrics = {'a': m.accuracy_score, 'p': m.precision_score, 's': selection_rate, 't': true_positive_rate, 'f': false_positive_rate, 'n': false_negative_rate}
+frame = MetricFrame(metrics=metrics, y_true=d.y, y_pred=(d.p >= 0.5).astype(int), sensitive_features=d.g)
+frame.by_group, frame.difference(), frame.ratio()
+"""
 SCIPY = """
 import pandas, numpy, scipy.stats, scipy.spatial.distance
 a, b = pandas.read_parquet('reference.parquet'), pandas.read_parquet('current.parquet')
@@ -112,6 +123,10 @@ def main() -> None:
     measured("XGBoost pred_contribs, 1,000 rows", child(XGBOOST.format("explained.parquet", n) + "b.predict(d, pred_contribs=True)", folder))
     measured("veracta explain, LightGBM model, 10,000 rows", veracta(program, ["explain", "lightgbm.txt", "explained.parquet"], folder))
     measured("LightGBM pred_contrib, 1,000 rows", child(LIGHTGBM.format("explained.parquet", n) + "b.predict(rows, pred_contrib=True, num_threads=1)", folder))
+    scored = ["evaluate", "scored.parquet", "--label", "y", "--score", "p", "--group", "g"]
+    counted = ["--metric", "accuracy,precision,recall,specificity,f1,selection_rate", "--resamples", "1000"]
+    measured("veracta evaluate, 1M rows, 8 groups, 1,000 resamples", veracta(program, [*scored, *counted], folder))
+    measured("Fairlearn MetricFrame, the same without any resample", child(FAIRLEARN, folder))
     measured("veracta drift, 1M x 50 against 1M x 50", veracta(program, ["drift", "reference.parquet", "current.parquet"], folder))
     measured("SciPy alone: Wasserstein and KS, or Jensen-Shannon", child(SCIPY, folder))
 

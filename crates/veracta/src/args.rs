@@ -219,6 +219,9 @@ pub(crate) enum Command {
         /// Compare groups within each level of this column.
         #[arg(long, value_name = "COLUMN")]
         control: Option<String>,
+        /// Metrics to measure, such as `roc_auc,f1`; all when not given.
+        #[arg(long, value_name = "METRIC", value_delimiter = ',')]
+        metric: Vec<String>,
         /// How it is measured.
         #[command(flatten)]
         measure: MeasureOptions,

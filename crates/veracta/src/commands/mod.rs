@@ -61,10 +61,10 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         }
         Command::Ledger { action } => ledger::execute(args, action),
         Command::Profile { file, delimiter, bytes_limit } => profile::execute(args, file, *delimiter, *bytes_limit),
-        Command::Evaluate { data, label, score, positive, group, control, measure, files } => {
+        Command::Evaluate { data, label, score, positive, group, control, metric, measure, files } => {
             let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: vec![score.clone()] };
             let groups = GroupColumns { groups: group.clone(), control: control.clone() };
-            evaluate::execute(args, data, &columns, &groups, measure, files)
+            evaluate::execute(args, data, (&columns, &groups, metric), measure, files)
         }
         Command::Compare { data, label, score, positive, margin, measure, files } => {
             let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: score.clone() };

@@ -15,10 +15,10 @@ const SHOWN_RATES: [Rate; 4] = [Rate::SelectionRate, Rate::TruePositiveRate, Rat
 /// Gathers the report; `subject` says what was evaluated.
 pub fn report(subject: &str, measured: &Evaluation) -> Report {
     let auc = measured.metrics.iter().find(|(metric, _)| metric.descriptor().name == "roc_auc").and_then(|(_, found)| found.as_ref());
-    let text = match auc {
-        Some(found) => format!("ROC AUC {}", with_interval(Some(found))),
-        None => "ROC AUC is not defined: there is one class".to_owned(),
-    };
+    // The first metric measured is the headline: ROC AUC unless others were asked for.
+    let text = measured.metrics.first().map_or("nothing was measured".to_owned(), |(metric, found)| {
+        format!("{} {}", metric.descriptor().title, with_interval(found.as_ref()))
+    });
     let mut sections = vec![performance(measured, auc)];
     if let Some(calibration) = calibration(measured) {
         sections.push(calibration);
