@@ -75,7 +75,7 @@ pub fn measure_drift(
 ) -> Result<DriftMeasurement, LifecycleError> {
     let (reference, current) = (Source::open(reference, csv)?, Source::open(current, csv)?);
     let (ours, theirs) = (reference.names(), current.names());
-    for name in without.iter().filter(|name| !ours.contains(name) && !theirs.contains(name)) {
+    if let Some(name) = without.iter().find(|name| !ours.contains(name) && !theirs.contains(name)) {
         return Err(LifecycleError::UnknownColumn { column: name.clone(), columns: ours.clone() });
     }
     let shared: Vec<&String> = ours.iter().filter(|name| theirs.contains(name) && !without.contains(name)).collect();

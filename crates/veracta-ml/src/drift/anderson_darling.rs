@@ -94,9 +94,8 @@ fn solve(mut matrix: [[f64; 3]; 3], mut right: [f64; 3]) -> [f64; 3] {
         for row in 0..3 {
             if row != column {
                 let factor = matrix[row][column] / matrix[column][column];
-                for idx in column..3 {
-                    matrix[row][idx] -= factor * matrix[column][idx];
-                }
+                let above = matrix[column];
+                matrix[row].iter_mut().zip(above).for_each(|(value, above)| *value -= factor * above);
                 right[row] -= factor * right[column];
             }
         }

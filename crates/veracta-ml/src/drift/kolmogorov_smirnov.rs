@@ -1,8 +1,8 @@
 //! The two-sample Kolmogorov-Smirnov test: the largest distance of the two empirical distribution functions.
 //!
-//! The exact p-value counts lattice paths that stay within the distance (Hodges 1958) in steps that keep every number between 0 and
-//! 1. The asymptotic one is that of the one-sample statistic at the harmonic size, by the methods Simard and L'Ecuyer (2011) found
-//! accurate in each range.
+//! The exact p-value counts lattice paths that stay within the distance (Hodges 1958) in steps that keep every number between 0 and one.
+//! The asymptotic one is that of the one-sample statistic at the harmonic size, by the methods Simard and L'Ecuyer (2011) found accurate
+//! in each range.
 
 use statrs::function::gamma::ln_gamma;
 
@@ -42,8 +42,11 @@ pub fn distance(reference: &Sample, current: &Sample) -> Option<f64> {
 
 /// Returns distance and two-sided p-value; `None` for an empty sample.
 pub fn test(reference: &Sample, current: &Sample, method: Method) -> Option<TestResult> {
-    let statistic = distance(reference, current)?;
-    let (n, m) = (reference.n(), current.n());
+    Some(test_at(distance(reference, current)?, reference.n(), current.n(), method))
+}
+
+/// Returns the test of a distance that is known already, for samples of `n` and `m` values.
+pub fn test_at(statistic: f64, n: usize, m: usize, method: Method) -> TestResult {
     let is_exact = match method {
         Method::Auto => n.max(m) <= EXACT_ROWS_MAX,
         Method::Exact => true,
@@ -56,7 +59,7 @@ pub fn test(reference: &Sample, current: &Sample, method: Method) -> Option<Test
         // Half to even, as NumPy rounds.
         one_sample_tail(harmonic.round_ties_even(), statistic)
     };
-    Some(TestResult { statistic, p_value: Some(p.clamp(0.0, 1.0)) })
+    TestResult { statistic, p_value: Some(p.clamp(0.0, 1.0)) }
 }
 
 fn gcd(a: usize, b: usize) -> usize {

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::rule::{
-    Change, ColumnDrift, EvidentlyVerdict, MissingCounts, Tolerances, evidently, evidently_categorical, judge_categorical, judge_numeric,
+    Change, ColumnDrift, EvidentlyVerdict, MissingCounts, Tolerances, evidently_at, evidently_categorical, judge_categorical,
+    judge_numeric_at,
 };
-use super::{CATEGORICAL_TESTS, CategoryCounts, NUMERIC_TESTS, Sample, TestResult};
+use super::{CATEGORICAL_TESTS, CategoryCounts, NUMERIC_TESTS, NumericTest, Sample, TestResult, kolmogorov_smirnov, transport};
 use crate::multiplicity::benjamini_hochberg;
 use crate::profile::SHOWN_COUNT_MIN;
 use crate::table::{Column, Values};
@@ -110,10 +111,19 @@ pub fn measure_column(reference: &Column, current: &Column, n_columns: usize, op
     let (kind, n, drift, verdict, tests, shape) = match (&reference.values, &current.values) {
         (Values::Numeric(a), Values::Numeric(b)) => {
             let (a, b) = (Sample::new(a), Sample::new(b));
+            // Each is a pass over both samples that a test and a rule share.
+            let distance = kolmogorov_smirnov::distance(&a, &b);
+            let area = transport::wasserstein_normed(&a, &b);
+            let result = |test: &NumericTest| match test.name {
+                "ks" => distance.map(|distance| kolmogorov_smirnov::test_at(distance, a.n(), b.n(), kolmogorov_smirnov::Method::Auto)),
+                "wasserstein" => area.map(TestResult::distance),
+                _ => (test.compute)(&a, &b),
+            };
             let tests = NUMERIC_TESTS.iter().filter(|test| is_asked(test.name));
-            let tests = tests.map(|test| measured(test.name, (test.compute)(&a, &b))).collect();
-            let drift = judge_numeric(&a, &b, n_columns, options.tolerances);
-            ("numeric", [a.n(), b.n()], drift, evidently(&a, &b), tests, Shape::Numbers(distribution_points(&a, &b)))
+            let tests = tests.map(|test| measured(test.name, result(test))).collect();
+            let drift = judge_numeric_at(distance, &a, &b, n_columns, options.tolerances);
+            let verdict = evidently_at(&a, &b, &|| area);
+            ("numeric", [a.n(), b.n()], drift, verdict, tests, Shape::Numbers(distribution_points(&a, &b)))
         }
         (Values::Coded(a), Values::Coded(b)) => {
             let counts = CategoryCounts::new(a, b);

@@ -34,6 +34,11 @@ pub struct EvidentlyVerdict {
 
 /// Returns what Evidently's default rule says of a numeric column.
 pub fn evidently(reference: &Sample, current: &Sample) -> EvidentlyVerdict {
+    evidently_at(reference, current, &|| transport::wasserstein_normed(reference, current))
+}
+
+/// Returns the same with a way to know the Wasserstein distance over the reference's spread.
+pub fn evidently_at(reference: &Sample, current: &Sample, wasserstein: &dyn Fn() -> Option<f64>) -> EvidentlyVerdict {
     let is_small = reference.n() <= EVIDENTLY_SMALL;
     if has_few_distinct(reference, current) {
         return evidently_categorical(&CategoryCounts::of_numbers(reference, current), is_small);
@@ -42,7 +47,7 @@ pub fn evidently(reference: &Sample, current: &Sample) -> EvidentlyVerdict {
         let score = kolmogorov_smirnov::test(reference, current, kolmogorov_smirnov::Method::Auto).and_then(|found| found.p_value);
         return EvidentlyVerdict { method: "ks", score, threshold: 0.05, drift: score.is_some_and(|p| p <= 0.05) };
     }
-    let score = transport::wasserstein_normed(reference, current);
+    let score = wasserstein();
     EvidentlyVerdict { method: "wasserstein", score, threshold: 0.1, drift: score.is_some_and(|score| score >= 0.1) }
 }
 
@@ -144,9 +149,20 @@ pub struct MissingCounts {
 
 /// Judges a numeric column among `n_columns`.
 pub fn judge_numeric(reference: &Sample, current: &Sample, n_columns: usize, tolerances: Tolerances) -> ColumnDrift {
+    judge_numeric_at(kolmogorov_smirnov::distance(reference, current), reference, current, n_columns, tolerances)
+}
+
+/// Judges a numeric column whose Kolmogorov-Smirnov distance is known already.
+pub fn judge_numeric_at(
+    distance: Option<f64>,
+    reference: &Sample,
+    current: &Sample,
+    n_columns: usize,
+    tolerances: Tolerances,
+) -> ColumnDrift {
     let missing = MissingCounts { reference: (reference.n_rows, reference.n_missing()), current: (current.n_rows, current.n_missing()) };
     let alpha = level_left(n_columns, tolerances);
-    let effect = kolmogorov_smirnov::distance(reference, current).map(|estimate| {
+    let effect = distance.map(|estimate| {
         // Massart: each distribution function is within √(ln(2/α) / 2n) of the true one.
         let reach = |n: usize| ((4.0 / alpha).ln() / (2.0 * n as f64)).sqrt();
         let half = reach(reference.n()) + reach(current.n());

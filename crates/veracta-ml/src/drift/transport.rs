@@ -34,10 +34,15 @@ pub fn wasserstein(reference: &Sample, current: &Sample) -> Option<f64> {
 
 /// Returns the Wasserstein distance over the larger of the reference's population standard deviation and 0.001.
 pub fn wasserstein_normed(reference: &Sample, current: &Sample) -> Option<f64> {
+    normed(wasserstein(reference, current)?, reference)
+}
+
+/// Returns a Wasserstein distance that is known already over the spread of the reference.
+pub fn normed(distance: f64, reference: &Sample) -> Option<f64> {
     let centre = mean(&reference.sorted)?;
     let squares: Vec<f64> = reference.sorted.iter().map(|value| (value - centre).powi(2)).collect();
     let spread = (sum(&squares) / reference.n() as f64).sqrt();
-    Some(wasserstein(reference, current)? / spread.max(1e-3))
+    Some(distance / spread.max(1e-3))
 }
 
 /// Returns the energy distance, √2 times the root of the squared area; `None` for an empty sample.

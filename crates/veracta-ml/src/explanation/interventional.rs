@@ -83,11 +83,11 @@ pub fn interventional(
         (contributions, base)
     };
     // Each background row on its own, then sums in row order: the same digits on any number of threads.
-    let all: Vec<(Vec<f64>, Vec<f64>)> = background.par_iter().map(against).collect();
-    let mean = |pick: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| sum(&all.iter().map(pick).collect::<Vec<f64>>()) / all.len() as f64;
+    let (all, bases): (Vec<Vec<f64>>, Vec<Vec<f64>>) = background.par_iter().map(against).unzip();
+    let mean = |rows: &[Vec<f64>], position: usize| sum(&rows.iter().map(|row| row[position]).collect::<Vec<f64>>()) / rows.len() as f64;
     let attribution = |output: usize| Attribution {
-        contributions: (0..n_features).map(|feature| mean(&|(values, _)| values[output * n_features + feature])).collect(),
-        base_value: mean(&|(_, base)| base[output]),
+        contributions: (0..n_features).map(|feature| mean(&all, output * n_features + feature)).collect(),
+        base_value: mean(&bases, output),
     };
     let attributions: Vec<Attribution> = (0..n_outputs).map(attribution).collect();
     if scale == Scale::Margin {

@@ -146,7 +146,10 @@ impl Builder {
             Self::Numbers(values) => {
                 let numbers = arrow_cast::cast(array, &DataType::Float64).map_err(|_| refuse())?;
                 let numbers = numbers.as_primitive::<Float64Type>();
-                values.extend(numbers.iter().map(|value| value.unwrap_or(f64::NAN)));
+                match numbers.nulls() {
+                    None => values.extend_from_slice(numbers.values()),
+                    Some(_) => values.extend(numbers.iter().map(|value| value.unwrap_or(f64::NAN))),
+                }
             }
             Self::Text(interner) => {
                 if array.data_type().is_nested() {
