@@ -214,12 +214,14 @@ impl LifecycleError {
             Self::Spec(problems) => return problems.iter().find_map(|problem| problem.hint.clone()),
             Self::Data { source: TableError::WrongDelimiter { separator, .. }, .. } => {
                 return Some(format!(
-                    "set `delimiter: \"{}\"` under `data:`",
+                    "the delimiter is `{}`: `delimiter` under `data:` in a pipeline, `--delimiter` of a command",
                     if *separator == '\t' { "\\t".to_owned() } else { separator.to_string() }
                 ));
             }
             Self::Data { source: TableError::Ragged { .. }, .. } => "look for an unquoted delimiter or a line break inside a cell",
-            Self::Data { source: TableError::OverLimit { .. }, .. } => "raise `bytes_limit` under `data:` if the machine has the memory",
+            Self::Data { source: TableError::OverLimit { .. }, .. } => {
+                "raise `bytes_limit` under `data:` in a pipeline, `--bytes-limit` of a command, if the machine has the memory"
+            }
             Self::Data { source: TableError::NotNumeric { .. }, .. } => {
                 "add the text to `missing` under `data:`, or declare the column categorical"
             }

@@ -86,9 +86,10 @@ pub fn measure_drift(
         reference.column(name, |a| current.column(name, |b| Ok(measure_column(a, b, shared.len(), &options))))
     };
     let measured: Vec<Option<ColumnMeasurement>> = shared.par_iter().map(measure).collect::<Result<_, _>>()?;
-    let one_sided = ours.iter().filter(|name| !theirs.contains(name)).chain(theirs.iter().filter(|name| !ours.contains(name)));
-    let mut unmatched: Vec<String> = one_sided.filter(|name| !without.contains(name)).cloned().collect();
-    unmatched.extend(shared.iter().zip(&measured).filter(|(_, found)| found.is_none()).map(|(name, _)| (*name).clone()));
+    let is_left_out = |name: &&String| without.contains(name);
+    let mut lost: Vec<String> = ours.iter().filter(|name| !theirs.contains(name) && !is_left_out(name)).cloned().collect();
+    lost.extend(shared.iter().zip(&measured).filter(|(_, found)| found.is_none()).map(|(name, _)| (*name).clone()));
+    let added = theirs.iter().filter(|name| !ours.contains(name) && !is_left_out(name)).cloned().collect();
     let columns = measured.into_iter().flatten().collect();
-    Ok(DriftMeasurement::new([reference.n_rows(), current.n_rows()], options, columns, unmatched))
+    Ok(DriftMeasurement::new([reference.n_rows(), current.n_rows()], options, columns, lost, added))
 }

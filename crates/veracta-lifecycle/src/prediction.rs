@@ -23,6 +23,17 @@ pub struct Application {
     pub inputs: Vec<String>,
     /// The rows.
     pub rows: Matrix,
+    /// (best round, rounds used) when the file says that an earlier round was best.
+    pub rounds_past_best: Option<(usize, usize)>,
+}
+
+/// Which boosting rounds are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounds {
+    /// All, as XGBoost's `Booster` does.
+    All,
+    /// Up to the best one of early stopping, as its scikit-learn classes do.
+    Best,
 }
 
 /// Reads a model file of any known format.
@@ -37,13 +48,15 @@ pub fn load_model(path: &Path) -> Result<Model, LifecycleError> {
 }
 
 /// Reads a model and the rows of a data file as it wants them.
-pub fn apply(model: &Path, data: &Path, csv: &CsvOptions) -> Result<Application, LifecycleError> {
+pub fn apply(model: &Path, rounds: Rounds, data: &Path, csv: &CsvOptions) -> Result<Application, LifecycleError> {
     let model = load_model(model)?;
+    let rounds_past_best = model.rounds_past_best().filter(|_| rounds == Rounds::All);
+    let model = if rounds == Rounds::Best { model.at_best_round() } else { model };
     let (_, table, _) = crate::data::read_table(data, csv)?;
     let rows = rows_of(&model, &table, data)?;
     let names = || table.columns.iter().map(|column| column.name.clone()).collect();
     let inputs = model.input_names().unwrap_or_else(names);
-    Ok(Application { model, inputs, rows })
+    Ok(Application { model, inputs, rows, rounds_past_best })
 }
 
 /// Returns the rows of a table as a model reads them.
@@ -62,6 +75,7 @@ pub fn explain_rows(
     let Some(path) = background else {
         let method = match &applied.model {
             Model::Own(Predictor { form: Form::Logistic(_), .. }) => "linear attribution against the mean of the training rows",
+            Model::Trees { ensemble, .. } if ensemble.linear.is_some() => "coefficient times value, missing values as 0",
             Model::Own(_) | Model::Trees { .. } => "exact path-dependent tree SHAP",
         };
         let attributions = applied.model.explain(&matrix)?;

@@ -174,6 +174,9 @@ pub(crate) enum Command {
         model: PathBuf,
         /// The rows.
         data: PathBuf,
+        /// Use the rounds up to the best one of early stopping only, when the file says which it was.
+        #[arg(long)]
+        best: bool,
         /// Print untransformed scores, such as log-odds.
         #[arg(long)]
         margin: bool,
@@ -187,6 +190,9 @@ pub(crate) enum Command {
         model: PathBuf,
         /// The rows.
         data: PathBuf,
+        /// Use the rounds up to the best one of early stopping only, when the file says which it was.
+        #[arg(long)]
+        best: bool,
         /// Explain the first rows only.
         #[arg(long, value_name = "N", default_value_t = 10_000)]
         rows: usize,

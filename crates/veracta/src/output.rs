@@ -12,7 +12,7 @@ use veracta_lifecycle::{LifecycleError, Problem};
 use veracta_ml::table::ReadLimits;
 use veracta_ml::table::csv::CsvOptions;
 
-use crate::args::{FileOptions, Format};
+use crate::args::{FileOptions, Format, MeasureOptions};
 
 /// The answer, which becomes the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +57,31 @@ pub(crate) fn print_report(format: Format, file: Option<&Path>, report: &Measure
     }
 }
 
+/// Says on the error stream that a model goes on past the round that early stopping found best.
+pub(crate) fn note_rounds(rounds_past_best: Option<(usize, usize)>) {
+    if let Some((best, n_rounds)) = rounds_past_best {
+        eprintln!("note: early stopping found round {best} best; all {n_rounds} are used (`--best` stops there)");
+    }
+}
+
 /// Returns the last part of a path.
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Most resamples: a hundred thousand settle the third digit of a bound.
+const RESAMPLES_MAX: u32 = 100_000;
+
+/// Refuses settings of a measurement that mean nothing.
+pub(crate) fn check_measure(measure: &MeasureOptions) -> anyhow::Result<()> {
+    check_level(measure.level)?;
+    if !measure.threshold.is_finite() {
+        anyhow::bail!("`--threshold` is a finite number");
+    }
+    if !(2..=RESAMPLES_MAX).contains(&measure.resamples) {
+        anyhow::bail!("`--resamples` is between 2 and {RESAMPLES_MAX}");
+    }
+    Ok(())
 }
 
 /// Refuses what is not a confidence level.

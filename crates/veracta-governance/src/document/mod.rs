@@ -379,7 +379,7 @@ fn tone_cell(text: impl Into<String>, tone: Tone) -> Cell {
 
 /// Returns a number with four significant digits, as tables show it.
 pub fn number(value: f64) -> String {
-    if value != 0.0 && value.abs() < 1e-4 {
+    if value != 0.0 && value.abs() < 1e-4 || value.abs() >= 1e9 {
         return format!("{value:.1e}");
     }
     // Minus zero reads like a mistake.

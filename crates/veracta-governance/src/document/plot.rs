@@ -194,7 +194,7 @@ pub fn effects(features: &[FeatureEffect]) -> String {
     put(
         &mut svg,
         format_args!(
-            "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">contribution to the log-odds: 5 to 95 % (line), 25 to 75 % (bar), median (dot)</text>",
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">contribution to the margin: 5 to 95 % (line), 25 to 75 % (bar), median (dot)</text>",
             x_of(0.0),
             height - 4.0
         ),

@@ -46,8 +46,10 @@ pub struct DriftMeasurement {
     pub options: DriftOptions,
     /// Columns in file order.
     pub columns: Vec<ColumnMeasurement>,
-    /// Columns of only one of the tables, by name.
-    pub unmatched: Vec<String>,
+    /// Columns of the reference that the current table lacks or has as another type, by name.
+    pub lost: Vec<String>,
+    /// Columns that only the current table has, by name.
+    pub added: Vec<String>,
 }
 
 /// The drift of a column.
@@ -155,8 +157,8 @@ pub fn measure_column(reference: &Column, current: &Column, n_columns: usize, op
 fn measured(test: &str, found: Option<TestResult>) -> Measured {
     Measured {
         test: test.to_owned(),
-        statistic: found.map(|found| found.statistic),
-        p_value: found.and_then(|found| found.p_value),
+        statistic: found.map(|found| found.statistic).filter(|statistic| statistic.is_finite()),
+        p_value: found.and_then(|found| found.p_value).filter(|p| p.is_finite()),
         p_adjusted: None,
     }
 }
@@ -191,7 +193,7 @@ fn shares(counts: &CategoryCounts) -> Vec<(String, [f64; 2])> {
 
 impl DriftMeasurement {
     /// Gathers columns measured one by one and adjusts their p-values.
-    pub fn new(n: [usize; 2], options: DriftOptions, mut columns: Vec<ColumnMeasurement>, unmatched: Vec<String>) -> Self {
+    pub fn new(n: [usize; 2], options: DriftOptions, mut columns: Vec<ColumnMeasurement>, lost: Vec<String>, added: Vec<String>) -> Self {
         for test in &options.tests {
             let places: Vec<(usize, usize, f64)> = columns
                 .iter()
@@ -204,7 +206,7 @@ impl DriftMeasurement {
                 columns[column].tests[place].p_adjusted = Some(p);
             }
         }
-        Self { n_reference: n[0], n_current: n[1], options, columns, unmatched }
+        Self { n_reference: n[0], n_current: n[1], options, columns, lost, added }
     }
 
     /// Returns the columns with this verdict.

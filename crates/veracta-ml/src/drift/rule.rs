@@ -183,7 +183,7 @@ pub fn judge_categorical(counts: &CategoryCounts, missing: MissingCounts, n_colu
         let half = ((2.0 / alpha).ln() / 2.0 * (1.0 / n + 1.0 / m)).sqrt();
         Effect { estimate, lower: (estimate - bias - half).max(0.0), upper: (estimate + half).min(1.0) }
     });
-    let n_unseen: f64 = counts.reference.iter().zip(&counts.current).filter(|(r, _)| **r == 0.0).map(|(_, c)| c).sum();
+    let n_unseen: f64 = counts.reference.iter().zip(&counts.current).filter(|(r, _)| **r == 0.0).map(|(_, c)| c).sum::<f64>() + 0.0;
     let unseen = wilson_interval(n_unseen, m, 1.0 - alpha).filter(|_| n > 0.0);
     let unseen = unseen.map(|found| Effect { estimate: found.estimate, lower: found.lower, upper: found.upper });
     judge(effect, missing, unseen, alpha, tolerances)

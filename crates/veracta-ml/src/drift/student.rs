@@ -43,7 +43,8 @@ pub fn test(reference: &Sample, current: &Sample, variances: Variances) -> Optio
             (if degrees.is_nan() { 1.0 } else { degrees }, a + b)
         }
     };
-    if spread == 0.0 && gap == 0.0 {
+    // Without a spread there is no test of equal means, and values near the largest number have no finite spread.
+    if spread == 0.0 && gap == 0.0 || !spread.is_finite() || gap.is_nan() {
         return None;
     }
     let statistic = gap / spread.sqrt();

@@ -24,7 +24,7 @@ fn integral(reference: &Sample, current: &Sample, power: i32) -> Option<f64> {
         below_m += in_current;
         last = Some(value);
     });
-    Some(total)
+    total.is_finite().then_some(total)
 }
 
 /// Returns the area between the distribution functions (Wasserstein-1, in the units of the column); `None` for an empty sample.

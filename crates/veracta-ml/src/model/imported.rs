@@ -3,10 +3,12 @@
 //! The format is told by the bytes, never by a file's name. Data is matched to inputs by name where the model has names, else by
 //! position; a missing input or one of another type is an error that names it.
 
+use std::collections::HashMap;
+
 use super::{Matrix, ModelError, Predictor, encode};
 use crate::explanation::path_dependent::TreeExplainer;
 use crate::explanation::{Attribution, ExplanationError};
-use crate::table::{Table, Values};
+use crate::table::{MISSING, Table, Values};
 use crate::tree::compiled::CompiledTrees;
 use crate::tree::lightgbm::read_lightgbm_text;
 use crate::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
@@ -82,6 +84,24 @@ impl Model {
         }
     }
 
+    /// Returns the model with the rounds up to the best one of early stopping, or as it is when the file names none.
+    pub fn at_best_round(self) -> Self {
+        match self {
+            Self::Trees { ensemble, library } => match ensemble.best_round {
+                Some(best) => Self::Trees { ensemble: ensemble.rounds(0, best.saturating_add(1)), library },
+                None => Self::Trees { ensemble, library },
+            },
+            own @ Self::Own(_) => own,
+        }
+    }
+
+    /// Returns (best round, rounds) when the file says that early stopping found a round before the last one best.
+    pub fn rounds_past_best(&self) -> Option<(usize, usize)> {
+        let Self::Trees { ensemble, .. } = self else { return None };
+        let n_rounds = ensemble.trees.len().div_ceil(ensemble.n_trees_a_round.max(1));
+        ensemble.best_round.filter(|best| best + 1 < n_rounds).map(|best| (best, n_rounds))
+    }
+
     /// Returns whether its prediction is the probability of one class.
     pub fn is_binary_probability(&self) -> bool {
         match self {
@@ -103,12 +123,32 @@ impl Model {
         let n_columns = columns.len();
         let mut values = vec![f64::NAN; table.n_rows * n_columns];
         for (position, column) in columns.iter().enumerate() {
+            let names = match self {
+                Self::Trees { ensemble, .. } => ensemble.categories.get(position).and_then(Option::as_ref),
+                Self::Own(_) => None,
+            };
             match &column.values {
+                _ if names.is_some() => {
+                    // The file says what its codes stand for: an unknown category is missing, as it is to the library.
+                    let known: HashMap<&str, usize> =
+                        names.into_iter().flatten().enumerate().map(|(code, name)| (name.as_str(), code)).collect();
+                    let coded = column.groups();
+                    let codes: Vec<f64> =
+                        coded.levels.iter().map(|level| known.get(level.as_str()).map_or(f64::NAN, |code| *code as f64)).collect();
+                    for (row, code) in coded.codes.iter().enumerate().filter(|(row, _)| !column.is_missing(*row)) {
+                        values[row * n_columns + position] = codes[*code as usize];
+                    }
+                }
                 Values::Numeric(numbers) => {
                     numbers.iter().enumerate().for_each(|(row, number)| values[row * n_columns + position] = *number);
                 }
                 // A column without any value is read as categories; it is all missing whatever its type.
                 Values::Coded(coded) if coded.levels.is_empty() => {}
+                Values::Coded(coded) if coded.levels.iter().all(|level| truth(level).is_some()) => {
+                    for (row, code) in coded.codes.iter().enumerate().filter(|(_, code)| **code != MISSING) {
+                        values[row * n_columns + position] = truth(&coded.levels[*code as usize]).unwrap_or(f64::NAN);
+                    }
+                }
                 Values::Coded(_) => {
                     let (found, expected) = ("text", "numbers or category codes");
                     return Err(ModelError::InputType { input: column.name.clone(), found, expected });
@@ -157,6 +197,15 @@ impl Model {
                 Ok(contributions.chunks((width * base.len()).max(1)).map(of_row).collect())
             }
         }
+    }
+}
+
+/// Reads a truth value as 1 or 0.
+fn truth(level: &str) -> Option<f64> {
+    match level {
+        "true" | "True" | "TRUE" => Some(1.0),
+        "false" | "False" | "FALSE" => Some(0.0),
+        _ => None,
     }
 }
 

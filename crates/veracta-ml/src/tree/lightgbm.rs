@@ -45,7 +45,33 @@ pub fn read_lightgbm_text(text: &str) -> Result<TreeEnsemble, TreeError> {
     if !matches!(version, "v2" | "v3" | "v4") {
         return Err(TreeError::Unsupported { what: format!("LightGBM model version `{version}`") });
     }
-    ensemble(&head, &blocks)
+    let ensemble = ensemble(&head, &blocks)?;
+    let names = text.lines().rev().find_map(|line| line.strip_prefix("pandas_categorical:"));
+    match names {
+        None | Some("null" | "[]") => Ok(ensemble),
+        Some(names) => with_categories(ensemble, &head, names),
+    }
+}
+
+/// Gives the categorical features the names that pandas had: a list for each, in the order of the features.
+fn with_categories(ensemble: TreeEnsemble, head: &Block<'_>, names: &str) -> Result<TreeEnsemble, TreeError> {
+    let line = head.line_of("feature_infos");
+    let refuse = |reason: &str| TreeError::Text { line, reason: reason.to_owned() };
+    let lists: Vec<Vec<serde_json::Value>> =
+        serde_json::from_str(names).map_err(|_| refuse("`pandas_categorical` is not a list of lists"))?;
+    let word = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut lists = lists.into_iter().map(|list| list.into_iter().map(word).collect::<Vec<String>>());
+    // A numeric feature has its range in brackets, an unused one says `none`.
+    let is_categorical = |info: &str| !info.starts_with('[') && info != "none";
+    let infos: Vec<&str> = head.get("feature_infos")?.split(' ').collect();
+    let categories: Vec<Option<Vec<String>>> = infos.iter().map(|info| if is_categorical(info) { lists.next() } else { None }).collect();
+    let n_categorical = infos.iter().filter(|info| is_categorical(info)).count();
+    if infos.len() != ensemble.n_features || lists.next().is_some() || categories.iter().flatten().count() != n_categorical {
+        return Err(refuse(
+            "`pandas_categorical` does not match the categorical features; a categorical feature without a split cannot be told from others",
+        ));
+    }
+    Ok(TreeEnsemble { categories, ..ensemble })
 }
 
 fn ensemble(head: &Block<'_>, blocks: &[Block<'_>]) -> Result<TreeEnsemble, TreeError> {
@@ -72,6 +98,8 @@ fn ensemble(head: &Block<'_>, blocks: &[Block<'_>]) -> Result<TreeEnsemble, Tree
         base_margins: vec![0.0; n_outputs],
         n_features,
         feature_names,
+        categories: Vec::new(),
+        best_round: None,
         link,
         precision: Precision::Double,
         n_averaged,

@@ -153,6 +153,10 @@ pub struct TreeEnsemble {
     pub n_features: usize,
     /// Names of the features; empty when the file has none.
     pub feature_names: Vec<String>,
+    /// Names of each feature's categories in the order of their codes, where the file has them; empty when it has none at all.
+    pub categories: Vec<Option<Vec<String>>>,
+    /// The best boosting round of early stopping, where the file says it.
+    pub best_round: Option<usize>,
     /// How margins become predictions.
     pub link: Link,
     /// The arithmetic of margins.

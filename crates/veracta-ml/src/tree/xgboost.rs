@@ -3,7 +3,7 @@
 //! `gbtree`, `dart` and `gblinear`; several outputs, parallel trees, categorical splits. Vector leaves and unknown objectives are
 //! refused by name. A split `value < t` over 32-bit numbers is stored as `value <= t'`, t' being the 32-bit number before t.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::{Number, Value};
@@ -29,6 +29,8 @@ struct Learner {
     objective: Objective,
     #[serde(default)]
     feature_names: Vec<String>,
+    #[serde(default)]
+    attributes: HashMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -64,9 +66,26 @@ struct BoosterModel {
     tree_info: Option<Vec<usize>>,
     #[serde(default)]
     gbtree_model_param: Option<ForestParam>,
+    #[serde(default)]
+    cats: Option<CategoriesFile>,
     /// Of `gblinear`: coefficients and then intercepts.
     #[serde(default)]
     weights: Option<Vec<f32>>,
+}
+
+/// Category names since XGBoost 3.1: bytes with offsets for text, plain numbers else; empty for a numeric feature.
+#[derive(Deserialize)]
+struct CategoriesFile {
+    #[serde(default)]
+    enc: Vec<Encoding>,
+}
+
+#[derive(Deserialize)]
+struct Encoding {
+    #[serde(default)]
+    offsets: Option<Vec<usize>>,
+    #[serde(default)]
+    values: Vec<Number>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +171,11 @@ fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError>
     let (link, margin_of) = objective(&learner.objective.name)?;
     let base_margins = base_margins(&param.base_score, margin_of, n_outputs)?;
     let n_parallel = model.gbtree_model_param.as_ref().and_then(|param| param.num_parallel_tree.as_deref()).map_or(Ok(1), number)?;
+    let categories = match &model.cats {
+        Some(file) if file.enc.len() == n_features => file.enc.iter().map(category_names).collect::<Option<Vec<_>>>(),
+        _ => Some(Vec::new()),
+    };
+    let categories = categories.ok_or_else(|| unsupported("a container of category names that does not hold together".to_owned()))?;
     let (trees, linear) = match (model.trees, model.weights) {
         (Some(files), _) => (read_trees(&files, model.tree_info.as_deref(), weight_drop.as_deref(), n_features, n_outputs)?, None),
         (None, Some(weights)) => (Vec::new(), Some(linear_booster(weights, n_features, n_outputs)?)),
@@ -163,11 +187,24 @@ fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError>
         base_margins,
         n_features,
         feature_names: learner.feature_names,
+        categories: if categories.iter().any(Option::is_some) { categories } else { Vec::new() },
+        best_round: learner.attributes.get("best_iteration").and_then(|round| round.parse().ok()),
         link,
         precision: Precision::Single,
         n_averaged: None,
         n_trees_a_round: n_outputs * n_parallel.max(1),
     })
+}
+
+/// Returns the names of a feature's categories, `Some(None)` for a numeric one, `None` when offsets lie outside the bytes.
+fn category_names(encoding: &Encoding) -> Option<Option<Vec<String>>> {
+    if encoding.values.is_empty() {
+        return Some(None);
+    }
+    let Some(offsets) = &encoding.offsets else { return Some(Some(encoding.values.iter().map(Number::to_string).collect())) };
+    let bytes: Vec<u8> = encoding.values.iter().map(|value| value.as_i64().map(|byte| byte as u8)).collect::<Option<_>>()?;
+    let name = |pair: &[usize]| bytes.get(pair[0]..pair[1]).map(|name| String::from_utf8_lossy(name).into_owned());
+    offsets.windows(2).map(name).collect::<Option<Vec<_>>>().map(Some)
 }
 
 /// Turns a base score into a margin.

@@ -6,11 +6,15 @@ use proptest::prelude::*;
 use veracta_ml::explanation::coalition;
 use veracta_ml::explanation::interventional::{Scale, interventional};
 use veracta_ml::explanation::path_dependent::TreeExplainer;
+use veracta_ml::model::imported::{Model, read_model};
 use veracta_ml::numeric::{below, generator, uniform};
+use veracta_ml::table::{Column, MISSING, Table};
 use veracta_ml::tree::compiled::CompiledTrees;
 use veracta_ml::tree::lightgbm::read_lightgbm_text;
 use veracta_ml::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
 use veracta_ml::tree::{Tree, TreeEnsemble};
+
+use crate::samples::{categorical, numeric};
 
 const N_FEATURES: usize = 4;
 /// The last feature holds categories below this.
@@ -268,6 +272,70 @@ fn check(ensemble: &TreeEnsemble, rows: &[Vec<f64>], place: &str) {
             assert!((total - contributions[row_idx * N_FEATURES + feature]).abs() < 1e-9, "{place}, interactions add up");
         }
     }
+}
+
+/// The names of the categories that the last feature of the drawn models has.
+const NAMES: [&str; N_CATEGORIES] = ["amber", "blue", "10", "green", "red"];
+
+fn named_table(rows: &[Vec<f64>]) -> Table {
+    let mut columns: Vec<Column> =
+        ["a", "b", "c"].iter().enumerate().map(|(idx, name)| numeric(name, rows.iter().map(|row| row[idx]).collect())).collect();
+    let mut levels: Vec<&str> = NAMES.to_vec();
+    levels.push("unknown");
+    levels.sort_unstable();
+    let code = |value: f64| {
+        let name = if value.is_nan() { return MISSING } else { NAMES.get(value as usize).unwrap_or(&"unknown") };
+        levels.iter().position(|level| level == name).unwrap() as u32
+    };
+    columns.push(categorical("d", rows.iter().map(|row| code(row[3])).collect(), &levels));
+    // In another order than the model's: names decide.
+    columns.reverse();
+    Table { columns, n_rows: rows.len() }
+}
+
+#[test]
+fn category_names_of_a_model_file_are_matched_by_name() {
+    let trees: Vec<Drawn> = (0..6).map(|tree| Drawn::draw(77 + tree)).collect();
+    // An unknown category is missing to the library, so the codes say the same.
+    let rows: Vec<Vec<f64>> = rows(5, 40)
+        .into_iter()
+        .map(|mut row| {
+            row[3] = if row[3] >= N_CATEGORIES as f64 { f64::NAN } else { row[3] };
+            row
+        })
+        .collect();
+    let mut json = xgboost(&trees);
+    let offsets: Vec<usize> = std::iter::once(0)
+        .chain(NAMES.iter().scan(0, |end, name| {
+            *end += name.len();
+            Some(*end)
+        }))
+        .collect();
+    let nothing = serde_json::json!({"offsets": [], "values": []});
+    json["learner"]["gradient_booster"]["model"]["cats"] =
+        serde_json::json!({"enc": [nothing, nothing, nothing, {"offsets": offsets, "values": NAMES.concat().into_bytes()}]});
+    let text = lightgbm(&trees, 2).replacen("feature_names", "feature_infos=[-1:1] [-1:1] [-1:1] 0:1:2:3:4\nfeature_names", 1)
+        + &format!("\npandas_categorical:[{}]\n", serde_json::to_string(&NAMES).unwrap());
+    for bytes in [serde_json::to_vec(&json).unwrap(), text.into_bytes()] {
+        let model = read_model(&bytes).unwrap();
+        let matrix = model.rows(&named_table(&rows)).unwrap();
+        let Model::Trees { ensemble, .. } = &model else { panic!("the model is of trees") };
+        assert_eq!(model.margins(&matrix).values, CompiledTrees::new(ensemble).margins(&rows.concat(), N_FEATURES));
+    }
+}
+
+#[test]
+fn rounds_past_the_best_are_told_and_left_out_when_asked() {
+    let trees: Vec<Drawn> = (0..5).map(Drawn::draw).collect();
+    let mut json = xgboost(&trees);
+    json["learner"]["attributes"] = serde_json::json!({"best_iteration": "1", "best_score": "0.3"});
+    let model = read_model(&serde_json::to_vec(&json).unwrap()).unwrap();
+    assert_eq!(model.rounds_past_best(), Some((1, 5)));
+    let Model::Trees { ensemble, .. } = model.at_best_round() else { panic!("the model is of trees") };
+    assert_eq!(
+        ensemble,
+        TreeEnsemble { best_round: Some(1), ..read_xgboost_json(&serde_json::to_vec(&xgboost(&trees[..2])).unwrap()).unwrap() }
+    );
 }
 
 proptest! {

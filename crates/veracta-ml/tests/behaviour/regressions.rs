@@ -100,6 +100,8 @@ fn branches_without_cover_contribute_nothing() {
         base_margins: vec![0.5],
         n_features: 1,
         feature_names: Vec::new(),
+        categories: Vec::new(),
+        best_round: None,
         link: Link::Identity,
         precision: Precision::Double,
         n_averaged: None,

@@ -8,7 +8,7 @@ use veracta_lifecycle::evaluation::{ScoredColumns, compare_file};
 use veracta_ml::paired::Comparison;
 
 use crate::args::{Args, FileOptions, MeasureOptions};
-use crate::output::{Answer, check_level, csv_options, print_report};
+use crate::output::{Answer, check_measure, csv_options, print_report};
 
 pub(super) fn execute(
     args: &Args,
@@ -24,7 +24,7 @@ pub(super) fn execute(
     if !(margin > 0.0 && margin < 1.0) {
         bail!("`--margin` is a number of points between 0 and 1");
     }
-    check_level(measure.level)?;
+    check_measure(measure)?;
     let found = compare_file(data, &csv_options(files)?, columns, measure.threshold, measure.level, margin)?;
     print_report(args.format, files.output.as_deref(), &report([first, second], &found), &found)?;
     Ok((!matches!(found.verdict, Comparison::Inferior | Comparison::Undecided)).into())

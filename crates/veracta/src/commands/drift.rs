@@ -24,7 +24,9 @@ pub(super) fn execute(
     if !(tolerance > 0.0 && tolerance < 1.0) {
         bail!("`--tolerance` is a share between 0 and 1");
     }
-    let known: Vec<&str> = NUMERIC_TESTS.iter().map(|test| test.name).chain(CATEGORICAL_TESTS.iter().map(|test| test.name)).collect();
+    let mut known: Vec<&str> = NUMERIC_TESTS.iter().map(|test| test.name).chain(CATEGORICAL_TESTS.iter().map(|test| test.name)).collect();
+    known.sort_unstable();
+    known.dedup();
     if let Some(unknown) = tests.iter().find(|test| *test != "all" && !known.contains(&test.as_str())) {
         bail!("unknown test `{unknown}`; there are {}", known.join(", "));
     }
@@ -41,5 +43,5 @@ pub(super) fn execute(
     let page = report(&format!("{} against {}", file_name(current), file_name(reference)), &found);
     print_report(args.format, options.output.as_deref(), &page, &found)?;
     let has_drifted = found.with_change(Change::Drifted).next().is_some();
-    Ok((!has_drifted).into())
+    Ok((!has_drifted && found.lost.is_empty()).into())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use veracta_governance::document::report::evaluation::report;
 use veracta_lifecycle::evaluation::{GroupColumns, ScoredColumns, evaluate_file};
 use veracta_ml::evaluation::EvaluationOptions;
@@ -10,7 +10,7 @@ use veracta_ml::interval::Bootstrap;
 use veracta_ml::performance::{METRICS, Metric};
 
 use crate::args::{Args, FileOptions, MeasureOptions};
-use crate::output::{Answer, check_level, csv_options, file_name, print_report};
+use crate::output::{Answer, check_measure, csv_options, file_name, print_report};
 
 pub(super) fn execute(
     args: &Args,
@@ -19,7 +19,14 @@ pub(super) fn execute(
     measure: &MeasureOptions,
     files: &FileOptions,
 ) -> anyhow::Result<Answer> {
-    check_level(measure.level)?;
+    check_measure(measure)?;
+    if groups.groups.is_empty() && groups.control.is_some() {
+        bail!("`--control` compares the groups of `--group`; name at least one");
+    }
+    let columns_named: Vec<&String> = groups.groups.iter().chain(&groups.control).collect();
+    if let Some(twice) = columns_named.iter().enumerate().find(|(idx, name)| columns_named[..*idx].contains(name)) {
+        bail!("column `{}` is named twice", twice.1);
+    }
     let named = |name: &String| {
         let known = || METRICS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
         Metric::named(name).with_context(|| format!("unknown metric `{name}`; there are {}", known()))
@@ -32,7 +39,10 @@ pub(super) fn execute(
         group_rows_min: measure.group_rows_min,
     };
     let found = evaluate_file(data, &csv_options(files)?, columns, groups, options)?;
-    let page = report(&format!("{} of {}", columns.scores[0], file_name(data)), &found);
+    let page = report(
+        &format!("{} of {} for {} = {}", columns.scores[0], file_name(data), columns.label, columns.positive.as_deref().unwrap_or("1")),
+        &found,
+    );
     print_report(args.format, files.output.as_deref(), &page, &found)?;
     Ok(Answer::Yes)
 }

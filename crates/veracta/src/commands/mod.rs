@@ -32,6 +32,7 @@ use std::path::Path;
 
 use veracta_lifecycle::Platform;
 use veracta_lifecycle::evaluation::{GroupColumns, ScoredColumns};
+use veracta_lifecycle::prediction::Rounds;
 use veracta_store::Store;
 
 use crate::args::{Args, Command};
@@ -80,10 +81,14 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
             };
             plan::execute(args, study, *level)
         }
-        Command::Predict { model, data, margin, files } => predict::execute(args, model, data, *margin, files),
-        Command::Explain { model, data, rows, row, background, files } => {
-            explain::execute(args, [model, data], explain::Scope { n_rows: *rows, only: *row }, background.as_deref(), files)
-        }
+        Command::Predict { model, data, best, margin, files } => predict::execute(args, (model, rounds(*best)), data, *margin, files),
+        Command::Explain { model, data, best, rows: n_rows, row, background, files } => explain::execute(
+            args,
+            [model, data],
+            explain::Scope { n_rows: *n_rows, only: *row, rounds: rounds(*best) },
+            background.as_deref(),
+            files,
+        ),
         Command::Drift { reference, current, without, tolerance, test, files } => {
             drift::execute(args, [reference, current], without, *tolerance, test, files)
         }
@@ -91,6 +96,10 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Schema { what } => schema::execute(*what),
         Command::Completions { shell } => completions::execute(*shell),
     }
+}
+
+fn rounds(best: bool) -> Rounds {
+    if best { Rounds::Best } else { Rounds::All }
 }
 
 fn actor(args: &Args) -> String {

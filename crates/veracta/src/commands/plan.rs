@@ -21,8 +21,9 @@ pub(super) fn execute(args: &Args, study: Study, level: f64) -> anyhow::Result<A
         Study::NonInferiority { margin, discordant, power } => vec![margin, discordant, power],
         Study::Share { share, half_width } => vec![share, half_width],
     };
-    if shares.iter().any(|share| !(*share > 0.0 && *share < 1.0)) {
-        bail!("margins, widths and shares lie between 0 and 1");
+    // Below a hundred-thousandth a study needs more rows than there are people.
+    if shares.iter().any(|share| !(*share >= 1e-5 && *share < 1.0)) {
+        bail!("margins, widths and shares lie between 0.00001 and 1");
     }
     let (n, text) = match study {
         Study::NonInferiority { margin, discordant, power } => {

@@ -5,16 +5,23 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use veracta_lifecycle::prediction::apply;
+use veracta_lifecycle::prediction::{Rounds, apply};
 
 use crate::args::{Args, FileOptions, Format};
-use crate::output::{Answer, csv_options, print};
+use crate::output::{Answer, csv_options, note_rounds, print};
 
-pub(super) fn execute(args: &Args, model: &Path, data: &Path, margin: bool, files: &FileOptions) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    (model, rounds): (&Path, Rounds),
+    data: &Path,
+    margin: bool,
+    files: &FileOptions,
+) -> anyhow::Result<Answer> {
     if matches!(args.format, Format::Html | Format::Md) {
         bail!("predictions are printed as CSV, or with `--format json`");
     }
-    let applied = apply(model, data, &csv_options(files)?)?;
+    let applied = apply(model, rounds, data, &csv_options(files)?)?;
+    note_rounds(applied.rounds_past_best);
     let outputs = if margin { applied.model.margins(&applied.rows) } else { applied.model.predict(&applied.rows) };
     let word = if margin { "margin" } else { "prediction" };
     let names: Vec<String> = match outputs.n_outputs {

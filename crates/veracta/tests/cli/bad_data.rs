@@ -38,7 +38,7 @@ fn shapes() -> Vec<Refused> {
     vec![
         refused("an empty file", "", &["customers.csv", "the file is empty"]),
         refused("a header only", header, &["customers.csv", "a header and no rows"]),
-        refused("another delimiter", csv.replace(',', ";"), &["customers.csv", "line 1", "`;`", "hint: set `delimiter: \";\"`"]),
+        refused("another delimiter", csv.replace(',', ";"), &["customers.csv", "line 1", "`;`", "hint: the delimiter is `;`"]),
         refused("a longer row", with_line(&csv, 6, |line| format!("{line},more")), &["customers.csv", "line 6 has 8 cells", "has 7"]),
         refused("a shorter row", with_line(&csv, 9, |_| "a,b".to_owned()), &["customers.csv", "line 9 has 2 cells", "hint:"]),
         refused("two columns of one name", csv.replacen("region", "sex", 1), &["customers.csv", "line 1, column 3", "`sex`"]),

@@ -13,7 +13,9 @@ const DRAWN_MAX: usize = 6;
 pub fn report(subject: &str, measured: &DriftMeasurement) -> Report {
     let count = |change: Change| measured.with_change(change).count();
     let (n_drifted, n_undecided, n) = (count(Change::Drifted), count(Change::Undecided), measured.columns.len());
+    let lost = measured.lost.len();
     let verdict = match (n_drifted, n_undecided) {
+        _ if lost > 0 => bad(&format!("{lost} columns are gone or of another type; {n_drifted} of the other {n} have drifted")),
         (0, 0) => good(&format!("Stable: all {n} columns stay within the tolerances")),
         (0, _) => open(&format!("No drift shown; {n_undecided} of {n} columns need more rows to tell")),
         _ => bad(&format!("{n_drifted} of {n} columns have drifted")),
@@ -29,9 +31,16 @@ pub fn report(subject: &str, measured: &DriftMeasurement) -> Report {
         sections.push(ReportSection { heading: "Largest changes".to_owned(), blocks });
     }
     sections.push(ReportSection { heading: "Tests".to_owned(), blocks: vec![tests_table(measured)] });
-    if !measured.unmatched.is_empty() {
-        let text = format!("Not compared, because only one table has them or their types differ: `{}`.", measured.unmatched.join("`, `"));
-        sections.push(ReportSection { heading: "Left out".to_owned(), blocks: vec![ReportBlock::Text(text)] });
+    let named = |names: &[String]| format!("`{}`", names.join("`, `"));
+    let mut schema = Vec::new();
+    if !measured.lost.is_empty() {
+        schema.push(ReportBlock::Text(format!("Gone from the current table, or of another type there: {}.", named(&measured.lost))));
+    }
+    if !measured.added.is_empty() {
+        schema.push(ReportBlock::Text(format!("Only in the current table: {}.", named(&measured.added))));
+    }
+    if !schema.is_empty() {
+        sections.insert(0, ReportSection { heading: "Columns not compared".to_owned(), blocks: schema });
     }
     Report {
         title: "Drift report".to_owned(),

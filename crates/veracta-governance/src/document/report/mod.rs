@@ -125,6 +125,11 @@ fn html_block(block: &ReportBlock) -> Markup {
     }
 }
 
+/// Whether a section is nothing but drawings.
+fn is_drawn_only(section: &ReportSection) -> bool {
+    section.blocks.iter().all(|block| matches!(block, ReportBlock::Plot { .. }))
+}
+
 /// Renders a report as Markdown.
 pub fn markdown(report: &Report) -> String {
     let escape = super::markdown::escape;
@@ -135,12 +140,13 @@ pub fn markdown(report: &Report) -> String {
         escape(&report.verdict.text),
         escape(&report.chips.join(" · "))
     );
-    for section in &report.sections {
+    for section in report.sections.iter().filter(|section| !is_drawn_only(section)) {
         out += &format!("\n## {}\n\n", escape(&section.heading));
         for block in &section.blocks {
             match block {
                 ReportBlock::Text(text) => out += &format!("{}\n\n", escape(text)),
-                ReportBlock::Plot { caption, description, .. } => out += &format!("*{}.* {}\n\n", escape(caption), escape(description)),
+                // What a drawing shows stands in the tables.
+                ReportBlock::Plot { .. } => {}
                 ReportBlock::Table { caption, columns, rows } => {
                     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
                     out += &format!("{}\n\n{}", escape(caption), line(columns.iter().map(|name| escape(name)).collect()));
@@ -157,7 +163,6 @@ pub fn markdown(report: &Report) -> String {
 /// Renders a report as plain lines for a terminal, without its plots.
 pub fn plain(report: &Report) -> String {
     let mut out = format!("{}\n{}\n{}\n", report.subject, report.verdict.text, report.chips.join(" · "));
-    let is_drawn_only = |section: &&ReportSection| section.blocks.iter().all(|block| matches!(block, ReportBlock::Plot { .. }));
     for section in report.sections.iter().filter(|section| !is_drawn_only(section)) {
         out += &format!("\n{}\n", section.heading);
         for block in &section.blocks {
@@ -168,7 +173,7 @@ pub fn plain(report: &Report) -> String {
             }
         }
     }
-    out
+    out + "\n" + &report.method + "\n"
 }
 
 fn plain_table(columns: &[String], rows: &[Vec<Cell>]) -> String {
