@@ -8,7 +8,7 @@ use veracta_governance::record::{
 use veracta_ledger::Hash;
 use veracta_ml::calibration::{Binning, calibration_line, reliability};
 use veracta_ml::fairness::{DISPARITIES, MetricFrame, Outcomes, RATES};
-use veracta_ml::interval::{delong_interval, metric_interval};
+use veracta_ml::interval::{delong_interval, metric_intervals};
 use veracta_ml::model::{Form, Predictor, encode};
 use veracta_ml::numeric::{mean, quantile_sorted, rank_correlation};
 use veracta_ml::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
@@ -64,9 +64,10 @@ pub fn validation_record(
         let is_derived = matches!(metric, Metric::Ks | Metric::Gini | Metric::PrAucTrapezoid | Metric::D2LogLoss | Metric::Jaccard);
         !is_derived || plan.criteria.iter().any(|criterion| criterion.metric == metric)
     };
+    let metrics: Vec<Metric> = METRICS.iter().map(|descriptor| descriptor.metric).filter(|metric| is_shown(*metric)).collect();
+    let estimates = metric_intervals(&scored, &metrics, plan.threshold, plan.level, plan.bootstrap);
     let mut results = Vec::new();
-    for metric in METRICS.iter().map(|descriptor| descriptor.metric).filter(|metric| is_shown(*metric)) {
-        let estimate = metric_interval(&scored, metric, plan.threshold, plan.level, plan.bootstrap);
+    for (metric, estimate) in metrics.into_iter().zip(estimates) {
         let mut criteria = plan.criteria.iter().filter(|criterion| criterion.metric == metric).peekable();
         if criteria.peek().is_none() {
             results.push(MetricResult { metric, estimate, criterion: None });

@@ -274,7 +274,7 @@ pub fn bootstrap_intervals(
     let rows = if needs_rows { Some(OrderedRows::new(scored)) } else { None };
     let draw = |resample: u32| -> Vec<Option<f64>> {
         // Counts and rows have streams of their own, so that a metric's resamples do not depend on what else is asked for.
-        let counts = redrawn(&confusion, &mut generator(bootstrap.seed, u64::from(resample) << 1 | 1));
+        let counts = confusion.redrawn(&mut generator(bootstrap.seed, u64::from(resample) << 1 | 1));
         let weights = rows.as_ref().map(|rows| rows.draw(&mut generator(bootstrap.seed, u64::from(resample) << 1)));
         let of = |metric: &Metric| match (&rows, &weights) {
             _ if is_counted(metric) => counts.evaluate(*metric),
@@ -334,21 +334,6 @@ impl OrderedRows {
         }
         drawn
     }
-}
-
-/// Draws the counts again: the positives among positives and the selected among negatives are binomial.
-fn redrawn(counts: &Confusion, rng: &mut rand_chacha::ChaCha8Rng) -> Confusion {
-    use rand_distr::{Binomial, Distribution};
-    let mut draw = |hits: f64, misses: f64| {
-        let total = hits + misses;
-        if hits <= 0.0 || misses <= 0.0 {
-            return (hits, misses);
-        }
-        let drawn = Binomial::new(total.round() as u64, hits / total).expect("a share lies between 0 and 1").sample(rng) as f64;
-        (drawn, total - drawn)
-    };
-    let ((tp, fn_), (fp, tn)) = (draw(counts.tp, counts.fn_), draw(counts.fp, counts.tn));
-    Confusion { tn, fp, fn_, tp }
 }
 
 /// Returns the interval this crate prefers for a metric: Wilson for proportions, DeLong for ROC AUC and Gini, else the bootstrap.

@@ -6,7 +6,6 @@
 
 pub mod privileged;
 
-use rand_distr::{Binomial, Distribution};
 use serde::{Deserialize, Serialize};
 
 use crate::interval::{Bootstrap, Estimate, Method, newcombe_interval, percentile_interval, wilson_interval};
@@ -265,9 +264,7 @@ impl MetricFrame {
             let mut rng = generator(bootstrap.seed, u64::from(resample));
             let mut drawn = self.clone();
             for group in &mut drawn.groups {
-                let counts = &mut group.confusion;
-                (counts.tp, counts.fn_) = redraw(counts.tp, counts.fn_, &mut rng);
-                (counts.fp, counts.tn) = redraw(counts.fp, counts.tn, &mut rng);
+                group.confusion = group.confusion.redrawn(&mut rng);
             }
             drawn.disparity(disparity, Against::BetweenGroups)
         };
@@ -278,19 +275,6 @@ impl MetricFrame {
         let (lower, upper) = (lower.min(estimate), upper.max(estimate));
         Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
     }
-}
-
-/// Draws as many rows again from a class of `hits` and `misses`.
-fn redraw(hits: f64, misses: f64, rng: &mut rand_chacha::ChaCha8Rng) -> (f64, f64) {
-    let total = hits + misses;
-    if hits <= 0.0 || misses <= 0.0 {
-        return (hits, misses);
-    }
-    // With weights the total need not be whole: as many rows as it stands for are drawn, and scaled back.
-    let (share, n_rows) = (hits / total, total.round().max(1.0));
-    let binomial = Binomial::new(n_rows as u64, share).expect("a share lies between 0 and 1");
-    let drawn = binomial.sample(rng) as f64 / n_rows * total;
-    (drawn, total - drawn)
 }
 
 /// Returns the difference over group values; see [`MetricFrame::difference`].

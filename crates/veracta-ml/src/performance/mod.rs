@@ -290,6 +290,24 @@ impl Confusion {
         }
     }
 
+    /// Draws each class again with replacement: how many positives are flagged, and how many negatives, is binomial.
+    pub(crate) fn redrawn(&self, rng: &mut rand_chacha::ChaCha8Rng) -> Self {
+        use rand_distr::{Binomial, Distribution};
+        let mut draw = |hits: f64, misses: f64| {
+            let total = hits + misses;
+            if hits <= 0.0 || misses <= 0.0 {
+                return (hits, misses);
+            }
+            // With weights the total need not be whole: as many rows as it stands for are drawn, and scaled back.
+            let n_rows = total.round().max(1.0);
+            let binomial = Binomial::new(n_rows as u64, hits / total).expect("a share lies between 0 and 1");
+            let drawn = binomial.sample(rng) as f64 / n_rows * total;
+            (drawn, total - drawn)
+        };
+        let ((tp, fn_), (fp, tn)) = (draw(self.tp, self.fn_), draw(self.fp, self.tn));
+        Self { tn, fp, fn_, tp }
+    }
+
     /// Returns the total weight.
     pub fn total(&self) -> f64 {
         self.tn + self.fp + self.fn_ + self.tp
