@@ -9,6 +9,8 @@ mod explanation;
 mod formats;
 #[path = "behaviour/identifiers.rs"]
 mod identifiers;
+#[path = "behaviour/inference.rs"]
+mod inference;
 #[path = "behaviour/measures.rs"]
 mod measures;
 #[path = "behaviour/minimisation.rs"]

@@ -44,7 +44,7 @@ fn explanations_agree_with_the_reference() {
 
 #[test]
 fn drift_agrees_with_the_reference() {
-    check_group("drift", 1234, drift::open, drift::run);
+    check_group("drift", 1419, drift::open, drift::run);
 }
 
 #[test]

@@ -12,13 +12,7 @@ pub fn render(document: &Document) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (document.title) " · " (document.subject) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&document.title, &document.subject))
             body {
                 (header(document))
                 main {
@@ -35,6 +29,19 @@ pub fn render(document: &Document) -> String {
         }
     };
     page.into_string()
+}
+
+/// Returns the head of every page: its title and the one style sheet.
+pub(super) fn head(title: &str, subject: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) " · " (subject) }
+            style { (PreEscaped(STYLE)) }
+        }
+    }
 }
 
 fn header(document: &Document) -> Markup {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     FEATURES_LIMIT, LinearLeaf, Link, MODEL_BYTES_LIMIT, Missing, Node, OUTPUTS_LIMIT, Precision, Test, Tree, TreeEnsemble, TreeError,
+    category_name,
 };
 
 /// Lines `name=value` of one block, with where they stand.
@@ -59,7 +60,11 @@ fn with_categories(ensemble: TreeEnsemble, head: &Block<'_>, names: &str) -> Res
     let refuse = |reason: &str| TreeError::Text { line, reason: reason.to_owned() };
     let lists: Vec<Vec<serde_json::Value>> =
         serde_json::from_str(names).map_err(|_| refuse("`pandas_categorical` is not a list of lists"))?;
-    let word = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let word = |value: serde_json::Value| match value {
+        serde_json::Value::Number(number) => category_name(&number),
+        serde_json::Value::String(name) => name,
+        other => other.to_string(),
+    };
     let mut lists = lists.into_iter().map(|list| list.into_iter().map(word).collect::<Vec<String>>());
     // A numeric feature has its range in brackets, an unused one says `none`.
     let is_categorical = |info: &str| !info.starts_with('[') && info != "none";

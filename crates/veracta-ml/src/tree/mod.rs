@@ -230,6 +230,11 @@ const COVER_LIMIT: f64 = 1e300;
 /// LightGBM takes values this close to 0 for 0.
 const ZERO_THRESHOLD: f64 = 1e-35;
 
+/// Returns the name that a table gives a category that is a number: 1 and 1.0 are `1`.
+fn category_name(number: &serde_json::Number) -> String {
+    number.as_f64().map_or_else(|| number.to_string(), |value| value.to_string())
+}
+
 impl Missing {
     /// Returns whether a value goes left.
     pub fn goes_left(self, value: f64, threshold: f64) -> bool {

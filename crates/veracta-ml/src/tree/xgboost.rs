@@ -10,6 +10,7 @@ use serde_json::{Number, Value};
 
 use super::{
     FEATURES_LIMIT, LinearBooster, Link, MODEL_BYTES_LIMIT, Missing, Node, OUTPUTS_LIMIT, Precision, Test, Tree, TreeEnsemble, TreeError,
+    category_name,
 };
 
 /// Most bytes of a UBJSON file. A number of 4 bytes takes 32 in memory while it is read: 2 GiB in all.
@@ -201,7 +202,7 @@ fn category_names(encoding: &Encoding) -> Option<Option<Vec<String>>> {
     if encoding.values.is_empty() {
         return Some(None);
     }
-    let Some(offsets) = &encoding.offsets else { return Some(Some(encoding.values.iter().map(Number::to_string).collect())) };
+    let Some(offsets) = &encoding.offsets else { return Some(Some(encoding.values.iter().map(category_name).collect())) };
     let bytes: Vec<u8> = encoding.values.iter().map(|value| value.as_i64().map(|byte| byte as u8)).collect::<Option<_>>()?;
     let name = |pair: &[usize]| bytes.get(pair[0]..pair[1]).map(|name| String::from_utf8_lossy(name).into_owned());
     offsets.windows(2).map(name).collect::<Option<Vec<_>>>().map(Some)

@@ -325,6 +325,20 @@ fn category_names_of_a_model_file_are_matched_by_name() {
 }
 
 #[test]
+fn category_names_that_are_numbers_are_those_of_a_table() {
+    let trees = [Drawn::draw(77), Drawn::draw(78), Drawn::draw(79)];
+    let rows: Vec<Vec<f64>> = (0..N_CATEGORIES).map(|code| vec![0.25, 0.25, 0.25, code as f64]).collect();
+    let named = [10.0, 20.0, 30.0, 40.0, 50.0];
+    let text = lightgbm(&trees, 2).replacen("feature_names", "feature_infos=[-1:1] [-1:1] [-1:1] 0:1:2:3:4\nfeature_names", 1)
+        + "\npandas_categorical:[[10.0, 20.0, 30, 40, 50.0]]\n";
+    let model = read_model(text.as_bytes()).unwrap();
+    let constant = |name: &str| numeric(name, vec![0.25; N_CATEGORIES]);
+    let columns = vec![constant("a"), constant("b"), constant("c"), numeric("d", named.to_vec())];
+    let matrix = model.rows(&Table { columns, n_rows: N_CATEGORIES }).unwrap();
+    assert_eq!(matrix.values, rows.concat());
+}
+
+#[test]
 fn rounds_past_the_best_are_told_and_left_out_when_asked() {
     let trees: Vec<Drawn> = (0..5).map(Drawn::draw).collect();
     let mut json = xgboost(&trees);

@@ -12,8 +12,6 @@ use serde::Serialize;
 
 use super::{Cell, Headline, Tone};
 
-const STYLE: &str = include_str!("../style.css");
-
 /// A report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -72,13 +70,7 @@ pub fn html(report: &Report) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (report.title) " · " (report.subject) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (super::html::head(&report.title, &report.subject))
             body {
                 header {
                     p.kind { (report.title) }
