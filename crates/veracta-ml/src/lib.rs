@@ -55,6 +55,7 @@ pub mod minimisation;
 pub mod model;
 pub mod multiplicity;
 pub mod numeric;
+pub mod onnx;
 pub mod paired;
 pub mod performance;
 pub mod privacy;

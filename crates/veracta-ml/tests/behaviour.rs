@@ -15,6 +15,8 @@ mod inference;
 mod measures;
 #[path = "behaviour/minimisation.rs"]
 mod minimisation;
+#[path = "behaviour/onnx.rs"]
+mod onnx;
 #[path = "behaviour/reading.rs"]
 mod reading;
 #[path = "behaviour/regressions.rs"]

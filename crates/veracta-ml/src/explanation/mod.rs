@@ -30,6 +30,15 @@ pub enum ExplanationError {
     /// Leaves that are linear functions.
     #[error("trees with linear leaves have no exact attributions; use permutation importance or partial dependence")]
     LinearLeaves,
+    /// Trees without the training rows of their branches.
+    #[error("the file does not say how many training rows passed each branch; give background rows to compare with")]
+    NoCovers,
+    /// Something else than trees or a linear model.
+    #[error("{kind} is explained against background rows only; give some")]
+    NeedsBackground {
+        /// What it is.
+        kind: String,
+    },
     /// Nothing to compare with.
     #[error("interventional attributions need at least one background row")]
     NoBackground,
@@ -46,6 +55,12 @@ pub fn linear_attribution(coefficients: &[f64], intercept: f64, row: &[f64], mea
 fn refuse_linear_leaves(ensemble: &TreeEnsemble) -> Result<(), ExplanationError> {
     let has_terms = ensemble.trees.iter().flat_map(|tree| tree.linear.values()).any(|leaf| !leaf.terms.is_empty());
     if has_terms { Err(ExplanationError::LinearLeaves) } else { Ok(()) }
+}
+
+/// Refuses trees whose branches have no weight: a split that no training row passed.
+fn refuse_without_covers(ensemble: &TreeEnsemble) -> Result<(), ExplanationError> {
+    let has_none = |tree: &crate::tree::Tree| tree.nodes.len() > 1 && tree.nodes[0].cover == 0.0;
+    if ensemble.trees.iter().any(has_none) { Err(ExplanationError::NoCovers) } else { Ok(()) }
 }
 
 /// Asserts that attributions and base value add up to the margin.

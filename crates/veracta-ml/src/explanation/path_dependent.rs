@@ -10,7 +10,7 @@
 
 use rayon::prelude::*;
 
-use super::{Attribution, ExplanationError, assert_additive, refuse_linear_leaves};
+use super::{Attribution, ExplanationError, assert_additive, refuse_linear_leaves, refuse_without_covers};
 use crate::tree::compiled::CompiledTrees;
 use crate::tree::{Tree, TreeEnsemble};
 
@@ -78,6 +78,7 @@ impl<'e> TreeExplainer<'e> {
     /// Prepares an ensemble.
     pub fn new(ensemble: &'e TreeEnsemble) -> Result<Self, ExplanationError> {
         refuse_linear_leaves(ensemble)?;
+        refuse_without_covers(ensemble)?;
         let compiled = CompiledTrees::new(ensemble);
         let rules: Vec<Rule> = POINTS.iter().map(|n_points| gauss_legendre(*n_points)).collect();
         let prepare = |(idx, tree): (usize, &Tree)| prepare(tree, compiled.decisions(idx), &rules);

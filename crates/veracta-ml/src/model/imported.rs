@@ -1,4 +1,4 @@
-//! Models of any format this crate reads, under one roof: our own, XGBoost (JSON and UBJSON) and LightGBM text.
+//! Models of any format this crate reads, under one roof: our own, XGBoost (JSON and UBJSON), LightGBM text and ONNX.
 //!
 //! The format is told by the bytes, never by a file's name. Data is matched to inputs by name where the model has names, else by
 //! position; a missing input or one of another type is an error that names it.
@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::{Matrix, ModelError, Predictor, encode};
 use crate::explanation::path_dependent::TreeExplainer;
 use crate::explanation::{Attribution, ExplanationError};
+use crate::onnx::{Graph, InputKind, read_onnx};
 use crate::table::{MISSING, Table, Values};
 use crate::tree::compiled::CompiledTrees;
 use crate::tree::lightgbm::read_lightgbm_text;
@@ -26,6 +27,8 @@ pub enum Model {
         /// The library that wrote it.
         library: &'static str,
     },
+    /// An ONNX graph of more than trees.
+    Graph(Box<Graph>),
 }
 
 /// Numbers for each row: `n_outputs` of them, one row after the other.
@@ -43,6 +46,14 @@ pub fn read_model(bytes: &[u8]) -> Result<Model, ModelError> {
     if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") {
         let text = std::str::from_utf8(bytes).map_err(|_| TreeError::Text { line: 1, reason: "the text is not UTF-8".to_owned() })?;
         return trees(read_lightgbm_text(text), "LightGBM");
+    }
+    // An ONNX file begins with the version of its format.
+    if bytes.first() == Some(&0x08) {
+        let graph = read_onnx(bytes)?;
+        return Ok(match graph.only_trees() {
+            Some(ensemble) => Model::Trees { ensemble, library: "ONNX" },
+            None => Model::Graph(Box::new(graph)),
+        });
     }
     let first = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
     match first.map(|first| &bytes[first..]) {
@@ -62,6 +73,7 @@ impl Model {
         match self {
             Self::Own(predictor) => Some(predictor.inputs.iter().map(|input| input.name.clone()).collect()),
             Self::Trees { ensemble, .. } => Some(ensemble.feature_names.clone()).filter(|names| !names.is_empty()),
+            Self::Graph(graph) => graph.column_names(),
         }
     }
 
@@ -70,6 +82,7 @@ impl Model {
         match self {
             Self::Own(predictor) => predictor.inputs.len(),
             Self::Trees { ensemble, .. } => ensemble.n_features,
+            Self::Graph(graph) => graph.n_columns(),
         }
     }
 
@@ -81,6 +94,7 @@ impl Model {
                 Some(_) => format!("{library} linear booster"),
                 None => format!("{library} trees ({} trees, {} outputs)", ensemble.trees.len(), ensemble.n_outputs()),
             },
+            Self::Graph(graph) => graph.kind(),
         }
     }
 
@@ -91,7 +105,7 @@ impl Model {
                 Some(best) => Self::Trees { ensemble: ensemble.rounds(0, best.saturating_add(1)), library },
                 None => Self::Trees { ensemble, library },
             },
-            own @ Self::Own(_) => own,
+            other @ (Self::Own(_) | Self::Graph(_)) => other,
         }
     }
 
@@ -107,6 +121,7 @@ impl Model {
         match self {
             Self::Own(_) => true,
             Self::Trees { ensemble, .. } => ensemble.n_outputs() == 1 && matches!(ensemble.link, Link::Logistic { .. }),
+            Self::Graph(graph) => graph.n_classes() == 2,
         }
     }
 
@@ -125,8 +140,17 @@ impl Model {
         for (position, column) in columns.iter().enumerate() {
             let names = match self {
                 Self::Trees { ensemble, .. } => ensemble.categories.get(position).and_then(Option::as_ref),
-                Self::Own(_) => None,
+                Self::Own(_) | Self::Graph(_) => None,
             };
+            if let Some((InputKind::Text, words)) = self.graph_column(position) {
+                let coded = column.groups();
+                let codes = coded.levels.iter().map(|level| words.binary_search(level).unwrap_or(words.len()) as f64);
+                let codes: Vec<f64> = codes.collect();
+                for (row, code) in coded.codes.iter().enumerate().filter(|(row, _)| !column.is_missing(*row)) {
+                    values[row * n_columns + position] = codes[*code as usize];
+                }
+                continue;
+            }
             match &column.values {
                 _ if names.is_some() => {
                     // The file says what its codes stand for: an unknown category is missing, as it is to the library.
@@ -158,27 +182,37 @@ impl Model {
         Ok(Matrix { values, n_rows: table.n_rows, n_columns })
     }
 
-    /// Returns the margins of each row: log-odds of a classifier.
-    pub fn margins(&self, matrix: &Matrix) -> Outputs {
+    /// Returns what a column of a graph holds, and the words that the graph knows.
+    fn graph_column(&self, position: usize) -> Option<(InputKind, &[String])> {
         match self {
+            Self::Graph(graph) => Some((graph.column_kind(position), &graph.words)),
+            Self::Own(_) | Self::Trees { .. } => None,
+        }
+    }
+
+    /// Returns the margins of each row: log-odds of a classifier. A graph has none but its predictions.
+    pub fn margins(&self, matrix: &Matrix) -> Result<Outputs, ModelError> {
+        Ok(match self {
             Self::Own(predictor) => Outputs { values: predictor.margins(matrix), n_outputs: 1 },
             Self::Trees { ensemble, .. } => {
                 Outputs { values: CompiledTrees::new(ensemble).margins(&matrix.values, matrix.n_columns), n_outputs: ensemble.n_outputs() }
             }
-        }
+            Self::Graph(graph) => graph.predict(matrix)?,
+        })
     }
 
     /// Returns the predictions of each row.
-    pub fn predict(&self, matrix: &Matrix) -> Outputs {
-        match self {
+    pub fn predict(&self, matrix: &Matrix) -> Result<Outputs, ModelError> {
+        Ok(match self {
             Self::Own(predictor) => Outputs { values: predictor.predict(matrix), n_outputs: 1 },
             Self::Trees { ensemble, .. } => {
-                let margins = self.margins(matrix);
+                let margins = self.margins(matrix)?;
                 let values: Vec<f64> = margins.values.chunks(margins.n_outputs).flat_map(|margins| ensemble.predictions(margins)).collect();
                 let n_outputs = if ensemble.link == Link::ArgMax { 1 } else { margins.n_outputs };
                 Outputs { values, n_outputs }
             }
-        }
+            Self::Graph(graph) => graph.predict(matrix)?,
+        })
     }
 
     /// Returns for each row the attributions of each output, by path-dependent tree SHAP or linear attribution.
@@ -196,6 +230,7 @@ impl Model {
                 };
                 Ok(contributions.chunks((width * base.len()).max(1)).map(of_row).collect())
             }
+            Self::Graph(graph) => Err(ExplanationError::NeedsBackground { kind: graph.kind() }),
         }
     }
 }

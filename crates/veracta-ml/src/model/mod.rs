@@ -155,11 +155,14 @@ pub enum ModelError {
         /// Inputs of the model.
         n_inputs: usize,
     },
+    /// The graph cannot be used.
+    #[error(transparent)]
+    Onnx(#[from] crate::onnx::OnnxError),
     /// The trees cannot be used.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// None of the known formats.
-    #[error("not a model: neither XGBoost (JSON, UBJSON), LightGBM text nor {MODEL_FORMAT}")]
+    #[error("not a model: neither XGBoost (JSON, UBJSON), LightGBM text, ONNX nor {MODEL_FORMAT}")]
     UnknownFormat,
     /// A model without names, and another number of columns.
     #[error("the model has {n_inputs} inputs without names and the data {n_columns} columns; they must be as many, in the same order")]

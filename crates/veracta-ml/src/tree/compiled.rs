@@ -61,7 +61,9 @@ impl<'e> CompiledTrees<'e> {
     pub fn new(ensemble: &'e TreeEnsemble) -> Self {
         let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); ensemble.n_features];
         let mut columns: BTreeMap<(u32, Missing), u16> = BTreeMap::new();
-        let is_flat = |tree: &&Tree| tree.linear.is_empty() && tree.nodes.iter().all(|node| !matches!(node.test, Test::InSet { .. }));
+        let is_flat = |tree: &&Tree| {
+            tree.linear.is_empty() && tree.nodes.iter().all(|node| !matches!(node.test, Test::InSet { .. } | Test::Equal { .. }))
+        };
         for node in ensemble.trees.iter().filter(is_flat).flat_map(|tree| &tree.nodes) {
             if let Test::AtMost { threshold, missing } = node.test {
                 thresholds[node.feature as usize].push(threshold);
@@ -182,7 +184,7 @@ impl<'e> CompiledTrees<'e> {
                 let column = self.columns.binary_search(&(node.feature, missing)).expect("every split has its column");
                 (column as u16, rank_of(&self.thresholds[node.feature as usize], threshold))
             }
-            Test::Leaf | Test::InSet { .. } => (0, ABOVE_ALL),
+            Test::Leaf | Test::Equal { .. } | Test::InSet { .. } => (0, ABOVE_ALL),
         };
         Some(self.ensemble.trees[tree_idx].nodes.iter().map(decide).collect())
     }
@@ -245,7 +247,7 @@ fn flatten(tree: &Tree, thresholds: &[Vec<f64>], columns: &BTreeMap<(u32, Missin
                 level.extend([level[next] + 1; 2]);
                 depth = depth.max(level[next] + 1);
             }
-            Test::Leaf | Test::InSet { .. } => nodes.push(FlatNode { column: 0, rank: ABOVE_ALL, left: next as u32 }),
+            Test::Leaf | Test::Equal { .. } | Test::InSet { .. } => nodes.push(FlatNode { column: 0, rank: ABOVE_ALL, left: next as u32 }),
         }
         values.push(node.value);
         next += 1;

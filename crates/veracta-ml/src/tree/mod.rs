@@ -79,6 +79,13 @@ pub enum Test {
         /// Where missing values go.
         missing: Missing,
     },
+    /// Left when the value is exactly this one (ONNX).
+    Equal {
+        /// The value.
+        value: f64,
+        /// Whether NaN goes left.
+        nan_left: bool,
+    },
     /// Left or right by a set of categories.
     InSet {
         /// Category codes, sorted.
@@ -260,6 +267,8 @@ impl Node {
         match &self.test {
             Test::Leaf => false,
             Test::AtMost { threshold, missing } => missing.goes_left(value, *threshold),
+            Test::Equal { nan_left, .. } if value.is_nan() => *nan_left,
+            Test::Equal { value: wanted, .. } => value == *wanted,
             Test::InSet { nan_left, .. } if value.is_nan() => *nan_left,
             Test::InSet { categories, hit_left, .. } => {
                 // LightGBM truncates towards zero before it asks for the sign, XGBoost after.
@@ -298,7 +307,7 @@ impl Tree {
     }
 
     /// Checks that nodes form a tree of bounded depth over `n_features` features with finite numbers, and returns it.
-    fn checked(self, tree_idx: usize, n_features: usize) -> Result<Self, TreeError> {
+    pub(crate) fn checked(self, tree_idx: usize, n_features: usize) -> Result<Self, TreeError> {
         let malformed = |reason| TreeError::Malformed { tree_idx, reason };
         let n_nodes = self.nodes.len();
         if n_nodes == 0 {

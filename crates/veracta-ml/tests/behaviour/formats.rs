@@ -320,7 +320,7 @@ fn category_names_of_a_model_file_are_matched_by_name() {
         let model = read_model(&bytes).unwrap();
         let matrix = model.rows(&named_table(&rows)).unwrap();
         let Model::Trees { ensemble, .. } = &model else { panic!("the model is of trees") };
-        assert_eq!(model.margins(&matrix).values, CompiledTrees::new(ensemble).margins(&rows.concat(), N_FEATURES));
+        assert_eq!(model.margins(&matrix).unwrap().values, CompiledTrees::new(ensemble).margins(&rows.concat(), N_FEATURES));
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde_json::json;
 use veracta_lifecycle::prediction::{Rounds, apply};
+use veracta_ml::model::imported::Model;
 
 use crate::args::{Args, FileOptions, Format};
 use crate::output::{Answer, csv_options, note_rounds, print};
@@ -22,7 +23,10 @@ pub(super) fn execute(
     }
     let applied = apply(model, rounds, data, &csv_options(files)?)?;
     note_rounds(applied.rounds_past_best);
-    let outputs = if margin { applied.model.margins(&applied.rows) } else { applied.model.predict(&applied.rows) };
+    let outputs = if margin { applied.model.margins(&applied.rows)? } else { applied.model.predict(&applied.rows)? };
+    if margin && matches!(applied.model, Model::Graph(_)) {
+        bail!("an ONNX graph gives predictions only; leave out `--margin`");
+    }
     let word = if margin { "margin" } else { "prediction" };
     let names: Vec<String> = match outputs.n_outputs {
         1 => vec![word.to_owned()],
