@@ -16,24 +16,24 @@ use veracta_ml::tree::{Tree, TreeEnsemble};
 
 use crate::samples::{categorical, numeric};
 
-const N_FEATURES: usize = 4;
+pub(crate) const N_FEATURES: usize = 4;
 /// The last feature holds categories below this.
 const N_CATEGORIES: usize = 5;
 
 /// A random tree in the order both formats ask for: children after their parent.
-struct Drawn {
-    feature: Vec<usize>,
-    threshold: Vec<f64>,
-    default_left: Vec<bool>,
-    categories: Vec<u32>,
-    left: Vec<i64>,
-    right: Vec<i64>,
-    value: Vec<f64>,
+pub(crate) struct Drawn {
+    pub(crate) feature: Vec<usize>,
+    pub(crate) threshold: Vec<f64>,
+    pub(crate) default_left: Vec<bool>,
+    pub(crate) categories: Vec<u32>,
+    pub(crate) left: Vec<i64>,
+    pub(crate) right: Vec<i64>,
+    pub(crate) value: Vec<f64>,
     cover: Vec<f64>,
 }
 
 impl Drawn {
-    fn draw(seed: u64) -> Self {
+    pub(crate) fn draw(seed: u64) -> Self {
         let mut rng = generator(seed, 1);
         let mut tree = Self {
             feature: vec![],
@@ -208,7 +208,7 @@ fn lightgbm(trees: &[Drawn], missing: u8) -> String {
     text + "end of trees\n"
 }
 
-fn rows(seed: u64, n: usize) -> Vec<Vec<f64>> {
+pub(crate) fn rows(seed: u64, n: usize) -> Vec<Vec<f64>> {
     let mut rng = generator(seed, 2);
     let mut cell = |feature: usize| match uniform(&mut rng) {
         share if share < 0.2 => f64::NAN,
