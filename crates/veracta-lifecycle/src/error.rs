@@ -8,6 +8,7 @@ use veracta_ledger::statement::StatementError;
 use veracta_ml::explanation::ExplanationError;
 use veracta_ml::model::ModelError;
 use veracta_ml::performance::PerformanceError;
+use veracta_ml::sketch::SketchError;
 use veracta_ml::split::SplitError;
 use veracta_ml::table::TableError;
 use veracta_ml::training::TrainingError;
@@ -79,6 +80,15 @@ pub enum LifecycleError {
         /// Why.
         #[source]
         source: ModelError,
+    },
+    /// A file that is not a usable stored profile.
+    #[error("`{file}` cannot be used as a stored profile")]
+    Profile {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: SketchError,
     },
     /// A background for a model without trees.
     #[error("a background is for models of trees; a logistic model is explained against the means of its training rows")]
@@ -225,6 +235,7 @@ impl LifecycleError {
             Self::Data { source: TableError::NotNumeric { .. }, .. } => {
                 "add the text to `missing` under `data:`, or declare the column categorical"
             }
+            Self::Profile { source: SketchError::Json(_), .. } => "`veracta profile DATA --save FILE` writes one",
             Self::Store(StoreError::NoWorkspace { .. }) => "`veracta init` begins a workspace here; `--workspace` names another folder",
             Self::Store(StoreError::DiskFull) => {
                 "free some space and run the command again: every record committed before is whole, and a run goes on after the last one"

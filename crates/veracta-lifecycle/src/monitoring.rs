@@ -4,13 +4,18 @@ use std::fs::File;
 use std::path::Path;
 
 use rayon::prelude::*;
-use veracta_ml::drift::measurement::{ColumnMeasurement, DriftMeasurement, DriftOptions, measure_column};
+use veracta_ml::drift::Prepared;
+use veracta_ml::drift::measurement::{ColumnMeasurement, DriftMeasurement, DriftOptions, measure_prepared};
+use veracta_ml::sketch::{SketchError, TableSketch};
 use veracta_ml::table::csv::CsvOptions;
 use veracta_ml::table::parquet::{parquet_columns, read_parquet_column};
-use veracta_ml::table::{Column, ReadLimits, Table, TableError};
+use veracta_ml::table::{ReadLimits, Table, TableError};
 
 use crate::LifecycleError;
 use crate::data::{is_parquet, read_table};
+
+/// Largest stored profile: a thousand numeric columns of a billion rows.
+const PROFILE_BYTES_MAX: u64 = 1 << 30;
 
 /// A table whose columns are read when they are asked for.
 enum Source<'p> {
@@ -18,6 +23,17 @@ enum Source<'p> {
     Parquet { path: &'p Path, names: Vec<String>, n_rows: usize },
     /// CSV: read whole.
     Table(Table),
+    /// A stored profile.
+    Sketch { path: &'p Path, sketch: TableSketch },
+}
+
+/// What current data is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum Reference<'p> {
+    /// A file of rows.
+    Rows(&'p Path),
+    /// A stored profile; the rows are not needed.
+    Profile(&'p Path),
 }
 
 impl<'p> Source<'p> {
@@ -38,6 +54,7 @@ impl<'p> Source<'p> {
         match self {
             Self::Parquet { names, .. } => names.clone(),
             Self::Table(table) => table.columns.iter().map(|column| column.name.clone()).collect(),
+            Self::Sketch { sketch, .. } => sketch.columns.iter().map(|column| column.name.clone()).collect(),
         }
     }
 
@@ -45,18 +62,23 @@ impl<'p> Source<'p> {
         match self {
             Self::Parquet { n_rows, .. } => *n_rows,
             Self::Table(table) => table.n_rows,
+            Self::Sketch { sketch, .. } => sketch.n_rows as usize,
         }
     }
 
-    /// Calls `with` with a column.
-    fn column<T>(&self, name: &str, with: impl FnOnce(&Column) -> Result<T, LifecycleError>) -> Result<T, LifecycleError> {
-        match self {
+    /// Makes a column ready to be compared.
+    fn prepare(&self, name: &str) -> Result<Prepared, LifecycleError> {
+        Ok(match self {
             Self::Parquet { path, .. } => {
                 let file = File::open(path).map_err(LifecycleError::file(path))?;
-                with(&read_parquet_column(file, name).map_err(refuse(path))?)
+                Prepared::new(&read_parquet_column(file, name).map_err(refuse(path))?)
             }
-            Self::Table(table) => with(table.column(name).expect("names come from the table")),
-        }
+            Self::Table(table) => Prepared::new(table.column(name).expect("names come from the table")),
+            Self::Sketch { path, sketch } => {
+                let column = sketch.columns.iter().find(|column| column.name == name).expect("names come from the profile");
+                Prepared::of_sketch(column, sketch.n_rows).map_err(refuse_profile(path))?
+            }
+        })
     }
 }
 
@@ -65,15 +87,43 @@ fn refuse(path: &Path) -> impl FnOnce(TableError) -> LifecycleError {
     move |source| LifecycleError::Data { file, source }
 }
 
+/// Reads a stored profile.
+pub fn read_profile(path: &Path) -> Result<TableSketch, LifecycleError> {
+    let n_bytes = std::fs::metadata(path).map_err(LifecycleError::file(path))?.len();
+    if n_bytes > PROFILE_BYTES_MAX {
+        return Err(refuse_profile(path)(SketchError::TooLarge { n_bytes, limit: PROFILE_BYTES_MAX }));
+    }
+    let bytes = std::fs::read(path).map_err(LifecycleError::file(path))?;
+    TableSketch::from_bytes(&bytes).map_err(refuse_profile(path))
+}
+
+fn refuse_profile(path: &Path) -> impl FnOnce(SketchError) -> LifecycleError {
+    let file = path.display().to_string();
+    move |source| LifecycleError::Profile { file, source }
+}
+
+/// Profiles the rows of a file together with those of profiles stored before, for a comparison without the rows.
+pub fn profile_for_storage(table: &Table, stored: &[std::path::PathBuf]) -> Result<TableSketch, LifecycleError> {
+    let mut sketch = TableSketch::new(table);
+    for path in stored {
+        sketch.merge(&read_profile(path)?).map_err(refuse_profile(path))?;
+    }
+    Ok(sketch)
+}
+
 /// Measures the drift of every column that both files have; `without` names columns to leave out, such as identifiers.
 pub fn measure_drift(
-    reference: &Path,
+    reference: Reference<'_>,
     current: &Path,
     csv: &CsvOptions,
     without: &[String],
     options: DriftOptions,
 ) -> Result<DriftMeasurement, LifecycleError> {
-    let (reference, current) = (Source::open(reference, csv)?, Source::open(current, csv)?);
+    let reference = match reference {
+        Reference::Rows(path) => Source::open(path, csv)?,
+        Reference::Profile(path) => Source::Sketch { path, sketch: read_profile(path)? },
+    };
+    let current = Source::open(current, csv)?;
     let (ours, theirs) = (reference.names(), current.names());
     if let Some(name) = without.iter().find(|name| !ours.contains(name) && !theirs.contains(name)) {
         return Err(LifecycleError::UnknownColumn { column: name.clone(), columns: ours.clone() });
@@ -83,7 +133,7 @@ pub fn measure_drift(
         return Err(LifecycleError::NothingShared);
     }
     let measure = |name: &&String| -> Result<Option<ColumnMeasurement>, LifecycleError> {
-        reference.column(name, |a| current.column(name, |b| Ok(measure_column(a, b, shared.len(), &options))))
+        Ok(measure_prepared(name, &reference.prepare(name)?, &current.prepare(name)?, shared.len(), &options))
     };
     let measured: Vec<Option<ColumnMeasurement>> = shared.par_iter().map(measure).collect::<Result<_, _>>()?;
     let is_left_out = |name: &&String| without.contains(name);

@@ -60,6 +60,7 @@ pub mod paired;
 pub mod performance;
 pub mod privacy;
 pub mod profile;
+pub mod sketch;
 pub mod split;
 pub mod table;
 pub mod training;

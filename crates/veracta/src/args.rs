@@ -167,6 +167,12 @@ pub(crate) enum Command {
         /// Largest file, in bytes.
         #[arg(long, default_value_t = 1 << 30)]
         bytes_limit: u64,
+        /// Store a profile here, for `veracta drift --profile`. It is as personal as the data: quantiles are values of rows.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+        /// Put the rows of these stored profiles into the one that is stored.
+        #[arg(long, value_name = "FILE", requires = "save")]
+        merge: Vec<PathBuf>,
     },
     /// Apply a model (XGBoost, LightGBM or our own) to a CSV or Parquet file and print one line a row. Needs no workspace.
     Predict {
@@ -296,10 +302,12 @@ pub(crate) enum Command {
     },
     /// Say which columns changed between two CSV or Parquet files, and by how much. Exits with 1 when one has drifted. Needs no workspace.
     Drift {
-        /// The file to compare with.
-        reference: PathBuf,
-        /// The newer file.
-        current: PathBuf,
+        /// The file to compare with, then the newer file; the newer one alone with `--profile`.
+        #[arg(num_args = 1..=2, required = true, value_names = ["REFERENCE", "CURRENT"])]
+        data: Vec<PathBuf>,
+        /// Compare with this stored profile in place of a file of rows.
+        #[arg(long, value_name = "FILE")]
+        profile: Option<PathBuf>,
         /// Columns to leave out, such as identifiers.
         #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
         without: Vec<String>,

@@ -6,10 +6,10 @@ use super::rule::{
     Change, ColumnDrift, EvidentlyVerdict, MissingCounts, Tolerances, evidently_at, evidently_categorical, judge_categorical,
     judge_numeric_at,
 };
-use super::{CATEGORICAL_TESTS, CategoryCounts, NUMERIC_TESTS, NumericTest, Sample, TestResult, kolmogorov_smirnov, transport};
+use super::{CATEGORICAL_TESTS, CategoryCounts, NUMERIC_TESTS, NumericTest, Prepared, Sample, TestResult, kolmogorov_smirnov, transport};
 use crate::multiplicity::benjamini_hochberg;
 use crate::profile::SHOWN_COUNT_MIN;
-use crate::table::{Column, Values};
+use crate::table::Column;
 
 /// Reference rows up to which Evidently tests with p-values.
 const EVIDENTLY_SMALL: f64 = 1000.0;
@@ -69,6 +69,9 @@ pub struct ColumnMeasurement {
     pub tests: Vec<Measured>,
     /// How both distributions look.
     pub shape: Shape,
+    /// Share of rows by which a rank may be wrong, as a side is a stored summary; the bounds of the effect are wider by it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rank_error: f64,
 }
 
 /// What Evidently's default rule says.
@@ -109,31 +112,40 @@ pub enum Shape {
 
 /// Measures one column among `n_columns`; `None` when the columns are of different types.
 pub fn measure_column(reference: &Column, current: &Column, n_columns: usize, options: &DriftOptions) -> Option<ColumnMeasurement> {
+    measure_prepared(&reference.name, &Prepared::new(reference), &Prepared::new(current), n_columns, options)
+}
+
+/// Measures one column made ready before.
+pub fn measure_prepared(
+    name: &str,
+    reference: &Prepared,
+    current: &Prepared,
+    n_columns: usize,
+    options: &DriftOptions,
+) -> Option<ColumnMeasurement> {
     let is_asked = |name: &str| options.tests.iter().any(|test| test == name);
-    let (kind, n, drift, verdict, tests, shape) = match (&reference.values, &current.values) {
-        (Values::Numeric(a), Values::Numeric(b)) => {
-            let (a, b) = (Sample::new(a), Sample::new(b));
+    let mut slack = 0.0;
+    let (kind, n, drift, verdict, tests, shape) = match (reference, current) {
+        (Prepared::Numbers { sample: a, rank_error: first }, Prepared::Numbers { sample: b, rank_error: second }) => {
+            slack = first + second;
             // Each is a pass over both samples that a test and a rule share.
-            let distance = kolmogorov_smirnov::distance(&a, &b);
-            let area = transport::wasserstein_normed(&a, &b);
+            let distance = kolmogorov_smirnov::distance(a, b);
+            let area = transport::wasserstein_normed(a, b);
             let result = |test: &NumericTest| match test.name {
                 "ks" => distance.map(|distance| kolmogorov_smirnov::test_at(distance, a.n(), b.n(), kolmogorov_smirnov::Method::Auto)),
                 "wasserstein" => area.map(TestResult::distance),
-                _ => (test.compute)(&a, &b),
+                _ => (test.compute)(a, b),
             };
             let tests = NUMERIC_TESTS.iter().filter(|test| is_asked(test.name));
             let tests = tests.map(|test| measured(test.name, result(test))).collect();
-            let drift = judge_numeric_at(distance, &a, &b, n_columns, options.tolerances);
-            let verdict = evidently_at(&a, &b, &|| area);
-            ("numeric", [a.n(), b.n()], drift, verdict, tests, Shape::Numbers(distribution_points(&a, &b)))
+            let drift = judge_numeric_at(distance.map(|distance| (distance, slack)), a, b, n_columns, options.tolerances);
+            let verdict = evidently_at(a, b, &|| area);
+            ("numeric", [a.n(), b.n()], drift, verdict, tests, Shape::Numbers(distribution_points(a, b)))
         }
-        (Values::Coded(a), Values::Coded(b)) => {
-            let counts = CategoryCounts::new(a, b);
+        (Prepared::Categories(a), Prepared::Categories(b)) => {
+            let counts = CategoryCounts::of_columns(a, b);
             let (n, m) = counts.totals();
-            let missing = MissingCounts {
-                reference: (a.codes.len(), a.codes.len() - n as usize),
-                current: (b.codes.len(), b.codes.len() - m as usize),
-            };
+            let missing = MissingCounts { reference: (a.n_rows, a.n_rows - n as usize), current: (b.n_rows, b.n_rows - m as usize) };
             let tests = CATEGORICAL_TESTS.iter().filter(|test| is_asked(test.name));
             let tests = tests.map(|test| measured(test.name, (test.compute)(&counts))).collect();
             let drift = judge_categorical(&counts, missing, n_columns, options.tolerances);
@@ -144,14 +156,19 @@ pub fn measure_column(reference: &Column, current: &Column, n_columns: usize, op
     };
     let EvidentlyVerdict { method, score, threshold, drift: is_drift } = verdict;
     Some(ColumnMeasurement {
-        name: reference.name.clone(),
+        name: name.to_owned(),
         kind: kind.to_owned(),
         n,
         drift,
         evidently: EvidentlyScore { method: method.to_owned(), score, threshold, drift: is_drift },
         tests,
         shape,
+        rank_error: slack,
     })
+}
+
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 fn measured(test: &str, found: Option<TestResult>) -> Measured {

@@ -21,7 +21,8 @@ pub mod stream;
 pub mod student;
 pub mod transport;
 
-use crate::table::{Coded, MISSING};
+use crate::sketch::{ColumnSketch, SketchError, ValueSketch};
+use crate::table::{Coded, Column, MISSING, Values};
 
 /// The finite values of a numeric column, sorted, with how many rows there were.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +42,29 @@ pub struct CategoryCounts {
     pub reference: Vec<f64>,
     /// Rows of the current sample with each.
     pub current: Vec<f64>,
+}
+
+/// The categories of one column with their rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountedColumn {
+    /// Categories and their rows; each category once.
+    pub counts: Vec<(String, f64)>,
+    /// Rows, missing values included.
+    pub n_rows: usize,
+}
+
+/// A column made ready to be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Prepared {
+    /// Numbers.
+    Numbers {
+        /// The values in order.
+        sample: Sample,
+        /// Share of rows by which a rank may be wrong: 0 of the rows themselves, more of a stored summary.
+        rank_error: f64,
+    },
+    /// Categories.
+    Categories(CountedColumn),
 }
 
 /// A statistic, with a p-value where the test has one.
@@ -260,17 +284,56 @@ impl Sample {
     }
 }
 
+impl CountedColumn {
+    /// Counts the categories of a column.
+    pub fn new(coded: &Coded) -> Self {
+        let mut counts = vec![0.0; coded.levels.len()];
+        coded.codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[*code as usize] += 1.0);
+        let counts = coded.levels.iter().cloned().zip(counts).filter(|(_, count)| *count > 0.0).collect();
+        Self { counts, n_rows: coded.codes.len() }
+    }
+}
+
+impl Prepared {
+    /// Prepares a column.
+    pub fn new(column: &Column) -> Self {
+        match &column.values {
+            Values::Numeric(values) => Self::Numbers { sample: Sample::new(values), rank_error: 0.0 },
+            Values::Coded(coded) => Self::Categories(CountedColumn::new(coded)),
+        }
+    }
+
+    /// Prepares a column of which only a summary is kept; `n_rows` are those of its table.
+    pub fn of_sketch(column: &ColumnSketch, n_rows: u64) -> Result<Self, SketchError> {
+        Ok(match &column.values {
+            ValueSketch::Numbers(numbers) => Self::Numbers { sample: numbers.sample(n_rows)?, rank_error: numbers.rank_error_share() },
+            ValueSketch::Categories { counts, n_other } => {
+                let mut counts: Vec<(String, f64)> = counts.iter().map(|(level, count)| (level.clone(), *count as f64)).collect();
+                if *n_other > 0 {
+                    counts.push(("(all other categories)".to_owned(), *n_other as f64));
+                }
+                Self::Categories(CountedColumn { counts, n_rows: n_rows as usize })
+            }
+        })
+    }
+}
+
 impl CategoryCounts {
     /// Counts the categories of two columns.
     pub fn new(reference: &Coded, current: &Coded) -> Self {
-        let mut levels: Vec<&String> = reference.levels.iter().chain(&current.levels).collect();
+        Self::of_columns(&CountedColumn::new(reference), &CountedColumn::new(current))
+    }
+
+    /// Joins the counts of two columns.
+    pub fn of_columns(reference: &CountedColumn, current: &CountedColumn) -> Self {
+        let mut levels: Vec<&String> = reference.counts.iter().chain(&current.counts).map(|(level, _)| level).collect();
         levels.sort_unstable();
         levels.dedup();
-        let count = |coded: &Coded| {
-            let places: Vec<usize> =
-                coded.levels.iter().map(|level| levels.binary_search(&level).expect("every level was collected")).collect();
+        let count = |column: &CountedColumn| {
             let mut counts = vec![0.0; levels.len()];
-            coded.codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[places[*code as usize]] += 1.0);
+            for (level, count) in &column.counts {
+                counts[levels.binary_search(&level).expect("every level was collected")] += count;
+            }
             counts
         };
         let (reference, current) = (count(reference), count(current));

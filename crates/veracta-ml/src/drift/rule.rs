@@ -149,12 +149,18 @@ pub struct MissingCounts {
 
 /// Judges a numeric column among `n_columns`.
 pub fn judge_numeric(reference: &Sample, current: &Sample, n_columns: usize, tolerances: Tolerances) -> ColumnDrift {
-    judge_numeric_at(kolmogorov_smirnov::distance(reference, current), reference, current, n_columns, tolerances)
+    judge_numeric_at(
+        kolmogorov_smirnov::distance(reference, current).map(|distance| (distance, 0.0)),
+        reference,
+        current,
+        n_columns,
+        tolerances,
+    )
 }
 
-/// Judges a numeric column whose Kolmogorov-Smirnov distance is known already.
+/// Judges a numeric column whose Kolmogorov-Smirnov distance is known already, with how wrong it may be.
 pub fn judge_numeric_at(
-    distance: Option<f64>,
+    distance: Option<(f64, f64)>,
     reference: &Sample,
     current: &Sample,
     n_columns: usize,
@@ -162,10 +168,10 @@ pub fn judge_numeric_at(
 ) -> ColumnDrift {
     let missing = MissingCounts { reference: (reference.n_rows, reference.n_missing()), current: (current.n_rows, current.n_missing()) };
     let alpha = level_left(n_columns, tolerances);
-    let effect = distance.map(|estimate| {
+    let effect = distance.map(|(estimate, slack)| {
         // Massart: each distribution function is within √(ln(2/α) / 2n) of the true one.
         let reach = |n: usize| ((4.0 / alpha).ln() / (2.0 * n as f64)).sqrt();
-        let half = reach(reference.n()) + reach(current.n());
+        let half = reach(reference.n()) + reach(current.n()) + slack;
         Effect { estimate, lower: (estimate - half).max(0.0), upper: (estimate + half).min(1.0) }
     });
     judge(effect, missing, None, alpha, tolerances)

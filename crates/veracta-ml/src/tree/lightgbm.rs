@@ -180,11 +180,18 @@ fn read_tree(block: &Block<'_>, tree_idx: usize, n_features: usize) -> Result<Tr
     for (value, cover) in values.iter().zip(counts) {
         nodes.push(Node { feature: 0, left: 0, right: 0, test: Test::Leaf, value: *value, cover, gain: 0.0 });
     }
-    let linear = if block.fields.get("is_linear").is_some_and(|(_, value)| *value == "1") {
+    let mut linear = if block.fields.get("is_linear").is_some_and(|(_, value)| *value == "1") {
         read_linear(block, n_leaves, n_splits, n_features)?
     } else {
         BTreeMap::new()
     };
+    // A linear leaf without terms is a plain one, of its constant and not of the value beside it.
+    linear.retain(|leaf, function| {
+        if function.terms.is_empty() {
+            nodes[*leaf].value = function.constant;
+        }
+        !function.terms.is_empty()
+    });
     Ok(Tree { nodes, output: 0, first_leaf: n_splits, linear })
 }
 

@@ -352,6 +352,17 @@ fn rounds_past_the_best_are_told_and_left_out_when_asked() {
     );
 }
 
+#[test]
+fn a_linear_leaf_without_terms_is_its_constant() {
+    let text = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=a\n\n\
+        Tree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nsplit_gain=1\nthreshold=0\ndecision_type=2\nleft_child=-1\nright_child=-2\n\
+        leaf_value=1 2\nleaf_count=10 10\ninternal_count=20\nis_linear=1\nleaf_const=5 7\nnum_features=0 0\nleaf_features=\n\
+        leaf_coeff=\nshrinkage=1\n\nend of trees\n";
+    let ensemble = read_lightgbm_text(text).unwrap();
+    assert_eq!(ensemble.margins(&[-1.0]), [5.0]);
+    assert_eq!(TreeExplainer::new(&ensemble).unwrap().explain(&[-1.0])[0].contributions, [-1.0]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -61,7 +61,9 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
             verify::execute(args, bundle.as_deref(), key.as_deref(), against.as_deref(), witness)
         }
         Command::Ledger { action } => ledger::execute(args, action),
-        Command::Profile { file, delimiter, bytes_limit } => profile::execute(args, file, *delimiter, *bytes_limit),
+        Command::Profile { file, delimiter, bytes_limit, save, merge } => {
+            profile::execute(args, file, (*delimiter, *bytes_limit), save.as_deref(), merge)
+        }
         Command::Evaluate { data, label, score, positive, group, control, metric, measure, files } => {
             let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: vec![score.clone()] };
             let groups = GroupColumns { groups: group.clone(), control: control.clone() };
@@ -89,8 +91,8 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
             background.as_deref(),
             files,
         ),
-        Command::Drift { reference, current, without, tolerance, test, files } => {
-            drift::execute(args, [reference, current], without, *tolerance, test, files)
+        Command::Drift { data, profile, without, tolerance, test, files } => {
+            drift::execute(args, (data, profile.as_deref()), without, *tolerance, test, files)
         }
         Command::Serve { listen } => serve::execute(args, *listen),
         Command::Schema { what } => schema::execute(*what),

@@ -1,8 +1,10 @@
 //! `veracta profile`: statistics of a file and identifiers in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use serde_json::json;
+use veracta_lifecycle::monitoring::profile_for_storage;
 use veracta_ml::privacy::scan_identifiers;
 use veracta_ml::profile::{ColumnProfile, profile};
 use veracta_ml::table::csv::CsvOptions;
@@ -11,7 +13,13 @@ use veracta_ml::table::{ColumnType, ReadLimits};
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
 
-pub(super) fn execute(args: &Args, file: &Path, delimiter: char, bytes_limit: u64) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    file: &Path,
+    (delimiter, bytes_limit): (char, u64),
+    save: Option<&Path>,
+    merge: &[PathBuf],
+) -> anyhow::Result<Answer> {
     if matches!(args.format, Format::Html | Format::Md) {
         anyhow::bail!("a profile is printed with `--format human` or `--format json`");
     }
@@ -19,6 +27,11 @@ pub(super) fn execute(args: &Args, file: &Path, delimiter: char, bytes_limit: u6
     let limits = ReadLimits { bytes_max: bytes_limit, ..ReadLimits::default() };
     let (digest, n_bytes) = veracta_lifecycle::data::hash_file(file)?;
     let (format, table, read) = veracta_lifecycle::data::read_table(file, &CsvOptions { delimiter, limits, ..CsvOptions::default() })?;
+    if let Some(target) = save {
+        let stored = profile_for_storage(&table, merge)?;
+        std::fs::write(target, stored.to_bytes()).with_context(|| format!("`{}` cannot be written", target.display()))?;
+        eprintln!("note: a profile of {} rows is in `{}`; it is as personal as the data", stored.n_rows, target.display());
+    }
     let (statistics, scan) = (profile(&table, &[]), scan_identifiers(&table));
     if args.format == Format::Json {
         print_json(

@@ -42,6 +42,14 @@ pub fn report(subject: &str, measured: &DriftMeasurement) -> Report {
     if !schema.is_empty() {
         sections.insert(0, ReportSection { heading: "Columns not compared".to_owned(), blocks: schema });
     }
+    let rank_error = measured.columns.iter().map(|column| column.rank_error).fold(0.0, f64::max);
+    let stored = match rank_error > 0.0 {
+        true => format!(
+            " The reference is a stored profile: distributions are known to within {} of its rows, and bounds are wider by that.",
+            percent(rank_error)
+        ),
+        false => String::new(),
+    };
     Report {
         title: "Drift report".to_owned(),
         subject: subject.to_owned(),
@@ -56,7 +64,7 @@ pub fn report(subject: &str, measured: &DriftMeasurement) -> Report {
             "A column has drifted when the lower bound of a change passes its tolerance: {} of rows differently distributed \
              (Kolmogorov-Smirnov distance of numbers, total variation of categories), {} points of missing values, {} of rows in unseen \
              categories. Bounds hold at {} over all columns together (Bonferroni). Evidently's rule is shown for comparison; p-values are \
-             adjusted over columns (Benjamini and Hochberg).",
+             adjusted over columns (Benjamini and Hochberg).{stored}",
             percent(tolerances.effect),
             percent(tolerances.missing),
             percent(tolerances.unseen),
