@@ -114,7 +114,7 @@ pub enum LifecycleError {
         columns: Vec<String>,
     },
     /// A score that cannot be used.
-    #[error("score column `{column}` of `{file}`: {reason}")]
+    #[error("column `{column}` of `{file}`: {reason}")]
     ScoreColumn {
         /// The data file.
         file: String,

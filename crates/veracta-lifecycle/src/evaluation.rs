@@ -5,8 +5,9 @@ use std::path::Path;
 use veracta_ml::anonymity::{Anonymity, anonymity};
 use veracta_ml::evaluation::{Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate};
 use veracta_ml::performance::Scored;
+use veracta_ml::resampling::Clusters;
 use veracta_ml::table::csv::CsvOptions;
-use veracta_ml::table::{Coded, Column, Table, Values};
+use veracta_ml::table::{Coded, Column, MISSING, Table, Values};
 
 use crate::LifecycleError;
 use crate::data::read_table;
@@ -29,6 +30,8 @@ pub struct GroupColumns {
     pub groups: Vec<String>,
     /// Compare within each level of this column.
     pub control: Option<String>,
+    /// Rows with the same value here are not independent: a subject, a night, a patient.
+    pub cluster: Option<String>,
 }
 
 /// Labels and scores of a file.
@@ -78,6 +81,16 @@ fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, LifecycleError
     })
 }
 
+/// Reads the cluster of each row.
+fn clusters(table: &Table, name: &str, data: &Path) -> Result<(Vec<u32>, usize), LifecycleError> {
+    let Coded { codes, levels } = column(table, name)?.groups();
+    if let Some(row) = codes.iter().position(|code| *code == MISSING) {
+        let reason = format!("row {} has no cluster", row + 1);
+        return Err(LifecycleError::ScoreColumn { file: data.display().to_string(), column: name.to_owned(), reason });
+    }
+    Ok((codes, levels.len()))
+}
+
 /// Evaluates the score of a file.
 pub fn evaluate_file(
     data: &Path,
@@ -100,7 +113,9 @@ pub fn evaluate_file(
     if coded.len() > 1 {
         groupings.push(grouping(&coded));
     }
-    Ok(evaluate(&Scored::new(&rows.labels, &rows.scores[0])?, &groupings, options))
+    let of_row = groups.cluster.as_ref().map(|name| clusters(&rows.table, name, data)).transpose()?;
+    let clusters = of_row.as_ref().map(|(of_row, n)| Clusters { of_row, n: *n });
+    Ok(evaluate(&Scored::new(&rows.labels, &rows.scores[0])?, &groupings, clusters, options))
 }
 
 /// Compares two scores of a file.

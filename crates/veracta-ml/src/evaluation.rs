@@ -1,12 +1,16 @@
 //! The evaluation of a scored table: performance with intervals, calibration, and fairness by group, intersection and control.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{Binning, CalibrationLine, Reliability, calibration_line, reliability};
-use crate::fairness::{Against, DISPARITIES, MetricFrame, Outcomes, RATES, Rate};
+use crate::fairness::{Against, DISPARITIES, Disparity, MetricFrame, Outcomes, RATES, Rate};
 use crate::interval::{Bootstrap, Estimate, delong, delong_interval, metric_intervals};
 use crate::paired::{Comparison, PairedCounts, judge_gain};
 use crate::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
+use crate::recalibration::{RECALIBRATIONS, Recalibration, RecalibrationGain, recalibration_gain};
+use crate::resampling::{Clusters, bca_intervals, cluster_intervals, clustered_frame};
 use crate::table::Coded;
 
 /// Most points of a drawn ROC curve.
@@ -26,6 +30,23 @@ pub struct EvaluationOptions {
     pub bootstrap: Bootstrap,
     /// Groups with fewer rows are shown and not compared.
     pub group_rows_min: usize,
+    /// How intervals of metrics are found; with clusters the cluster bootstrap finds all.
+    #[serde(default)]
+    pub intervals: Intervals,
+    /// Whether recalibration is tried.
+    #[serde(default)]
+    pub recalibrate: bool,
+}
+
+/// How intervals of metrics are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intervals {
+    /// By a formula where there is a good one, else by percentiles of resamples.
+    #[default]
+    Preferred,
+    /// By bias-corrected and accelerated resamples.
+    Bca,
 }
 
 /// Groups to compare: columns that are crossed, and columns within whose levels they are compared.
@@ -60,6 +81,12 @@ pub struct Evaluation {
     pub reliability: Option<Reliability>,
     /// Logistic recalibration; `None` when it does not exist.
     pub calibration: Option<CalibrationLine>,
+    /// What recalibration gains out of fold, where it was asked for and can be fitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recalibration: Vec<RecalibrationGain>,
+    /// Clusters of rows that are not independent; `None` when each row stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_clusters: Option<usize>,
     /// One entry a grouping and level of its control.
     pub frames: Vec<FrameEvaluation>,
 }
@@ -92,8 +119,11 @@ pub struct GroupEvaluation {
     pub roc_auc: Option<Estimate>,
 }
 
-/// Evaluates scored rows.
-pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], options: EvaluationOptions) -> Evaluation {
+/// Evaluates scored rows, which clusters may hold together.
+///
+/// # Panics
+/// When there is not one cluster a row.
+pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], clusters: Option<Clusters<'_>>, options: EvaluationOptions) -> Evaluation {
     let is_probability = scored.scores.iter().all(|score| (0.0..=1.0).contains(score));
     let mut roc = roc_curve(scored).unwrap_or_default();
     let step = roc.len().div_ceil(ROC_POINTS_MAX).max(1);
@@ -103,7 +133,13 @@ pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], options: Evaluation
     let is_asked = |metric: &Metric| options.metrics.is_empty() || options.metrics.contains(metric);
     let is_possible = |metric: &Metric| is_probability || !needs_probability(*metric);
     let metrics: Vec<Metric> = METRICS.iter().map(|entry| entry.metric).filter(|metric| is_asked(metric) && is_possible(metric)).collect();
-    let intervals = metric_intervals(scored, &metrics, options.threshold, options.level, options.bootstrap);
+    let (threshold, level, bootstrap) = (options.threshold, options.level, options.bootstrap);
+    let intervals = match (clusters, options.intervals) {
+        (Some(clusters), _) => cluster_intervals(scored, clusters, &metrics, threshold, level, bootstrap),
+        (None, Intervals::Bca) => bca_intervals(scored, &metrics, threshold, level, bootstrap),
+        (None, Intervals::Preferred) => metric_intervals(scored, &metrics, threshold, level, bootstrap),
+    };
+    let gain = |method: &Recalibration| recalibration_gain(*method, scored, level, bootstrap.seed);
     Evaluation {
         n: scored.n(),
         n_positive: scored.n_positive(),
@@ -112,7 +148,9 @@ pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], options: Evaluation
         roc,
         reliability: is_probability.then(|| reliability(scored, RELIABILITY_BINS, Binning::Width)),
         calibration: if is_probability { calibration_line(scored) } else { None },
-        frames: groupings.iter().flat_map(|grouping| frames(scored, grouping, &options)).collect(),
+        recalibration: if options.recalibrate { RECALIBRATIONS.iter().filter_map(gain).collect() } else { Vec::new() },
+        n_clusters: clusters.map(|clusters| clusters.n),
+        frames: groupings.iter().flat_map(|grouping| frames(scored, grouping, clusters, &options)).collect(),
         options,
     }
 }
@@ -121,16 +159,16 @@ fn needs_probability(metric: Metric) -> bool {
     matches!(metric, Metric::LogLoss | Metric::Brier | Metric::D2LogLoss)
 }
 
-fn frames(scored: &Scored<'_>, grouping: &Grouping, options: &EvaluationOptions) -> Vec<FrameEvaluation> {
+fn frames(scored: &Scored<'_>, grouping: &Grouping, clusters: Option<Clusters<'_>>, options: &EvaluationOptions) -> Vec<FrameEvaluation> {
     let all: Vec<usize> = (0..scored.n()).collect();
     match (&grouping.control, &grouping.within) {
         (Some(name), Some(within)) => (0..within.levels.len())
             .map(|code| {
                 let rows: Vec<usize> = all.iter().copied().filter(|row| within.codes[*row] as usize == code).collect();
-                frame(scored, grouping, Some((name.clone(), within.levels[code].clone())), &rows, options)
+                frame(scored, grouping, Some((name.clone(), within.levels[code].clone())), (&rows, clusters), options)
             })
             .collect(),
-        _ => vec![frame(scored, grouping, None, &all, options)],
+        _ => vec![frame(scored, grouping, None, (&all, clusters), options)],
     }
 }
 
@@ -138,7 +176,7 @@ fn frame(
     scored: &Scored<'_>,
     grouping: &Grouping,
     control: Option<(String, String)>,
-    rows: &[usize],
+    (rows, clusters): (&[usize], Option<Clusters<'_>>),
     options: &EvaluationOptions,
 ) -> FrameEvaluation {
     let labels: Vec<bool> = rows.iter().map(|row| scored.labels[*row]).collect();
@@ -157,9 +195,22 @@ fn frame(
         let members: Vec<usize> = (0..labels.len()).filter(is_member).collect();
         let own_labels: Vec<bool> = members.iter().map(|row| labels[*row]).collect();
         let own_scores: Vec<f64> = members.iter().map(|row| scores[*row]).collect();
-        delong_interval(&Scored::new(&own_labels, &own_scores).ok()?, options.level)
+        let own = Scored::new(&own_labels, &own_scores).ok()?;
+        let Some(clusters) = clusters else { return delong_interval(&own, options.level) };
+        let (of_row, n) = renumbered(members.iter().map(|row| clusters.of_row[rows[*row]]));
+        let metrics = [Metric::RocAuc];
+        cluster_intervals(&own, Clusters { of_row: &of_row, n }, &metrics, options.threshold, options.level, options.bootstrap).pop()?
     };
-    let rates: Vec<Vec<Option<Estimate>>> = RATES.iter().map(|rate| frame.rate_intervals(*rate, options.level)).collect();
+    let clustered = clusters.map(|clusters| {
+        let counts = cluster_counts((&labels, &predicted), &coded, renumbered(rows.iter().map(|row| clusters.of_row[*row])));
+        let is_compared: Vec<bool> = frame.groups.iter().map(|group| group.n >= options.group_rows_min).collect();
+        let disparities: Vec<Disparity> = DISPARITIES.iter().map(|(disparity, _)| *disparity).collect();
+        clustered_frame(&frame, &counts, &is_compared, (&RATES, &disparities), options.level, options.bootstrap)
+    });
+    let rates: Vec<Vec<Option<Estimate>>> = match &clustered {
+        Some(found) => (0..RATES.len()).map(|rate| found.rates.iter().map(|group| group[rate].clone()).collect()).collect(),
+        None => RATES.iter().map(|rate| frame.rate_intervals(*rate, options.level)).collect(),
+    };
     let groups = frame.groups.iter().enumerate().map(|(idx, group)| GroupEvaluation {
         levels: group.levels.clone(),
         n: group.n,
@@ -167,7 +218,10 @@ fn frame(
         rates: RATES.iter().zip(&rates).map(|(rate, by_group)| (*rate, by_group[idx].clone())).collect(),
         roc_auc: auc(&group.levels),
     });
-    let gap = |(disparity, name): &(crate::fairness::Disparity, &str)| {
+    let gap = |(place, (disparity, name)): (usize, &(Disparity, &str))| {
+        if let Some(found) = &clustered {
+            return ((*name).to_owned(), found.disparities[place].clone());
+        }
         let defined = compared.disparity(*disparity, Against::BetweenGroups).is_some();
         let interval = if defined { compared.disparity_interval(*disparity, options.level, options.bootstrap) } else { None };
         ((*name).to_owned(), interval)
@@ -176,8 +230,31 @@ fn frame(
         attributes: grouping.attributes.clone(),
         control,
         groups: groups.collect(),
-        disparities: DISPARITIES.iter().map(gap).collect(),
+        disparities: DISPARITIES.iter().enumerate().map(gap).collect(),
     }
+}
+
+/// Gives the clusters that occur numbers from 0.
+fn renumbered(clusters: impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
+    let mut numbers = HashMap::new();
+    let of_row = clusters
+        .map(|cluster| {
+            let next = numbers.len() as u32;
+            *numbers.entry(cluster).or_insert(next)
+        })
+        .collect();
+    (of_row, numbers.len())
+}
+
+/// Returns for each group, in the order of a frame over these attributes, its outcome counts by cluster.
+fn cluster_counts((labels, predicted): (&[bool], &[bool]), coded: &[Coded], (of_row, n): (Vec<u32>, usize)) -> Vec<Vec<Confusion>> {
+    let mut groups: BTreeMap<Vec<u32>, Vec<Confusion>> = BTreeMap::new();
+    for row in 0..labels.len() {
+        let key = coded.iter().map(|attribute| attribute.codes[row]).collect();
+        let counts = groups.entry(key).or_insert_with(|| vec![Confusion::default(); n]);
+        counts[of_row[row] as usize].add(labels[row], predicted[row], 1.0);
+    }
+    groups.into_values().collect()
 }
 
 /// Two scores of the same rows compared; differences are second minus first.

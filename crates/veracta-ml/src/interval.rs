@@ -44,6 +44,12 @@ pub enum Method {
     DelongPaired,
     /// Tango's (1998) score interval of a difference of paired proportions.
     Tango,
+    /// Percentiles of a seeded bootstrap of whole clusters (Field and Welsh 2007).
+    BootstrapCluster,
+    /// Bias-corrected and accelerated percentiles of a bootstrap within each class (Efron 1987).
+    BootstrapBca,
+    /// Normal bounds of the mean of differences over the same rows.
+    PairedMean,
     /// Student's t over folds with the corrected variance of Nadeau and Bengio (2003).
     CorrectedResampledT,
 }
@@ -61,6 +67,9 @@ impl Method {
             Self::Jeffreys => "Jeffreys",
             Self::DelongPaired => "DeLong, paired",
             Self::Tango => "Tango",
+            Self::BootstrapCluster => "cluster bootstrap",
+            Self::BootstrapBca => "BCa bootstrap",
+            Self::PairedMean => "paired mean",
             Self::CorrectedResampledT => "corrected resampled t",
         }
     }
@@ -120,6 +129,9 @@ pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Meth
         Method::DelongLogit
         | Method::DelongPaired
         | Method::BootstrapStratified
+        | Method::BootstrapCluster
+        | Method::BootstrapBca
+        | Method::PairedMean
         | Method::Newcombe
         | Method::Tango
         | Method::CorrectedResampledT => return None,
@@ -266,6 +278,21 @@ pub fn bootstrap_intervals(
     level: f64,
     bootstrap: Bootstrap,
 ) -> Vec<Option<Estimate>> {
+    let drawn = bootstrap_draws(scored, metrics, threshold, bootstrap);
+    let interval = |(position, metric): (usize, &Metric)| {
+        let estimate = metric.evaluate(scored, threshold)?;
+        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[position]).collect();
+        if values.len() * 2 < bootstrap.n_resamples as usize {
+            return None;
+        }
+        let (lower, upper) = percentile_interval(&mut values, level)?;
+        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
+    };
+    metrics.iter().enumerate().map(interval).collect()
+}
+
+/// Returns the values of metrics on each resample within the classes.
+pub(crate) fn bootstrap_draws(scored: &Scored<'_>, metrics: &[Metric], threshold: f64, bootstrap: Bootstrap) -> Vec<Vec<Option<f64>>> {
     use rayon::prelude::*;
     let confusion = Confusion::at(scored, threshold);
     let is_counted =
@@ -286,29 +313,21 @@ pub fn bootstrap_intervals(
         };
         metrics.iter().map(of).collect()
     };
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
-    let interval = |(position, metric): (usize, &Metric)| {
-        let estimate = metric.evaluate(scored, threshold)?;
-        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[position]).collect();
-        if values.len() * 2 < bootstrap.n_resamples as usize {
-            return None;
-        }
-        let (lower, upper) = percentile_interval(&mut values, level)?;
-        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
-    };
-    metrics.iter().enumerate().map(interval).collect()
+    (0..bootstrap.n_resamples).into_par_iter().map(draw).collect()
 }
 
 /// Rows in descending order of score, with the rows of each class.
-struct OrderedRows {
-    labels: Vec<bool>,
-    scores: Vec<f64>,
-    weights: Option<Vec<f64>>,
-    classes: [Vec<u32>; 2],
+pub(crate) struct OrderedRows {
+    /// The rows as they were given, in this order.
+    pub(crate) order: Vec<u32>,
+    pub(crate) labels: Vec<bool>,
+    pub(crate) scores: Vec<f64>,
+    pub(crate) weights: Option<Vec<f64>>,
+    pub(crate) classes: [Vec<u32>; 2],
 }
 
 impl OrderedRows {
-    fn new(scored: &Scored<'_>) -> Self {
+    pub(crate) fn new(scored: &Scored<'_>) -> Self {
         let mut order: Vec<usize> = (0..scored.n()).collect();
         order.sort_by(|a, b| scored.scores[*b].total_cmp(&scored.scores[*a]));
         let labels: Vec<bool> = order.iter().map(|row| scored.labels[*row]).collect();
@@ -317,6 +336,7 @@ impl OrderedRows {
             scores: order.iter().map(|row| scored.scores[*row]).collect(),
             weights: scored.weights.map(|weights| order.iter().map(|row| weights[*row]).collect()),
             classes: [class(true), class(false)],
+            order: order.iter().map(|row| *row as u32).collect(),
             labels,
         }
     }

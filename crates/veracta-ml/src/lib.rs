@@ -60,6 +60,8 @@ pub mod paired;
 pub mod performance;
 pub mod privacy;
 pub mod profile;
+pub mod recalibration;
+pub mod resampling;
 pub mod sketch;
 pub mod split;
 pub mod table;

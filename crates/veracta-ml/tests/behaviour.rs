@@ -3,6 +3,8 @@
 //! Arithmetic against established libraries is in `golden.rs`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "behaviour/estimates.rs"]
+mod estimates;
 #[path = "behaviour/explanation.rs"]
 mod explanation;
 #[path = "behaviour/formats.rs"]

@@ -231,6 +231,15 @@ pub(crate) enum Command {
         /// Compare groups within each level of this column.
         #[arg(long, value_name = "COLUMN")]
         control: Option<String>,
+        /// Rows with the same value in this column are not independent (subject, night, patient): intervals resample whole clusters.
+        #[arg(long, value_name = "COLUMN")]
+        cluster: Option<String>,
+        /// Find intervals of metrics by bias-corrected and accelerated resamples in place of formulas.
+        #[arg(long)]
+        bca: bool,
+        /// Try isotonic and Platt recalibration, each on folds it was not fitted on.
+        #[arg(long)]
+        recalibrate: bool,
         /// Metrics to measure, such as `roc_auc,f1`; all when not given.
         #[arg(long, value_name = "METRIC", value_delimiter = ',')]
         metric: Vec<String>,

@@ -309,6 +309,15 @@ impl Confusion {
     }
 
     /// Returns the total weight.
+    /// Adds other counts, taken so many times.
+    pub fn add_times(&mut self, other: &Self, times: f64) {
+        self.tn += other.tn * times;
+        self.fp += other.fp * times;
+        self.fn_ += other.fn_ * times;
+        self.tp += other.tp * times;
+    }
+
+    /// Returns the sum of all four.
     pub fn total(&self) -> f64 {
         self.tn + self.fp + self.fn_ + self.tp
     }

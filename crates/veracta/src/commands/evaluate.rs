@@ -5,21 +5,39 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use veracta_governance::document::report::evaluation::report;
 use veracta_lifecycle::evaluation::{GroupColumns, ScoredColumns, evaluate_file};
-use veracta_ml::evaluation::EvaluationOptions;
+use veracta_ml::evaluation::{EvaluationOptions, Intervals};
 use veracta_ml::interval::Bootstrap;
 use veracta_ml::performance::{METRICS, Metric};
 
 use crate::args::{Args, FileOptions, MeasureOptions};
 use crate::output::{Answer, check_measure, csv_options, file_name, print_report};
 
+/// What is evaluated.
+pub(super) struct Scope<'a> {
+    /// Label and score.
+    pub(super) columns: &'a ScoredColumns,
+    /// Groups, control and clusters.
+    pub(super) groups: &'a GroupColumns,
+    /// Names of the metrics; all when empty.
+    pub(super) metrics: &'a [String],
+    /// Whether intervals are bias-corrected and accelerated.
+    pub(super) bca: bool,
+    /// Whether recalibration is tried.
+    pub(super) recalibrate: bool,
+}
+
 pub(super) fn execute(
     args: &Args,
     data: &Path,
-    (columns, groups, metrics): (&ScoredColumns, &GroupColumns, &[String]),
+    scope: &Scope<'_>,
     measure: &MeasureOptions,
     files: &FileOptions,
 ) -> anyhow::Result<Answer> {
+    let Scope { columns, groups, metrics, bca, recalibrate } = *scope;
     check_measure(measure)?;
+    if bca && groups.cluster.is_some() {
+        bail!("`--cluster` resamples whole clusters; leave out `--bca`");
+    }
     if groups.groups.is_empty() && groups.control.is_some() {
         bail!("`--control` compares the groups of `--group`; name at least one");
     }
@@ -37,6 +55,8 @@ pub(super) fn execute(
         level: measure.level,
         bootstrap: Bootstrap { n_resamples: measure.resamples, seed: measure.seed },
         group_rows_min: measure.group_rows_min,
+        intervals: if bca { Intervals::Bca } else { Intervals::Preferred },
+        recalibrate,
     };
     let found = evaluate_file(data, &csv_options(files)?, columns, groups, options)?;
     let page = report(

@@ -64,10 +64,11 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Profile { file, delimiter, bytes_limit, save, merge } => {
             profile::execute(args, file, (*delimiter, *bytes_limit), save.as_deref(), merge)
         }
-        Command::Evaluate { data, label, score, positive, group, control, metric, measure, files } => {
+        Command::Evaluate { data, label, score, positive, group, control, cluster, bca, recalibrate, metric, measure, files } => {
             let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: vec![score.clone()] };
-            let groups = GroupColumns { groups: group.clone(), control: control.clone() };
-            evaluate::execute(args, data, (&columns, &groups, metric), measure, files)
+            let groups = GroupColumns { groups: group.clone(), control: control.clone(), cluster: cluster.clone() };
+            let scope = evaluate::Scope { columns: &columns, groups: &groups, metrics: metric, bca: *bca, recalibrate: *recalibrate };
+            evaluate::execute(args, data, &scope, measure, files)
         }
         Command::Compare { data, label, score, positive, margin, measure, files } => {
             let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: score.clone() };

@@ -189,7 +189,7 @@ fn what_cannot_be_measured_is_told_by_name() {
     refused("model", "tree\nversion=v9\n", &["predict", "model", "rows.csv"], &["version `v9` is not supported"]);
     refused("model", "nothing", &["predict", "model", "rows.csv"], &["not a model"]);
     let scores = "y,p\n1,0.4\n0,oops\n";
-    refused("s.csv", scores, &["evaluate", "s.csv", "--label", "y", "--score", "p"], &["score column `p`", "text"]);
+    refused("s.csv", scores, &["evaluate", "s.csv", "--label", "y", "--score", "p"], &["column `p`", "text"]);
     refused("s.csv", "y,p\n1,0.4\n0,\n", &["evaluate", "s.csv", "--label", "y", "--score", "p"], &["row 2 is missing"]);
     refused("s.csv", "y,p\n1,0.4\n2,1\n0,1\n", &["evaluate", "s.csv", "--label", "y", "--score", "p"], &["more than two values"]);
     refused("s.csv", "y,p\n1,0.4\n", &["evaluate", "s.csv", "--label", "z", "--score", "p"], &["column `z` is not in the data"]);

@@ -1,8 +1,9 @@
 //! The report of an evaluation: how well scores tell positives from negatives, whether they come true, and for whom.
 
-use veracta_ml::evaluation::{Evaluation, FrameEvaluation};
+use veracta_ml::evaluation::{Evaluation, FrameEvaluation, Intervals};
 use veracta_ml::fairness::Rate;
 use veracta_ml::interval::Estimate;
+use veracta_ml::recalibration::{Recalibration, RecalibrationGain};
 
 use super::{Report, ReportBlock, ReportSection};
 use crate::document::plot::ForestRow;
@@ -23,6 +24,7 @@ pub fn report(subject: &str, measured: &Evaluation) -> Report {
     if let Some(calibration) = calibration(measured) {
         sections.push(calibration);
     }
+    sections.extend(recalibration(measured));
     sections.extend(measured.frames.iter().map(|frame| group_section(frame, measured.options.level)));
     Report {
         title: "Evaluation".to_owned(),
@@ -34,15 +36,52 @@ pub fn report(subject: &str, measured: &Evaluation) -> Report {
             format!("threshold {}", number(measured.options.threshold)),
         ],
         sections,
-        method: format!(
-            "Intervals at {} %: Wilson for proportions, DeLong on the logit scale for ROC AUC, {} resamples within each class (seed {}) for \
-             the others; gaps between groups by resampling within group and class. Groups under {} rows are marked and not compared.",
-            measured.options.level * 100.0,
-            grouped(measured.options.bootstrap.n_resamples as usize),
-            measured.options.bootstrap.seed,
-            measured.options.group_rows_min
-        ),
+        method: method(measured),
     }
+}
+
+/// Says how intervals were found.
+fn method(measured: &Evaluation) -> String {
+    let options = &measured.options;
+    let resamples = format!("{} resamples", grouped(options.bootstrap.n_resamples as usize));
+    let how = match (measured.n_clusters, options.intervals) {
+        (Some(n), _) => format!("{resamples} of {} whole clusters", grouped(n)),
+        (None, Intervals::Bca) => {
+            format!("{resamples} within each class, bias-corrected and accelerated; rates of groups by Wilson, gaps within group and class")
+        }
+        (None, Intervals::Preferred) => format!(
+            "Wilson for proportions, DeLong on the logit scale for ROC AUC, {resamples} within each class for the others; gaps between \
+             groups by resampling within group and class"
+        ),
+    };
+    format!(
+        "Intervals at {} %: {how} (seed {}). Groups under {} rows are marked and not compared.",
+        options.level * 100.0,
+        options.bootstrap.seed,
+        options.group_rows_min
+    )
+}
+
+/// What recalibration gains.
+fn recalibration(measured: &Evaluation) -> Option<ReportSection> {
+    let n_folds = measured.recalibration.first()?.n_folds;
+    let pair = |values: [f64; 2]| number_cell(format!("{} to {}", number(values[0]), number(values[1])));
+    let row = |gain: &RecalibrationGain| {
+        let name = match gain.method {
+            Recalibration::Isotonic => "Isotonic",
+            Recalibration::Platt => "Platt",
+        };
+        let word = match &gain.brier_gain {
+            Some(found) if found.lower > 0.0 => "better",
+            Some(found) if found.upper < 0.0 => "worse",
+            _ => "undecided",
+        };
+        vec![text_cell(name), pair(gain.ece), pair(gain.brier), number_cell(with_interval(gain.brier_gain.as_ref())), text_cell(word)]
+    };
+    let rows = measured.recalibration.iter().map(row).collect();
+    let columns = ["", "Expected calibration error", "Brier score", "Brier score falls by (interval)", ""].map(str::to_owned).to_vec();
+    let caption = format!("Each map fitted on {} folds of {n_folds} and tried on the one left", n_folds - 1);
+    Some(ReportSection { heading: "Recalibration".to_owned(), blocks: vec![ReportBlock::Table { caption, columns, rows }] })
 }
 
 fn performance(measured: &Evaluation, auc: Option<&Estimate>) -> ReportSection {
