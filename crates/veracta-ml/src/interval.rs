@@ -48,6 +48,10 @@ pub enum Method {
     BootstrapCluster,
     /// Bias-corrected and accelerated percentiles of a bootstrap within each class (Efron 1987).
     BootstrapBca,
+    /// Percentiles of a seeded bootstrap of rows.
+    BootstrapRows,
+    /// The band in which a value would be seen if what was expected is right.
+    ExpectedBand,
     /// Normal bounds of the mean of differences over the same rows.
     PairedMean,
     /// Student's t over folds with the corrected variance of Nadeau and Bengio (2003).
@@ -69,6 +73,8 @@ impl Method {
             Self::Tango => "Tango",
             Self::BootstrapCluster => "cluster bootstrap",
             Self::BootstrapBca => "BCa bootstrap",
+            Self::BootstrapRows => "bootstrap of rows",
+            Self::ExpectedBand => "expected band",
             Self::PairedMean => "paired mean",
             Self::CorrectedResampledT => "corrected resampled t",
         }
@@ -131,6 +137,8 @@ pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Meth
         | Method::BootstrapStratified
         | Method::BootstrapCluster
         | Method::BootstrapBca
+        | Method::BootstrapRows
+        | Method::ExpectedBand
         | Method::PairedMean
         | Method::Newcombe
         | Method::Tango

@@ -142,7 +142,7 @@ impl TableSketch {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SketchError> {
         let sketch: Self = serde_json::from_slice(bytes)?;
         if sketch.format != SKETCH_FORMAT {
-            return Err(serde::de::Error::custom(format!("format `{}`", sketch.format))).map_err(SketchError::Json);
+            return Err(SketchError::Json(serde::de::Error::custom(format!("format `{}`", sketch.format))));
         }
         if sketch.n_rows > ROWS_MAX {
             return Err(SketchError::TooManyRows { n_rows: sketch.n_rows });

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use crate::linear::fit_logistic;
 use crate::model::{Form, Input, Label, Logistic, Matrix, Predictor, Term, TermKind};
 use crate::numeric::{mean, variance};
-use crate::tree::TreeError;
 use crate::tree::xgboost::read_xgboost_json;
+use crate::tree::{TreeEnsemble, TreeError};
 
 /// What is trained, with every hyperparameter spelt out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -142,6 +142,24 @@ fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matr
     let pretty: serde_json::Value = serde_json::from_slice(&model.encode(ModelFormat::XgboostJson)?)?;
     let compact = serde_json::to_string(&pretty)?;
     Ok(Form::Trees { ensemble: read_xgboost_json(compact.as_bytes())?, xgboost: RawValue::from_string(compact)? })
+}
+
+/// Trains trees of a number (squared error), all inputs taken for numbers.
+pub(crate) fn fit_regression_trees(matrix: &Matrix, targets: &[f64]) -> Result<TreeEnsemble, TrainingError> {
+    let parameters = BoostingParameters::default();
+    let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<f32>>();
+    let data = DMatrix::from_dense(&narrow(&matrix.values), matrix.n_rows, matrix.n_columns)?.with_labels(&narrow(targets))?;
+    let settings = TrainingParams::builder()
+        .objective(Objective::SquaredError(RegLoss::default()))
+        .tree_method(TreeMethod::Hist)
+        .max_depth(parameters.max_depth as usize)
+        .eta(parameters.learning_rate)
+        .min_child_weight(parameters.min_child_weight)
+        .lambda(parameters.lambda)
+        .seed(parameters.seed)
+        .build()?;
+    let model = train(&settings, &data, parameters.rounds as usize)?;
+    Ok(read_xgboost_json(&model.encode(ModelFormat::XgboostJson)?)?)
 }
 
 fn fit_logistic_form(parameters: &LogisticParameters, inputs: &[Input], matrix: &Matrix, labels: &[bool]) -> Result<Form, TrainingError> {

@@ -17,6 +17,8 @@ mod inference;
 mod measures;
 #[path = "behaviour/minimisation.rs"]
 mod minimisation;
+#[path = "behaviour/monitoring.rs"]
+mod monitoring;
 #[path = "behaviour/onnx.rs"]
 mod onnx;
 #[path = "behaviour/reading.rs"]

@@ -16,6 +16,7 @@ pub mod mann_whitney;
 pub mod maximum_mean_discrepancy;
 pub mod measurement;
 pub mod population_stability;
+pub mod principal_components;
 pub mod rule;
 pub mod stream;
 pub mod student;

@@ -4,6 +4,7 @@
 //! it from background rows. Both are exact with missing values, categories and several outputs. Attributions and base value add up
 //! to the margin; this is asserted for every row.
 
+pub mod attribution_drift;
 pub mod coalition;
 pub mod counterfactual;
 pub mod dependence;

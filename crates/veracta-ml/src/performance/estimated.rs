@@ -5,6 +5,12 @@
 //! changed.
 
 use super::{Confusion, Metric, Scored};
+use crate::interval::{Bootstrap, Estimate, Method, percentile_interval};
+use crate::model::Matrix;
+use crate::numeric::{below, generator, normal_quantile, uniform};
+use crate::training::{TrainingError, fit_regression_trees};
+use crate::tree::TreeEnsemble;
+use crate::tree::compiled::CompiledTrees;
 
 /// Returns the expected outcome counts when rows that reach `threshold` are predicted positive.
 pub fn expected_confusion(probabilities: &[f64], threshold: f64) -> Confusion {
@@ -26,4 +32,72 @@ pub fn expected_metric(metric: Metric, probabilities: &[f64], threshold: f64) ->
     let scores: Vec<f64> = probabilities.iter().chain(probabilities).copied().collect();
     let weights: Vec<f64> = probabilities.iter().copied().chain(probabilities.iter().map(|p| 1.0 - p)).collect();
     metric.evaluate(&Scored::new(&labels, &scores).ok()?.with_weights(&weights).ok()?, threshold)
+}
+
+/// Returns the expected value of a metric with the band in which it would be seen on as many rows: rows and labels are drawn again, each
+/// label by its probability. `None` where [`expected_metric`] is, or when half the draws have no value.
+pub fn expected_interval(metric: Metric, probabilities: &[f64], threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
+    use rayon::prelude::*;
+    let estimate = expected_metric(metric, probabilities, threshold)?;
+    let n = probabilities.len();
+    let draw = |resample: u32| {
+        let mut rng = generator(bootstrap.seed, u64::from(resample));
+        let drawn: Vec<(bool, f64)> = (0..n)
+            .map(|_| {
+                let p = probabilities[below(&mut rng, n)];
+                (uniform(&mut rng) < p, p)
+            })
+            .collect();
+        let (labels, scores): (Vec<bool>, Vec<f64>) = drawn.into_iter().unzip();
+        metric.evaluate(&Scored::new(&labels, &scores).ok()?, threshold)
+    };
+    let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
+    if values.len() * 2 < bootstrap.n_resamples as usize {
+        return None;
+    }
+    let (lower, upper) = percentile_interval(&mut values, level)?;
+    Some(Estimate { estimate, lower: lower.min(estimate), upper: upper.max(estimate), level, method: Method::ExpectedBand })
+}
+
+/// The mean loss of a regression without its targets (direct loss estimation, NannyML): a second model, of the losses that rows of a
+/// reference had, foretells those of current rows.
+///
+/// It sees losses that follow from the inputs and the prediction, and no change of their relation to the target.
+#[derive(Debug, Clone)]
+pub struct LossModel {
+    trees: TreeEnsemble,
+    /// Mean squared difference of losses and what out-of-fold models foretold.
+    residual_variance: f64,
+}
+
+/// Folds in which losses are foretold.
+const LOSS_FOLDS: usize = 5;
+
+impl LossModel {
+    /// Learns losses from inputs, rows after rows; the prediction should be one of them.
+    pub fn fit(inputs: &Matrix, losses: &[f64]) -> Result<Self, TrainingError> {
+        let mut squares = Vec::with_capacity(losses.len());
+        for fold in 0..LOSS_FOLDS {
+            let split = |is_out: bool| (0..inputs.n_rows).filter(|row| (row % LOSS_FOLDS == fold) == is_out).collect::<Vec<usize>>();
+            let (out, fitted) = (split(true), split(false));
+            if out.is_empty() || fitted.is_empty() {
+                return Err(TrainingError::NoInputs);
+            }
+            let targets: Vec<f64> = fitted.iter().map(|row| losses[*row]).collect();
+            let trees = fit_regression_trees(&inputs.select_rows(&fitted), &targets)?;
+            let foretold = CompiledTrees::new(&trees).margins(&inputs.select_rows(&out).values, inputs.n_columns);
+            squares.extend(out.iter().zip(foretold).map(|(row, foretold)| (losses[*row] - foretold).powi(2)));
+        }
+        let residual_variance = crate::numeric::mean(&squares).unwrap_or(0.0);
+        Ok(Self { trees: fit_regression_trees(inputs, losses)?, residual_variance })
+    }
+
+    /// Returns the mean loss expected of rows, with the band in which it would be seen on as many; `None` of no rows.
+    pub fn expected(&self, inputs: &Matrix, level: f64) -> Option<Estimate> {
+        let foretold = CompiledTrees::new(&self.trees).margins(&inputs.values, inputs.n_columns);
+        let estimate = crate::numeric::mean(&foretold)?;
+        let spread = crate::numeric::variance(&foretold).unwrap_or(0.0) + self.residual_variance;
+        let half = normal_quantile(0.5 + level / 2.0) * (spread / foretold.len() as f64).sqrt();
+        Some(Estimate { estimate, lower: estimate - half, upper: estimate + half, level, method: Method::ExpectedBand })
+    }
 }

@@ -1,0 +1,93 @@
+//! Nearest neighbours of made-up rows: whether synthetic data is nearer to the rows it was made from than to rows it has never seen.
+//!
+//! The share of synthetic rows whose nearest training row is nearer than their nearest held-out row is one half when nothing was
+//! copied (the share of the distance to the closest record). Distances are Gower's (1971): the mean over columns of the difference of
+//! numbers over their range and of unequal categories.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::interval::{Estimate, wilson_interval};
+use crate::model::Matrix;
+use crate::numeric::{generator, shuffle};
+
+/// Most rows compared of each table: a hundred million distances.
+pub const ROWS_MAX: usize = 10_000;
+
+/// How near synthetic rows are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourShare {
+    /// Synthetic rows, training rows and held-out rows compared; the last two are as many.
+    pub n: [usize; 3],
+    /// Share of synthetic rows nearer to training; a tie counts half, 0.5 is no copying.
+    pub share: Option<Estimate>,
+    /// Synthetic rows that equal a training row.
+    pub n_copies: usize,
+    /// Synthetic rows that equal a held-out row: how many would be equal by chance.
+    pub n_chance_copies: usize,
+}
+
+/// Compares synthetic rows with as many training as held-out rows, a seeded sample of each.
+///
+/// # Panics
+/// When tables have different columns, or there is not one mark a column.
+pub fn neighbour_share(
+    synthetic: &Matrix,
+    training: &Matrix,
+    held_out: &Matrix,
+    is_number: &[bool],
+    level: f64,
+    seed: u64,
+) -> NeighbourShare {
+    let width = synthetic.n_columns;
+    assert!(training.n_columns == width && held_out.n_columns == width && is_number.len() == width, "the columns are the same");
+    let sample = |matrix: &Matrix, n: usize, stream: u64| {
+        let mut rows: Vec<usize> = (0..matrix.n_rows).collect();
+        shuffle(&mut rows, &mut generator(seed, stream));
+        rows.truncate(n);
+        matrix.select_rows(&rows)
+    };
+    let n_each = training.n_rows.min(held_out.n_rows).min(ROWS_MAX);
+    let (made, seen, unseen) = (sample(synthetic, ROWS_MAX, 0), sample(training, n_each, 1), sample(held_out, n_each, 2));
+    let ranges: Vec<f64> = (0..width).map(|column| range(&seen, &unseen, column)).collect();
+    let distance = |a: &[f64], b: &[f64]| {
+        let of = |column: usize| match (a[column].is_nan(), b[column].is_nan()) {
+            (true, true) => 0.0,
+            (false, false) if is_number[column] => ((a[column] - b[column]).abs() / ranges[column]).min(1.0),
+            (false, false) => f64::from(u8::from(a[column] != b[column])),
+            _ => 1.0,
+        };
+        (0..width).map(of).sum::<f64>()
+    };
+    let nearest =
+        |row: &[f64], among: &Matrix| (0..among.n_rows).map(|other| distance(row, among.row(other))).fold(f64::INFINITY, f64::min);
+    let pairs: Vec<(f64, f64)> =
+        (0..made.n_rows).into_par_iter().map(|row| (nearest(made.row(row), &seen), nearest(made.row(row), &unseen))).collect();
+    let nearer: f64 = pairs
+        .iter()
+        .map(|(a, b)| {
+            if a < b {
+                1.0
+            } else if a == b {
+                0.5
+            } else {
+                0.0
+            }
+        })
+        .sum();
+    let share = if n_each == 0 { None } else { wilson_interval(nearer, pairs.len() as f64, level) };
+    NeighbourShare {
+        n: [made.n_rows, n_each, n_each],
+        share,
+        n_copies: pairs.iter().filter(|(a, _)| *a == 0.0).count(),
+        n_chance_copies: pairs.iter().filter(|(_, b)| *b == 0.0).count(),
+    }
+}
+
+fn range(first: &Matrix, second: &Matrix, column: usize) -> f64 {
+    let values = [first, second].into_iter().flat_map(|matrix| (0..matrix.n_rows).map(move |row| matrix.row(row)[column]));
+    let (low, high) = values
+        .filter(|value| value.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if high > low { high - low } else { 1.0 }
+}
