@@ -90,6 +90,31 @@ pub enum LifecycleError {
         #[source]
         source: SketchError,
     },
+    /// Too many rows against too many background rows.
+    #[error(
+        "{n_rows} rows against {n_background} background rows are too many pairs; at most {} are explained",
+        crate::explanation::PAIRS_MAX
+    )]
+    TooManyPairs {
+        /// Rows.
+        n_rows: usize,
+        /// Background rows.
+        n_background: usize,
+    },
+    /// Rows that cannot be cut into windows.
+    #[error("`{file}` cannot be cut into windows: {reason}")]
+    Windows {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// A metric that the rows do not define.
+    #[error("{what} is not defined on these rows")]
+    NotDefined {
+        /// The metric.
+        what: &'static str,
+    },
     /// A background for a model without trees.
     #[error("a background is for models of trees; a logistic model is explained against the means of its training rows")]
     NeedsTrees,
@@ -235,6 +260,7 @@ impl LifecycleError {
             Self::Data { source: TableError::NotNumeric { .. }, .. } => {
                 "add the text to `missing` under `data:`, or declare the column categorical"
             }
+            Self::TooManyPairs { .. } => "explain fewer rows with `--rows`, or give a background of some hundred rows",
             Self::Profile { source: SketchError::Json(_), .. } => "`veracta profile DATA --save FILE` writes one",
             Self::Store(StoreError::NoWorkspace { .. }) => "`veracta init` begins a workspace here; `--workspace` names another folder",
             Self::Store(StoreError::DiskFull) => {

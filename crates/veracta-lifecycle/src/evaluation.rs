@@ -2,15 +2,22 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use veracta_ml::anonymity::{Anonymity, anonymity};
 use veracta_ml::evaluation::{Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate};
-use veracta_ml::performance::Scored;
+use veracta_ml::interval::{Bootstrap, Estimate};
+use veracta_ml::performance::estimated::{expected_confusion, expected_interval};
+use veracta_ml::performance::multiclass::Classified;
+use veracta_ml::performance::{Confusion, METRICS, Metric, Scored};
 use veracta_ml::resampling::Clusters;
 use veracta_ml::table::csv::CsvOptions;
 use veracta_ml::table::{Coded, Column, MISSING, Table, Values};
+use veracta_ml::task_evaluation::{TaskEvaluation, evaluate_multiclass, evaluate_ranking, evaluate_regression};
+use veracta_ml::windows::{Delayed, Window, WindowMetric, metric_by_window};
 
 use crate::LifecycleError;
 use crate::data::read_table;
+use crate::windows::{WindowColumns, windows_of};
 
 /// Which columns hold labels and scores.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +123,175 @@ pub fn evaluate_file(
     let of_row = groups.cluster.as_ref().map(|name| clusters(&rows.table, name, data)).transpose()?;
     let clusters = of_row.as_ref().map(|(of_row, n)| Clusters { of_row, n: *n });
     Ok(evaluate(&Scored::new(&rows.labels, &rows.scores[0])?, &groupings, clusters, options))
+}
+
+/// A number of a file for each row.
+fn numbers(table: &Table, name: &str, data: &Path) -> Result<Vec<f64>, LifecycleError> {
+    let refuse = |reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: name.to_owned(), reason };
+    let Values::Numeric(values) = &column(table, name)?.values else { return Err(refuse("it holds text".to_owned())) };
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(row) => Err(refuse(format!("row {} is missing or not finite", row + 1))),
+        None => Ok(values.clone()),
+    }
+}
+
+/// Evaluates a regression of a file.
+pub fn evaluate_regression_file(
+    data: &Path,
+    csv: &CsvOptions,
+    [label, score]: [&str; 2],
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Result<TaskEvaluation, LifecycleError> {
+    let (_, table, _) = read_table(data, csv)?;
+    Ok(evaluate_regression(&numbers(&table, label, data)?, &numbers(&table, score, data)?, level, bootstrap))
+}
+
+/// Evaluates a ranking of a file: rows of the same query are ordered by their score.
+pub fn evaluate_ranking_file(
+    data: &Path,
+    csv: &CsvOptions,
+    [label, score, query]: [&str; 3],
+    relevant_from: f64,
+    (level, bootstrap): (f64, Bootstrap),
+) -> Result<TaskEvaluation, LifecycleError> {
+    let (_, table, _) = read_table(data, csv)?;
+    let (of_row, n) = clusters(&table, query, data)?;
+    let mut queries = vec![Vec::new(); n];
+    of_row.iter().enumerate().for_each(|(row, query)| queries[*query as usize].push(row));
+    queries.retain(|rows| !rows.is_empty());
+    Ok(evaluate_ranking(&numbers(&table, label, data)?, &numbers(&table, score, data)?, &queries, relevant_from, level, bootstrap))
+}
+
+/// Evaluates a classifier of several classes: one score column of predicted labels, or one of probabilities for each class in the order
+/// of the labels.
+pub fn evaluate_multiclass_file(
+    data: &Path,
+    csv: &CsvOptions,
+    label: &str,
+    scores: &[String],
+    (level, bootstrap): (f64, Bootstrap),
+) -> Result<TaskEvaluation, LifecycleError> {
+    let (_, table, _) = read_table(data, csv)?;
+    let refuse =
+        |column: &str, reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: column.to_owned(), reason };
+    let truth = column(&table, label)?;
+    let Coded { codes, mut levels } = truth.groups();
+    if let Some(row) = codes.iter().position(|code| *code == MISSING) {
+        return Err(refuse(label, format!("row {} has no label", row + 1)));
+    }
+    // Labels that are numbers are in the order of numbers, as libraries have them.
+    let as_number = |level: &String| level.parse::<f64>().ok();
+    let mut order: Vec<usize> = (0..levels.len()).collect();
+    if levels.iter().all(|level| as_number(level).is_some()) {
+        order.sort_by(|a, b| as_number(&levels[*a]).partial_cmp(&as_number(&levels[*b])).unwrap_or(std::cmp::Ordering::Equal));
+    }
+    let mut place = vec![0; levels.len()];
+    order.iter().enumerate().for_each(|(to, from)| place[*from] = to);
+    levels = order.iter().map(|from| levels[*from].clone()).collect();
+    let labels: Vec<usize> = codes.iter().map(|code| place[*code as usize]).collect();
+    if let [predicted] = scores {
+        let Coded { codes, levels: said } = column(&table, predicted)?.groups();
+        let known: Vec<Option<usize>> = said.iter().map(|level| levels.iter().position(|known| known == level)).collect();
+        let predicted_of = |(row, code): (usize, &u32)| {
+            let found = known.get(*code as usize).copied().flatten();
+            found.ok_or_else(|| refuse(predicted, format!("row {} is missing or no label of `{label}`", row + 1)))
+        };
+        let predicted: Vec<usize> = codes.iter().enumerate().map(predicted_of).collect::<Result<_, _>>()?;
+        let data = Classified { labels: &labels, predicted: &predicted, probabilities: &[], n_classes: levels.len() };
+        return Ok(evaluate_multiclass(data, &levels, level, bootstrap));
+    }
+    if scores.len() != levels.len() {
+        let reason = format!(
+            "it has {} labels and there are {} score columns; one each in the order {}",
+            levels.len(),
+            scores.len(),
+            levels.join(", ")
+        );
+        return Err(refuse(label, reason));
+    }
+    let columns: Vec<Vec<f64>> = scores.iter().map(|name| numbers(&table, name, data)).collect::<Result<_, _>>()?;
+    let probabilities: Vec<f64> = (0..table.n_rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+    let best = |row: &[f64]| (0..row.len()).reduce(|best, idx| if row[idx] > row[best] { idx } else { best }).unwrap_or(0);
+    let predicted: Vec<usize> = probabilities.chunks(levels.len()).map(best).collect();
+    let data = Classified { labels: &labels, predicted: &predicted, probabilities: &probabilities, n_classes: levels.len() };
+    Ok(evaluate_multiclass(data, &levels, level, bootstrap))
+}
+
+/// Performance expected from probabilities alone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExpectedPerformance {
+    /// Rows.
+    pub n: usize,
+    /// Scores from here on are predicted positive.
+    pub threshold: f64,
+    /// Expected counts at the threshold.
+    pub confusion: Confusion,
+    /// Each metric with the band in which it would be seen.
+    pub metrics: Vec<(Metric, Option<Estimate>)>,
+}
+
+/// Estimates the performance of a file of calibrated probabilities without labels.
+pub fn expected_file(
+    data: &Path,
+    csv: &CsvOptions,
+    score: &str,
+    metrics: &[Metric],
+    threshold: f64,
+    (level, bootstrap): (f64, Bootstrap),
+) -> Result<ExpectedPerformance, LifecycleError> {
+    let (_, table, _) = read_table(data, csv)?;
+    let probabilities = numbers(&table, score, data)?;
+    if let Some(row) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
+        let reason = format!("row {} is not a probability", row + 1);
+        return Err(LifecycleError::ScoreColumn { file: data.display().to_string(), column: score.to_owned(), reason });
+    }
+    let all: Vec<Metric> = METRICS.iter().map(|entry| entry.metric).collect();
+    let asked = if metrics.is_empty() { &all[..] } else { metrics };
+    let found = asked.iter().map(|metric| (*metric, expected_interval(*metric, &probabilities, threshold, level, bootstrap)));
+    Ok(ExpectedPerformance {
+        n: table.n_rows,
+        threshold,
+        confusion: expected_confusion(&probabilities, threshold),
+        metrics: found.collect(),
+    })
+}
+
+/// A metric over windows of a file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MetricOverTime {
+    /// The metric.
+    pub metric: Metric,
+    /// Scores from here on are predicted positive.
+    pub threshold: f64,
+    /// Share of a window's rows that must have their label.
+    pub labelled: f64,
+    /// Windows with their names.
+    pub windows: Vec<(String, WindowMetric)>,
+}
+
+/// Measures a metric in windows of a file whose labels may not all have come.
+pub fn metric_over_time(
+    data: &Path,
+    csv: &CsvOptions,
+    columns: &ScoredColumns,
+    how: &WindowColumns,
+    (metric, threshold, labelled): (Metric, f64, f64),
+    (level, bootstrap): (f64, Bootstrap),
+) -> Result<MetricOverTime, LifecycleError> {
+    let (_, table, _) = read_table(data, csv)?;
+    let Coded { codes, levels } = column(&table, &columns.label)?.groups();
+    let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
+    if levels.len() > 2 || !levels.contains(&positive) {
+        let reason = format!("there are {} values, and `{positive}` is to be one of two (`--positive` says which)", levels.len());
+        return Err(LifecycleError::Label { file: data.display().to_string(), column: columns.label.clone(), reason });
+    }
+    let labels: Vec<Option<bool>> = codes.iter().map(|code| levels.get(*code as usize).map(|level| *level == positive)).collect();
+    let scores = numbers(&table, &columns.scores[0], data)?;
+    let named = windows_of(&table, how, data)?;
+    let windows: Vec<Window> = named.iter().map(|named| named.window.clone()).collect();
+    let found = metric_by_window(Delayed { labels: &labels, scores: &scores }, &windows, metric, threshold, labelled, (level, bootstrap));
+    Ok(MetricOverTime { metric, threshold, labelled, windows: named.into_iter().map(|named| named.name).zip(found).collect() })
 }
 
 /// Compares two scores of a file.

@@ -4,15 +4,26 @@ use std::fs::File;
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde::Serialize;
 use veracta_ml::drift::Prepared;
 use veracta_ml::drift::measurement::{ColumnMeasurement, DriftMeasurement, DriftOptions, measure_prepared};
+use veracta_ml::drift::rule::ColumnDrift;
+use veracta_ml::drift::stream::adwin::{Adwin, AdwinSettings};
+use veracta_ml::drift::stream::error_rate::{Ddm, Eddm, HddmA};
+use veracta_ml::drift::stream::page_hinkley::{PageHinkley, PageHinkleySettings};
+use veracta_ml::drift::together::{TogetherDrift, together};
+use veracta_ml::explanation::attribution_drift::{AttributionDrift, attribution_drift};
+use veracta_ml::interval::Bootstrap;
 use veracta_ml::sketch::{SketchError, TableSketch};
 use veracta_ml::table::csv::CsvOptions;
 use veracta_ml::table::parquet::{parquet_columns, read_parquet_column};
-use veracta_ml::table::{ReadLimits, Table, TableError};
+use veracta_ml::table::{ReadLimits, Table, TableError, Values};
 
 use crate::LifecycleError;
 use crate::data::{is_parquet, read_table};
+use crate::explanation::attribute;
+use crate::prediction::Application;
+use crate::windows::{WindowColumns, windows_of};
 
 /// Largest stored profile: a thousand numeric columns of a billion rows.
 const PROFILE_BYTES_MAX: u64 = 1 << 30;
@@ -143,3 +154,160 @@ pub fn measure_drift(
     let columns = measured.into_iter().flatten().collect();
     Ok(DriftMeasurement::new([reference.n_rows(), current.n_rows()], options, columns, lost, added))
 }
+
+/// Looks at the numeric columns of two files together.
+pub fn measure_together(
+    [reference, current]: [&Path; 2],
+    csv: &CsvOptions,
+    without: &[String],
+    level: f64,
+    seed: u64,
+) -> Result<TogetherDrift, LifecycleError> {
+    let tables = [read_table(reference, csv)?.1, read_table(current, csv)?.1];
+    let numbers = |table: &Table, name: &String| {
+        table.columns.iter().find(|column| column.name == *name).and_then(|column| match &column.values {
+            Values::Numeric(values) => Some(values.clone()),
+            Values::Coded(_) => None,
+        })
+    };
+    let names: Vec<String> = tables[0].columns.iter().map(|column| column.name.clone()).filter(|name| !without.contains(name)).collect();
+    let shared = names.into_iter().filter_map(|name| Some((numbers(&tables[0], &name)?, numbers(&tables[1], &name)?, name)));
+    let (mut names, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
+    for (a, b, name) in shared {
+        names.push(name);
+        first.push(a);
+        second.push(b);
+    }
+    if names.is_empty() {
+        return Err(LifecycleError::NothingShared);
+    }
+    Ok(together(&names, &first, &second, level, seed))
+}
+
+/// The drift of one window of the current file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WindowDrift {
+    /// Where the window starts.
+    pub window: String,
+    /// Its rows.
+    pub n: usize,
+    /// Verdict and effect of each column, in the order of the reference.
+    pub columns: Vec<(String, ColumnDrift)>,
+}
+
+/// Measures drift window by window of the current file; bounds hold over all columns of one window together.
+pub fn measure_windows(
+    reference: Reference<'_>,
+    current: &Path,
+    csv: &CsvOptions,
+    without: &[String],
+    options: &DriftOptions,
+    how: &WindowColumns,
+) -> Result<Vec<WindowDrift>, LifecycleError> {
+    let reference = match reference {
+        Reference::Rows(path) => Source::open(path, csv)?,
+        Reference::Profile(path) => Source::Sketch { path, sketch: read_profile(path)? },
+    };
+    let (_, table, _) = read_table(current, csv)?;
+    let time = how.time.as_ref();
+    let shared: Vec<String> = reference
+        .names()
+        .into_iter()
+        .filter(|name| !without.contains(name) && time != Some(name) && table.columns.iter().any(|column| column.name == *name))
+        .collect();
+    if shared.is_empty() {
+        return Err(LifecycleError::NothingShared);
+    }
+    let prepared: Vec<Prepared> = shared.par_iter().map(|name| reference.prepare(name)).collect::<Result<_, _>>()?;
+    // Tests are not run again for each window.
+    let options = DriftOptions { tests: Vec::new(), ..options.clone() };
+    let mut windows = Vec::new();
+    for named in windows_of(&table, how, current)? {
+        let part = table.select_rows(&named.window.rows);
+        let measure = |(name, before): (&String, &Prepared)| {
+            let now = Prepared::new(part.column(name).expect("the column is shared"));
+            Some((name.clone(), measure_prepared(name, before, &now, shared.len(), &options)?.drift))
+        };
+        let columns = shared.par_iter().zip(&prepared).filter_map(measure).collect();
+        windows.push(WindowDrift { window: named.name, n: part.n_rows, columns });
+    }
+    Ok(windows)
+}
+
+/// Says whether a model leans on the same inputs in two files; a sample of the first rows of each.
+pub fn measure_attribution_drift(
+    [reference, current]: [&Application; 2],
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Result<AttributionDrift, LifecycleError> {
+    let contributions = |applied: &Application| -> Result<Vec<f64>, LifecycleError> {
+        let rows: Vec<usize> = (0..applied.rows.n_rows.min(ATTRIBUTED_ROWS)).collect();
+        let found = attribute(applied, &rows, None, &CsvOptions::default())?;
+        Ok(found.rows.iter().flat_map(|row| row[0].contributions.iter().copied()).collect())
+    };
+    Ok(attribution_drift(&reference.inputs, &contributions(reference)?, &contributions(current)?, level, bootstrap))
+}
+
+/// Rows of each side whose contributions are compared.
+const ATTRIBUTED_ROWS: usize = 10_000;
+
+/// Names of the streaming detectors.
+pub const DETECTORS: [&str; 5] = ["adwin", "page_hinkley", "ddm", "eddm", "hddm_a"];
+
+/// Where a detector says that a stream changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detected {
+    /// Name of the detector.
+    pub detector: String,
+    /// Rows at which it said so, counted from 1.
+    pub rows: Vec<usize>,
+}
+
+/// Runs detectors over a column in file order. Those of error rates want 0 and 1.
+pub fn watch(data: &Path, csv: &CsvOptions, column: &str, detectors: &[String]) -> Result<Vec<Detected>, LifecycleError> {
+    let (_, table, _) = read_table(data, csv)?;
+    let found = table.columns.iter().find(|held| held.name == column).ok_or_else(|| LifecycleError::UnknownColumn {
+        column: column.to_owned(),
+        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+    })?;
+    let refuse = |reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: column.to_owned(), reason };
+    let Values::Numeric(values) = &found.values else { return Err(refuse("it holds text".to_owned())) };
+    if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+        return Err(refuse(format!("row {} is missing or not finite", row + 1)));
+    }
+    let run = |name: &String| {
+        let is_of_errors = matches!(name.as_str(), "ddm" | "eddm" | "hddm_a");
+        if is_of_errors && let Some(row) = values.iter().position(|value| *value != 0.0 && *value != 1.0) {
+            return Err(refuse(format!("row {} is neither 0 (right) nor 1 (wrong), which `{name}` wants", row + 1)));
+        }
+        let mut detect: Box<dyn FnMut(f64) -> bool> = match name.as_str() {
+            "adwin" => {
+                let mut detector = Adwin::new(AdwinSettings::default());
+                Box::new(move |x| detector.update(x))
+            }
+            "page_hinkley" => {
+                let mut detector = PageHinkley::new(PageHinkleySettings::default());
+                Box::new(move |x| detector.update(x))
+            }
+            "ddm" => {
+                let mut detector = Ddm::new(DETECTOR_ROWS_MIN, 3.0);
+                Box::new(move |x| detector.update(x == 1.0))
+            }
+            "eddm" => {
+                let mut detector = Eddm::new(DETECTOR_ROWS_MIN, 0.9);
+                Box::new(move |x| detector.update(x == 1.0))
+            }
+            "hddm_a" => {
+                let mut detector = HddmA::new(0.001);
+                Box::new(move |x| detector.update(x == 1.0))
+            }
+            _ => return Err(LifecycleError::UnknownColumn { column: name.clone(), columns: DETECTORS.map(str::to_owned).to_vec() }),
+        };
+        let rows = values.iter().enumerate().filter(|(_, value)| detect(**value)).map(|(row, _)| row + 1).collect();
+        Ok(Detected { detector: name.clone(), rows })
+    };
+    detectors.iter().map(run).collect()
+}
+
+/// Rows before the error-rate detectors say anything.
+const DETECTOR_ROWS_MIN: u64 = 30;

@@ -1,25 +1,15 @@
-//! Applying a model file to a data file: predictions and explanations, without a workspace.
+//! Applying a model file to a data file, without a workspace.
 
 use std::path::Path;
 
-use rayon::prelude::*;
-use veracta_ml::explanation::Attribution;
-use veracta_ml::explanation::coalition::{self, Sampling};
-use veracta_ml::explanation::interventional::{Scale, interventional};
-use veracta_ml::explanation::summary::{ExplanationSummary, summarise};
 use veracta_ml::model::imported::{Model, read_model};
-use veracta_ml::model::{Form, Matrix, ModelError, Predictor};
-use veracta_ml::onnx::Graph;
+use veracta_ml::model::{Matrix, ModelError};
+use veracta_ml::onnx::InputKind;
 use veracta_ml::table::Table;
 use veracta_ml::table::csv::CsvOptions;
-use veracta_ml::tree::{MODEL_BYTES_LIMIT, TreeEnsemble, TreeError};
+use veracta_ml::tree::{MODEL_BYTES_LIMIT, TreeError};
 
 use crate::LifecycleError;
-
-/// Columns up to which every coalition of a graph's inputs is tried.
-const GRAPH_EXACT_COLUMNS: usize = 8;
-/// How orders are sampled beyond.
-const GRAPH_SAMPLING: Sampling = Sampling { n_pairs: 128, seed: 7 };
 
 /// A model with the rows it is applied to.
 #[derive(Debug, Clone)]
@@ -71,68 +61,25 @@ pub fn rows_of(model: &Model, table: &Table, data: &Path) -> Result<Matrix, Life
     model.rows(table).map_err(|source| LifecycleError::ModelData { file: data.display().to_string(), source })
 }
 
-/// Explains some rows: path-dependent, or against the rows of a background file.
-pub fn explain_rows(
-    applied: &Application,
-    rows: &[usize],
-    background: Option<&Path>,
-    csv: &CsvOptions,
-) -> Result<ExplanationSummary, LifecycleError> {
-    let matrix = applied.rows.select_rows(rows);
-    let Some(path) = background else {
-        let method = match &applied.model {
-            Model::Own(Predictor { form: Form::Logistic(_), .. }) => "linear attribution against the mean of the training rows",
-            Model::Trees { ensemble, .. } if ensemble.linear.is_some() => "coefficient times value, missing values as 0",
-            Model::Own(_) | Model::Trees { .. } | Model::Graph(_) => "exact path-dependent tree SHAP",
-        };
-        let attributions = applied.model.explain(&matrix)?;
-        return Ok(summarise(applied.model.kind(), method.to_owned(), &applied.inputs, &attributions));
-    };
-    let (_, table, _) = crate::data::read_table(path, csv)?;
-    let others = rows_of(&applied.model, &table, path)?;
-    let others: Vec<Vec<f64>> = (0..others.n_rows).map(|row| others.row(row).to_vec()).collect();
-    if let Model::Graph(graph) = &applied.model {
-        return explain_graph(graph, applied, &matrix, &others);
-    }
-    let ensemble = trees_of(&applied.model)?;
-    let explain = |row: usize| interventional(ensemble, matrix.row(row), &others, Scale::Margin);
-    let attributions: Vec<Vec<Attribution>> = (0..matrix.n_rows).into_par_iter().map(explain).collect::<Result<_, _>>()?;
-    let method = format!("exact interventional tree SHAP against {} background rows", others.len());
-    Ok(summarise(applied.model.kind(), method, &applied.inputs, &attributions))
-}
-
-/// Explains the predictions of a graph by coalitions: all of them when inputs are few, a sample of orders when not.
-fn explain_graph(graph: &Graph, applied: &Application, rows: &Matrix, others: &[Vec<f64>]) -> Result<ExplanationSummary, LifecycleError> {
-    let matrix = |values: &[f64]| Matrix { values: values.to_vec(), n_rows: values.len() / rows.n_columns, n_columns: rows.n_columns };
-    // What the graph refuses is told before any coalition is tried.
-    let n_outputs = graph.predict(rows).and_then(|_| graph.predict(&matrix(&others.concat()))).map_err(ModelError::from)?.n_outputs;
-    let refused = |n_values: usize| vec![f64::NAN; n_values / rows.n_columns * n_outputs];
-    let predict = |values: &[f64]| graph.predict(&matrix(values)).map_or_else(|_| refused(values.len()), |found| found.values);
-    let (mut attributions, mut largest_error) = (Vec::with_capacity(rows.n_rows), 0.0f64);
-    let is_exact = rows.n_columns <= GRAPH_EXACT_COLUMNS;
-    for row in 0..rows.n_rows {
-        if is_exact {
-            attributions.push(coalition::exact(&predict, rows.row(row), others)?);
-            continue;
+impl Application {
+    /// Returns a function from rows, one after the other, to the predictions of output `output`; NaN where the model refuses a row.
+    pub fn predictor(&self, output: usize) -> impl Fn(&[f64]) -> Vec<f64> + Sync + '_ {
+        let n_columns = self.rows.n_columns;
+        move |values: &[f64]| {
+            let matrix = Matrix { values: values.to_vec(), n_rows: values.len() / n_columns.max(1), n_columns };
+            match self.model.predict(&matrix) {
+                Ok(found) => found.values.iter().skip(output).step_by(found.n_outputs).copied().collect(),
+                Err(_) => vec![f64::NAN; matrix.n_rows],
+            }
         }
-        let sampled = coalition::sampled(&predict, rows.row(row), others, GRAPH_SAMPLING)?;
-        largest_error = sampled.iter().flat_map(|found| &found.standard_errors).copied().fold(largest_error, f64::max);
-        attributions.push(sampled.into_iter().map(|found| found.attribution).collect());
     }
-    let method = match is_exact {
-        true => format!("exact Shapley values of the prediction against {} background rows", others.len()),
-        false => format!(
-            "Shapley values of the prediction from {} pairs of orders against {} background rows, standard error up to {largest_error:.2e}",
-            GRAPH_SAMPLING.n_pairs,
-            others.len()
-        ),
-    };
-    Ok(summarise(applied.model.kind(), method, &applied.inputs, &attributions))
-}
 
-fn trees_of(model: &Model) -> Result<&TreeEnsemble, LifecycleError> {
-    match model {
-        Model::Own(Predictor { form: Form::Trees { ensemble, .. }, .. }) | Model::Trees { ensemble, .. } => Ok(ensemble),
-        Model::Own(_) | Model::Graph(_) => Err(LifecycleError::NeedsTrees),
+    /// Returns for each input whether it holds numbers and not category codes.
+    pub fn is_number(&self) -> Vec<bool> {
+        match &self.model {
+            Model::Own(predictor) => predictor.inputs.iter().map(|input| input.levels.is_none()).collect(),
+            Model::Trees { ensemble, .. } => ensemble.numeric_features(),
+            Model::Graph(graph) => (0..graph.n_columns()).map(|column| graph.column_kind(column) == InputKind::Number).collect(),
+        }
     }
 }

@@ -90,10 +90,22 @@ pub fn evidence_for(store: &Store, idx: u64) -> Result<EvidenceSet, LifecycleErr
     let item = store.evidence(idx)?;
     let Record::ModelVersion(model) = &item.record else { return Ok(lineage) };
     let mut items: Vec<Evidence> = lineage.iter().cloned().collect();
-    for kind in ["reproduction.report", "model.card", "document.export"] {
+    for kind in [
+        "reproduction.report",
+        "model.card",
+        "document.export",
+        "drift.report",
+        "performance.report",
+        "robustness.report",
+        "privacy.report",
+    ] {
         let about = store.about(kind, &item.entry.subject)?;
         items.extend(about.into_iter().filter(|item| match &item.record {
             Record::ReproductionReport(body) => body.model == model.digest,
+            Record::DriftReport(body) => body.model == model.digest,
+            Record::PerformanceReport(body) => body.model == model.digest,
+            Record::RobustnessReport(body) => body.model == model.digest,
+            Record::PrivacyReport(body) => body.model == model.digest,
             Record::ModelCard(body) => body.model == model.digest,
             Record::DocumentExport(body) => body.model == model.digest,
             _ => false,

@@ -52,8 +52,8 @@ pub enum Method {
     BootstrapRows,
     /// The band in which a value would be seen if what was expected is right.
     ExpectedBand,
-    /// Normal bounds of the mean of differences over the same rows.
-    PairedMean,
+    /// Normal bounds of a mean, or of a difference of two.
+    NormalMean,
     /// Student's t over folds with the corrected variance of Nadeau and Bengio (2003).
     CorrectedResampledT,
 }
@@ -75,7 +75,7 @@ impl Method {
             Self::BootstrapBca => "BCa bootstrap",
             Self::BootstrapRows => "bootstrap of rows",
             Self::ExpectedBand => "expected band",
-            Self::PairedMean => "paired mean",
+            Self::NormalMean => "normal bounds of a mean",
             Self::CorrectedResampledT => "corrected resampled t",
         }
     }
@@ -139,7 +139,7 @@ pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Meth
         | Method::BootstrapBca
         | Method::BootstrapRows
         | Method::ExpectedBand
-        | Method::PairedMean
+        | Method::NormalMean
         | Method::Newcombe
         | Method::Tango
         | Method::CorrectedResampledT => return None,

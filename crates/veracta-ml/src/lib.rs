@@ -68,6 +68,7 @@ pub mod robustness;
 pub mod sketch;
 pub mod split;
 pub mod table;
+pub mod task_evaluation;
 pub mod training;
 pub mod tree;
 pub mod windows;

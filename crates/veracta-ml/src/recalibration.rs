@@ -200,7 +200,7 @@ pub fn recalibration_gain(method: Recalibration, scored: &Scored<'_>, level: f64
         (0..scored.n()).map(|row| error(scored.scores[row], scored.labels[row]) - error(after[row], scored.labels[row])).collect();
     let brier_gain = mean(&gains).zip(variance(&gains)).map(|(estimate, spread)| {
         let half = normal_quantile(0.5 + level / 2.0) * (spread / gains.len() as f64).sqrt();
-        Estimate { estimate, lower: estimate - half, upper: estimate + half, level, method: Method::PairedMean }
+        Estimate { estimate, lower: estimate - half, upper: estimate + half, level, method: Method::NormalMean }
     });
     Some(RecalibrationGain {
         method,

@@ -356,3 +356,40 @@ fn short(value: f64) -> String {
     };
     format!("{value:.decimals$}")
 }
+
+/// Draws mean predictions over the values of an input, with the band of single rows.
+pub fn dependence(title: &str, grid: &[f64], mean: &[f64], quantiles: &[[f64; 3]]) -> String {
+    let mut svg = open(WIDTH, HEIGHT, title);
+    let (Some(first), Some(last)) = (grid.first(), grid.last()) else { return svg + "</svg>" };
+    let values = || mean.iter().chain(quantiles.iter().flatten()).copied().filter(|value| value.is_finite());
+    let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    if !(low.is_finite() && high.is_finite()) {
+        return svg + "</svg>";
+    }
+    let share = |value: f64, from: f64, to: f64| if to > from { (value - from) / (to - from) } else { 0.5 };
+    let at = |idx: usize, value: f64| place(share(grid[idx], *first, *last), share(value, low, high));
+    for step in 0..=4 {
+        let part = f64::from(step) / 4.0;
+        let (x, y) = place(part, part);
+        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
+        let (x_text, y_text) = (number(first + part * (last - first)), number(low + part * (high - low)));
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_text}</text>", HEIGHT - BOTTOM + 16.0),
+        );
+        put(
+            &mut svg,
+            format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{y_text}</text>", LEFT - 8.0, y + 4.0),
+        );
+    }
+    let line = |points: &mut dyn Iterator<Item = (f64, f64)>| points.map(|(x, y)| format!("{x:.1},{y:.1} ")).collect::<String>();
+    let upper = line(&mut (0..grid.len()).map(|idx| at(idx, quantiles[idx][2])));
+    let lower = line(&mut (0..grid.len()).rev().map(|idx| at(idx, quantiles[idx][0])));
+    put(&mut svg, format_args!("<polygon class=\"area\" points=\"{upper}{lower}\"/>"));
+    let curve = line(&mut (0..grid.len()).map(|idx| at(idx, mean[idx])));
+    put(&mut svg, format_args!("<polyline class=\"curve\" points=\"{curve}\"/>"));
+    let middle = (LEFT + WIDTH - RIGHT) / 2.0;
+    let text = escape(title);
+    put(&mut svg, format_args!("<text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>", HEIGHT - 8.0));
+    svg + "</svg>"
+}

@@ -13,12 +13,16 @@ mod dataset_profile;
 mod dataset_split;
 mod dataset_version;
 mod document_export;
+mod drift_report;
 mod explain_report;
 mod fairness_report;
 mod ledger_checkpoint;
 mod model_card;
 mod model_version;
+mod performance_report;
+mod privacy_report;
 mod reproduction_report;
+mod robustness_report;
 mod run;
 mod validation_report;
 
@@ -35,12 +39,16 @@ pub use dataset_profile::DatasetProfile;
 pub use dataset_split::{DatasetSplit, SplitMethod};
 pub use dataset_version::{ColumnUse, DataNature, DatasetColumn, DatasetVersion, Processing};
 pub use document_export::DocumentExport;
+pub use drift_report::{DriftReport, DriftedColumn};
 pub use explain_report::{ExplainReport, ExplainedCase, FeatureEffect};
 pub use fairness_report::{AttributeFairness, DisparityResult, FairnessReport, GroupRow, RateResult};
 pub use ledger_checkpoint::LedgerCheckpoint;
 pub use model_card::ModelCard;
 pub use model_version::{ModelStatus, ModelVersion};
+pub use performance_report::{PerformanceGroup, PerformanceGroups, PerformanceReport};
+pub use privacy_report::PrivacyReport;
 pub use reproduction_report::{OutputComparison, ReproductionOutcome, ReproductionReport};
+pub use robustness_report::RobustnessReport;
 pub use run::{NamedDigest, Run, RunEnvironment};
 pub use validation_report::{MetricResult, RocPoint, ValidationReport};
 
@@ -93,12 +101,16 @@ records! {
     DatasetSplit = "dataset.split" v 1,
     DatasetVersion = "dataset.version" v 1,
     DocumentExport = "document.export" v 1,
+    DriftReport = "drift.report" v 1,
     ExplainReport = "explain.report" v 1,
     FairnessReport = "fairness.report" v 1,
     LedgerCheckpoint = "ledger.checkpoint" v 1,
     ModelCard = "model.card" v 1,
     ModelVersion = "model.version" v 1,
+    PerformanceReport = "performance.report" v 1,
+    PrivacyReport = "privacy.report" v 1,
     ReproductionReport = "reproduction.report" v 1,
+    RobustnessReport = "robustness.report" v 1,
     Run = "run" v 1,
     ValidationReport = "validation.report" v 1,
 }

@@ -20,6 +20,7 @@ pub mod principal_components;
 pub mod rule;
 pub mod stream;
 pub mod student;
+pub mod together;
 pub mod transport;
 
 use crate::sketch::{ColumnSketch, SketchError, ValueSketch};

@@ -356,6 +356,16 @@ impl TreeEnsemble {
         self.base_margins.len()
     }
 
+    /// Returns for each feature whether it holds numbers: no split asks for a category, and it has no names of any.
+    pub fn numeric_features(&self) -> Vec<bool> {
+        let mut is_number: Vec<bool> =
+            (0..self.n_features).map(|feature| self.categories.get(feature).is_none_or(Option::is_none)).collect();
+        for node in self.trees.iter().flat_map(|tree| &tree.nodes).filter(|node| matches!(node.test, Test::InSet { .. })) {
+            is_number[node.feature as usize] = false;
+        }
+        is_number
+    }
+
     /// Returns the row as this model sees it: 32-bit models round every number first.
     pub fn rounded(&self, row: &[f64]) -> Vec<f64> {
         match self.precision {

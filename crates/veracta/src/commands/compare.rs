@@ -1,23 +1,16 @@
 //! `veracta compare`: two scores of the same rows.
 
-use std::path::Path;
-
 use anyhow::bail;
 use veracta_governance::document::report::comparison::report;
 use veracta_lifecycle::evaluation::{ScoredColumns, compare_file};
 use veracta_ml::paired::Comparison;
 
-use crate::args::{Args, FileOptions, MeasureOptions};
+use crate::args::{Args, Compare};
 use crate::output::{Answer, check_measure, csv_options, print_report};
 
-pub(super) fn execute(
-    args: &Args,
-    data: &Path,
-    columns: &ScoredColumns,
-    margin: f64,
-    measure: &MeasureOptions,
-    files: &FileOptions,
-) -> anyhow::Result<Answer> {
+pub(super) fn execute(args: &Args, Compare { data, label, score, positive, margin, measure, files }: &Compare) -> anyhow::Result<Answer> {
+    let margin = *margin;
+    let columns = &ScoredColumns { label: label.clone(), positive: positive.clone(), scores: score.clone() };
     let [first, second] = &columns.scores[..] else {
         bail!("two scores are compared: give `--score` twice, the old one first");
     };

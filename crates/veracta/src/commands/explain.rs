@@ -1,43 +1,147 @@
-//! `veracta explain`: what drives a model's predictions.
+//! `veracta explain`: what drives a model, in general and for single rows.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Write;
 
-use anyhow::bail;
-use veracta_governance::document::report::explanation::report;
-use veracta_lifecycle::prediction::{Rounds, apply, explain_rows};
+use anyhow::{Context, bail};
+use serde_json::json;
+use veracta_governance::document::report::insight::{Curve, Searched};
+use veracta_governance::document::report::{explanation, insight};
+use veracta_lifecycle::explanation::{
+    Attributed, CHANGES_MAX, attribute, change, dependence, interactions, read_reasons, reasons, shuffled,
+};
+use veracta_lifecycle::prediction::{Application, apply};
+use veracta_lifecycle::robustness::read_labels;
+use veracta_ml::explanation::summary::summarise;
 
-use crate::args::{Args, FileOptions};
-use crate::output::{Answer, csv_options, file_name, note_rounds, print_report};
+use crate::args::{Args, Explain, Format};
+use crate::output::{Answer, csv_options, file_name, note_rounds, print, print_report};
 
-/// Which rows are explained.
-pub(super) struct Scope {
-    /// The first rows.
-    pub(super) n_rows: usize,
-    /// One row alone, counted from 1.
-    pub(super) only: Option<usize>,
-    /// Which boosting rounds.
-    pub(super) rounds: Rounds,
+/// Threshold of a positive prediction where a metric needs one.
+const THRESHOLD: f64 = 0.5;
+/// Rows whose interaction matrices are printed at most.
+const INTERACTION_ROWS_MAX: usize = 1_000;
+
+pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> {
+    let Explain { model, data, files, .. } = options;
+    let csv = csv_options(files)?;
+    let applied = apply(model, super::rounds(options.best), data, &csv)?;
+    note_rounds(applied.rounds_past_best);
+    let rows = rows(options, applied.rows.n_rows)?;
+    let subject = format!("{} on {}", file_name(model), file_name(data));
+    let output = files.output.as_deref();
+    if let Some(input) = &options.dependence {
+        let found = dependence(&applied, input)?;
+        let curve = Curve { input, n_rows: found.n_rows, grid: &found.grid, mean: &found.mean, quantiles: &found.quantiles };
+        print_report(args.format, output, &insight::dependence(&subject, curve), &found)?;
+        return Ok(Answer::Yes);
+    }
+    if let Some(label) = &options.permute {
+        let (metric, labels) = (super::metric_named(&options.metric)?, read_labels(data, &csv, label, options.positive.as_deref())?);
+        if !(1..=1000).contains(&options.repeats) {
+            bail!("`--repeats` is between 1 and 1000");
+        }
+        let found = shuffled(&applied, &labels, metric, THRESHOLD, (options.repeats, options.seed))?;
+        let inputs: Vec<_> = found.iter().map(|found| (found.input.clone(), found.mean, found.interval)).collect();
+        let page = insight::shuffled(&subject, metric.descriptor().title, &inputs, applied.rows.n_rows, options.repeats);
+        print_report(args.format, output, &page, &found)?;
+        return Ok(Answer::Yes);
+    }
+    if !options.change.is_empty() {
+        return search(args, options, &applied, &subject);
+    }
+    if options.interactions {
+        if rows.len() > INTERACTION_ROWS_MAX {
+            bail!("interactions of at most {INTERACTION_ROWS_MAX} rows are printed; say which with `--rows` or `--row`");
+        }
+        let found = interactions(&applied, &rows)?;
+        let numbers: Vec<usize> = rows.iter().map(|row| row + 1).collect();
+        write(options, &(json!({ "inputs": applied.inputs, "row_numbers": numbers, "rows": found }).to_string() + "\n"))?;
+        return Ok(Answer::Yes);
+    }
+    let reason_file = options.reasons.as_ref().map(|path| read_reasons(path, &applied.inputs)).transpose()?;
+    let attributed = match &reason_file {
+        // Means are over all rows, whichever are asked for.
+        Some(_) => attribute(&applied, &(0..applied.rows.n_rows).collect::<Vec<_>>(), options.background.as_deref(), &csv)?,
+        None => attribute(&applied, &rows, options.background.as_deref(), &csv)?,
+    };
+    if let Some(file) = &reason_file {
+        let all = reasons(file, &applied.inputs, &attributed);
+        let given: Vec<(usize, _)> = rows.iter().map(|row| (row + 1, &all[*row])).collect();
+        let page: Vec<_> = given
+            .iter()
+            .map(|(row, found)| (*row, found.iter().map(|reason| (reason.code.clone(), reason.text.clone(), reason.points)).collect()))
+            .collect();
+        let value: Vec<_> = given.iter().map(|(row, found)| json!({ "row": row, "reasons": found })).collect();
+        print_report(args.format, output, &insight::reasons(&subject, &page), &value)?;
+        return Ok(Answer::Yes);
+    }
+    if options.by_row {
+        by_row(args, options, &applied, &rows, &attributed)?;
+        return Ok(Answer::Yes);
+    }
+    let explained = summarise(applied.model.kind(), attributed.method, &applied.inputs, &attributed.rows);
+    print_report(args.format, output, &explanation::report(&subject, &explained), &explained)?;
+    Ok(Answer::Yes)
 }
 
-pub(super) fn execute(
-    args: &Args,
-    [model, data]: [&PathBuf; 2],
-    scope: Scope,
-    background: Option<&Path>,
-    files: &FileOptions,
-) -> anyhow::Result<Answer> {
-    let csv = csv_options(files)?;
-    let applied = apply(model, scope.rounds, data, &csv)?;
-    note_rounds(applied.rounds_past_best);
-    let n = applied.rows.n_rows;
-    let rows: Vec<usize> = match scope.only {
+/// Returns the rows that are asked for.
+fn rows(options: &Explain, n: usize) -> anyhow::Result<Vec<usize>> {
+    Ok(match options.row {
         Some(row) if (1..=n).contains(&row) => vec![row - 1],
-        Some(row) => bail!("there is no row {row}; `{}` has {n}", data.display()),
-        None if scope.n_rows == 0 => bail!("`--rows` is at least 1"),
-        None => (0..n.min(scope.n_rows)).collect(),
+        Some(row) => bail!("there is no row {row}; `{}` has {n}", options.data.display()),
+        None if options.rows == 0 => bail!("`--rows` is at least 1"),
+        None => (0..n.min(options.rows)).collect(),
+    })
+}
+
+/// Searches for a change of one row.
+fn search(args: &Args, options: &Explain, applied: &Application, subject: &str) -> anyhow::Result<Answer> {
+    if options.change.len() > CHANGES_MAX {
+        bail!("at most {CHANGES_MAX} inputs may change");
+    }
+    let row = options.row.context("`--change` is about one row; say which with `--row`")? - 1;
+    let found = change(applied, row, &options.change, options.target)?;
+    let searched = Searched {
+        row: found.row,
+        predictions: [found.prediction, found.target, found.reached],
+        outcome: found.outcome,
+        changes: &found.changes,
+        cost: found.cost,
     };
-    let explained = explain_rows(&applied, &rows, background, &csv)?;
-    let page = report(&format!("{} on {}", file_name(model), file_name(data)), &explained);
-    print_report(args.format, files.output.as_deref(), &page, &explained)?;
-    Ok(Answer::Yes)
+    print_report(args.format, options.files.output.as_deref(), &insight::change(subject, searched), &found)?;
+    Ok((found.outcome == "found").into())
+}
+
+/// Prints the contributions of each row.
+fn by_row(args: &Args, options: &Explain, applied: &Application, rows: &[usize], attributed: &Attributed) -> anyhow::Result<()> {
+    if matches!(args.format, Format::Html | Format::Md) {
+        bail!("contributions by row are printed as CSV, or with `--format json`");
+    }
+    if args.format == Format::Json {
+        let outputs = |found: &Vec<veracta_ml::explanation::Attribution>| {
+            found.iter().map(|one| json!({ "base_value": one.base_value, "contributions": one.contributions })).collect::<Vec<_>>()
+        };
+        let value: Vec<_> =
+            rows.iter().zip(&attributed.rows).map(|(row, found)| json!({ "row": row + 1, "outputs": outputs(found) })).collect();
+        let value = json!({ "inputs": applied.inputs, "method": attributed.method, "rows": value });
+        return write(options, &(serde_json::to_string(&value)? + "\n"));
+    }
+    let mut text = String::from("row,output,base_value");
+    applied.inputs.iter().for_each(|input| text += &format!(",\"{}\"", input.replace('"', "\"\"")));
+    text.push('\n');
+    for (row, found) in rows.iter().zip(&attributed.rows) {
+        for (place, one) in found.iter().enumerate() {
+            write!(text, "{},{place},{}", row + 1, one.base_value)?;
+            one.contributions.iter().try_for_each(|value| write!(text, ",{value}"))?;
+            text.push('\n');
+        }
+    }
+    write(options, &text)
+}
+
+fn write(options: &Explain, text: &str) -> anyhow::Result<()> {
+    match &options.files.output {
+        Some(file) => std::fs::write(file, text).with_context(|| format!("`{}` cannot be written", file.display())),
+        None => print(text),
+    }
 }

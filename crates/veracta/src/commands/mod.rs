@@ -16,26 +16,32 @@ mod init;
 mod ledger;
 mod lineage;
 mod log;
+mod membership;
+mod neighbours;
 mod plan;
 mod predict;
 mod profile;
 mod progress;
 mod reproduce;
+mod robustness;
 mod run;
 mod schema;
 mod serve;
 mod show;
 mod status;
 mod verify;
+mod watch;
 
 use std::path::Path;
 
+use anyhow::Context;
+use veracta_governance::record::Record;
 use veracta_lifecycle::Platform;
-use veracta_lifecycle::evaluation::{GroupColumns, ScoredColumns};
 use veracta_lifecycle::prediction::Rounds;
+use veracta_ml::performance::{METRICS, Metric};
 use veracta_store::Store;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, RecordOption};
 use crate::output::Answer;
 
 /// Program with its version, as records name it.
@@ -64,37 +70,17 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Profile { file, delimiter, bytes_limit, save, merge } => {
             profile::execute(args, file, (*delimiter, *bytes_limit), save.as_deref(), merge)
         }
-        Command::Evaluate { data, label, score, positive, group, control, cluster, bca, recalibrate, metric, measure, files } => {
-            let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: vec![score.clone()] };
-            let groups = GroupColumns { groups: group.clone(), control: control.clone(), cluster: cluster.clone() };
-            let scope = evaluate::Scope { columns: &columns, groups: &groups, metrics: metric, bca: *bca, recalibrate: *recalibrate };
-            evaluate::execute(args, data, &scope, measure, files)
-        }
-        Command::Compare { data, label, score, positive, margin, measure, files } => {
-            let columns = ScoredColumns { label: label.clone(), positive: positive.clone(), scores: score.clone() };
-            compare::execute(args, data, &columns, *margin, measure, files)
-        }
-        Command::Anonymity { data, quasi, sensitive, files } => anonymity::execute(args, data, quasi, sensitive, files),
-        Command::Plan { margin, discordant, power, half_width, share, level } => {
-            let study = match (margin, half_width) {
-                (_, Some(half_width)) => plan::Study::Share { share: *share, half_width: *half_width },
-                (margin, None) => {
-                    plan::Study::NonInferiority { margin: margin.unwrap_or(f64::NAN), discordant: *discordant, power: *power }
-                }
-            };
-            plan::execute(args, study, *level)
-        }
-        Command::Predict { model, data, best, margin, files } => predict::execute(args, (model, rounds(*best)), data, *margin, files),
-        Command::Explain { model, data, best, rows: n_rows, row, background, files } => explain::execute(
-            args,
-            [model, data],
-            explain::Scope { n_rows: *n_rows, only: *row, rounds: rounds(*best) },
-            background.as_deref(),
-            files,
-        ),
-        Command::Drift { data, profile, without, tolerance, test, files } => {
-            drift::execute(args, (data, profile.as_deref()), without, *tolerance, test, files)
-        }
+        Command::Evaluate(options) => evaluate::execute(args, options),
+        Command::Compare(options) => compare::execute(args, options),
+        Command::Anonymity(options) => anonymity::execute(args, options),
+        Command::Neighbours(options) => neighbours::execute(args, options),
+        Command::Plan(options) => plan::execute(args, options),
+        Command::Predict(options) => predict::execute(args, options),
+        Command::Explain(options) => explain::execute(args, options),
+        Command::Drift(options) => drift::execute(args, options),
+        Command::Watch(options) => watch::execute(args, options),
+        Command::Robustness(options) => robustness::execute(args, options),
+        Command::Membership(options) => membership::execute(args, options),
         Command::Serve { listen } => serve::execute(args, *listen),
         Command::Schema { what } => schema::execute(*what),
         Command::Completions { shell } => completions::execute(*shell),
@@ -103,6 +89,24 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
 
 fn rounds(best: bool) -> Rounds {
     if best { Rounds::Best } else { Rounds::All }
+}
+
+/// Records what was measured when that was asked for, and says where.
+fn record(args: &Args, option: &RecordOption, make: impl FnOnce(veracta_ledger::Hash) -> Record) -> anyhow::Result<()> {
+    if let Some(model) = &option.record {
+        let idx = veracta_lifecycle::record_measurement(&platform(args)?, model, make)?;
+        eprintln!("note: recorded as evidence about `{model}` (#{idx})");
+    }
+    Ok(())
+}
+
+fn digest(file: &Path) -> anyhow::Result<veracta_ledger::Hash> {
+    Ok(veracta_lifecycle::data::hash_file(file)?.0)
+}
+
+fn metric_named(name: &str) -> anyhow::Result<Metric> {
+    let known = || METRICS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+    Metric::named(name).with_context(|| format!("unknown metric `{name}`; there are {}", known()))
 }
 
 fn actor(args: &Args) -> String {

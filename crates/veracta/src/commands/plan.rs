@@ -4,18 +4,23 @@ use anyhow::bail;
 use serde_json::json;
 use veracta_ml::paired::{n_for_half_width, n_for_non_inferiority};
 
-use crate::args::{Args, Format};
+use crate::args::{Args, Format, Plan};
 use crate::output::{Answer, check_level, print, print_json};
 
 /// What the study is to show.
-pub(super) enum Study {
+enum Study {
     /// That a paired share is not worse by more than a margin.
     NonInferiority { margin: f64, discordant: f64, power: f64 },
     /// One share, to within a half width.
     Share { share: f64, half_width: f64 },
 }
 
-pub(super) fn execute(args: &Args, study: Study, level: f64) -> anyhow::Result<Answer> {
+pub(super) fn execute(args: &Args, options: &Plan) -> anyhow::Result<Answer> {
+    let Plan { margin, discordant, power, half_width, share, level } = *options;
+    let study = match (margin, half_width) {
+        (_, Some(half_width)) => Study::Share { share, half_width },
+        (margin, None) => Study::NonInferiority { margin: margin.unwrap_or(f64::NAN), discordant, power },
+    };
     check_level(level)?;
     let shares = match study {
         Study::NonInferiority { margin, discordant, power } => vec![margin, discordant, power],

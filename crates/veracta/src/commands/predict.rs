@@ -1,23 +1,17 @@
 //! `veracta predict`: a model's predictions, one line a row.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use veracta_lifecycle::prediction::{Rounds, apply};
+use veracta_lifecycle::prediction::apply;
 use veracta_ml::model::imported::Model;
 
-use crate::args::{Args, FileOptions, Format};
+use crate::args::{Args, Format, Predict};
 use crate::output::{Answer, csv_options, note_rounds, print};
 
-pub(super) fn execute(
-    args: &Args,
-    (model, rounds): (&Path, Rounds),
-    data: &Path,
-    margin: bool,
-    files: &FileOptions,
-) -> anyhow::Result<Answer> {
+pub(super) fn execute(args: &Args, Predict { model, data, best, margin, files }: &Predict) -> anyhow::Result<Answer> {
+    let (rounds, margin) = (super::rounds(*best), *margin);
     if matches!(args.format, Format::Html | Format::Md) {
         bail!("predictions are printed as CSV, or with `--format json`");
     }

@@ -2,10 +2,14 @@
 //! of its record. A family of functions gathers them, one file a measurement; two render them.
 
 pub mod anonymity;
+pub mod changes;
 pub mod comparison;
 pub mod drift;
 pub mod evaluation;
 pub mod explanation;
+pub mod insight;
+pub mod robustness;
+pub mod tasks;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;

@@ -19,6 +19,13 @@ pub struct AdwinSettings {
     pub n_grace: f64,
 }
 
+/// Those that River has by default.
+impl Default for AdwinSettings {
+    fn default() -> Self {
+        Self { delta: 0.002, clock: 32, n_buckets_max: 5, n_part_min: 5.0, n_grace: 10.0 }
+    }
+}
+
 /// Sum and sum of squared deviations of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bucket {

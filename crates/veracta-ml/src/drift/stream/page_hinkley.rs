@@ -15,6 +15,13 @@ pub struct PageHinkleySettings {
     pub alpha: f64,
 }
 
+/// Those that River has by default.
+impl Default for PageHinkleySettings {
+    fn default() -> Self {
+        Self { n_min: 30, delta: 0.005, threshold: 50.0, alpha: 0.9999 }
+    }
+}
+
 /// The detector, for changes in both directions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PageHinkley {

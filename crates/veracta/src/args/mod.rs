@@ -1,8 +1,15 @@
 //! The arguments, from which `--help`, completions and the reference are made.
 
+mod measure;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use measure::{
+    Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership, Neighbours, Plan, Predict, RecordOption,
+    Robustness, Task, Watch,
+};
 
 /// Carry a machine-learning model from its data to its decisions, keep proof of every step, and refuse what the rules do not allow.
 #[derive(Debug, Parser)]
@@ -174,162 +181,31 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", requires = "save")]
         merge: Vec<PathBuf>,
     },
-    /// Apply a model (XGBoost, LightGBM or our own) to a CSV or Parquet file and print one line a row. Needs no workspace.
-    Predict {
-        /// The model file; its format is told by its content.
-        model: PathBuf,
-        /// The rows.
-        data: PathBuf,
-        /// Use the rounds up to the best one of early stopping only, when the file says which it was.
-        #[arg(long)]
-        best: bool,
-        /// Print untransformed scores, such as log-odds.
-        #[arg(long)]
-        margin: bool,
-        /// How to read CSV, and where to write.
-        #[command(flatten)]
-        files: FileOptions,
-    },
-    /// Say what drives a model's predictions on a CSV or Parquet file: exact Shapley values. Needs no workspace.
-    Explain {
-        /// The model file; its format is told by its content.
-        model: PathBuf,
-        /// The rows.
-        data: PathBuf,
-        /// Use the rounds up to the best one of early stopping only, when the file says which it was.
-        #[arg(long)]
-        best: bool,
-        /// Explain the first rows only.
-        #[arg(long, value_name = "N", default_value_t = 10_000)]
-        rows: usize,
-        /// Explain this row alone, counted from 1.
-        #[arg(long, value_name = "ROW", conflicts_with = "rows")]
-        row: Option<usize>,
-        /// Take absent features from these rows (interventional), in place of the training rows of each branch (path-dependent).
-        #[arg(long, value_name = "FILE")]
-        background: Option<PathBuf>,
-        /// How to read CSV, and where to write.
-        #[command(flatten)]
-        files: FileOptions,
-    },
+    /// Apply a model (XGBoost, LightGBM, ONNX or our own) to a CSV or Parquet file and print one line a row. Needs no workspace.
+    Predict(Predict),
+    /// Say what drives a model's predictions on a CSV or Parquet file: exact Shapley values, dependence, reasons, counterfactuals. Needs
+    /// no workspace.
+    Explain(Explain),
     /// Measure scores against labels: performance with intervals, calibration, fairness by group. Needs no workspace.
-    Evaluate {
-        /// The rows.
-        data: PathBuf,
-        /// Column of the label.
-        #[arg(long, value_name = "COLUMN")]
-        label: String,
-        /// Column of the score.
-        #[arg(long, value_name = "COLUMN")]
-        score: String,
-        /// Value of the label that counts as positive.
-        #[arg(long, value_name = "VALUE")]
-        positive: Option<String>,
-        /// Columns whose groups are compared; several are also crossed.
-        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-        group: Vec<String>,
-        /// Compare groups within each level of this column.
-        #[arg(long, value_name = "COLUMN")]
-        control: Option<String>,
-        /// Rows with the same value in this column are not independent (subject, night, patient): intervals resample whole clusters.
-        #[arg(long, value_name = "COLUMN")]
-        cluster: Option<String>,
-        /// Find intervals of metrics by bias-corrected and accelerated resamples in place of formulas.
-        #[arg(long)]
-        bca: bool,
-        /// Try isotonic and Platt recalibration, each on folds it was not fitted on.
-        #[arg(long)]
-        recalibrate: bool,
-        /// Metrics to measure, such as `roc_auc,f1`; all when not given.
-        #[arg(long, value_name = "METRIC", value_delimiter = ',')]
-        metric: Vec<String>,
-        /// How it is measured.
-        #[command(flatten)]
-        measure: MeasureOptions,
-        /// How to read CSV, and where to write.
-        #[command(flatten)]
-        files: FileOptions,
-    },
+    Evaluate(Evaluate),
     /// Compare two scores of the same rows. Exits with 1 unless the second is shown not to be worse by more than the margin. Needs no
     /// workspace.
-    Compare {
-        /// The rows.
-        data: PathBuf,
-        /// Column of the label.
-        #[arg(long, value_name = "COLUMN")]
-        label: String,
-        /// Columns of the two scores, the old one first.
-        #[arg(long, value_name = "COLUMN", num_args = 1, required = true)]
-        score: Vec<String>,
-        /// Value of the label that counts as positive.
-        #[arg(long, value_name = "VALUE")]
-        positive: Option<String>,
-        /// Points of ROC AUC by which the second may be worse.
-        #[arg(long, default_value_t = 0.01)]
-        margin: f64,
-        /// How it is measured.
-        #[command(flatten)]
-        measure: MeasureOptions,
-        /// How to read CSV, and where to write.
-        #[command(flatten)]
-        files: FileOptions,
-    },
+    Compare(Compare),
     /// Say how well rows hide among each other: k-anonymity, l-diversity, t-closeness. Exits with 1 when a row is alone. Needs no workspace.
-    Anonymity {
-        /// The rows.
-        data: PathBuf,
-        /// Columns that someone may know of a person.
-        #[arg(long, value_name = "COLUMN", value_delimiter = ',', required = true)]
-        quasi: Vec<String>,
-        /// Columns that nobody should learn.
-        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-        sensitive: Vec<String>,
-        /// How to read CSV, and where to write.
-        #[command(flatten)]
-        files: FileOptions,
-    },
+    Anonymity(Anonymity),
+    /// Say whether synthetic rows are nearer to the rows they were made from than to rows never seen. Exits with 1 when they are. Needs no
+    /// workspace.
+    Neighbours(Neighbours),
     /// Say how many rows a study needs. Needs no workspace.
-    Plan {
-        /// Show that a paired share is not worse by more than this.
-        #[arg(long, value_name = "SHARE", required_unless_present = "half_width")]
-        margin: Option<f64>,
-        /// Share of rows on which the two models differ.
-        #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
-        discordant: f64,
-        /// Probability of showing it when both are equally good.
-        #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
-        power: f64,
-        /// Measure one share to within this on each side.
-        #[arg(long, value_name = "SHARE", conflicts_with = "margin")]
-        half_width: Option<f64>,
-        /// The share expected there.
-        #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
-        share: f64,
-        /// Confidence level.
-        #[arg(long, default_value_t = 0.95)]
-        level: f64,
-    },
+    Plan(Plan),
     /// Say which columns changed between two CSV or Parquet files, and by how much. Exits with 1 when one has drifted. Needs no workspace.
-    Drift {
-        /// The file to compare with, then the newer file; the newer one alone with `--profile`.
-        #[arg(num_args = 1..=2, required = true, value_names = ["REFERENCE", "CURRENT"])]
-        data: Vec<PathBuf>,
-        /// Compare with this stored profile in place of a file of rows.
-        #[arg(long, value_name = "FILE")]
-        profile: Option<PathBuf>,
-        /// Columns to leave out, such as identifiers.
-        #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-        without: Vec<String>,
-        /// Share of rows by which a distribution may differ.
-        #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
-        tolerance: f64,
-        /// Tests to add; `all` for every one.
-        #[arg(long, value_name = "TEST", value_delimiter = ',')]
-        test: Vec<String>,
-        /// How to read CSV, and where to write.
-        #[command(flatten)]
-        files: FileOptions,
-    },
+    Drift(Drift),
+    /// Say at which rows a stream of numbers changes. Exits with 1 when it does. Needs no workspace.
+    Watch(Watch),
+    /// Say what predictions do when inputs are noisy, missing, shifted or at their limits. Needs no workspace.
+    Robustness(Robustness),
+    /// Say whether a model gives away which rows it was trained on. Exits with 1 when it does. Needs no workspace.
+    Membership(Membership),
     /// Publish the ledger read-only over HTTP, for monitors and auditors (C2SP tlog-tiles).
     Serve {
         /// Address to listen on.
@@ -347,40 +223,6 @@ pub(crate) enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
-}
-
-/// How scores are measured.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct MeasureOptions {
-    /// Scores from here on are predicted positive.
-    #[arg(long, default_value_t = 0.5)]
-    pub(crate) threshold: f64,
-    /// Confidence level of intervals.
-    #[arg(long, default_value_t = 0.95)]
-    pub(crate) level: f64,
-    /// Resamples of metrics without a formula.
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) resamples: u32,
-    /// Seed of the resamples.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) seed: u64,
-    /// Groups with fewer rows are shown and not compared.
-    #[arg(long, default_value_t = 30)]
-    pub(crate) group_rows_min: usize,
-}
-
-/// How files are read and a report is written.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct FileOptions {
-    /// Character between cells of a CSV file.
-    #[arg(long, default_value = ",")]
-    pub(crate) delimiter: char,
-    /// Largest file, in bytes.
-    #[arg(long, default_value_t = 1 << 30)]
-    pub(crate) bytes_limit: u64,
-    /// File to write the report to; the standard output when not given. Use `--format html|md|json`.
-    #[arg(long, short = 'o', value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
 }
 
 /// A story.

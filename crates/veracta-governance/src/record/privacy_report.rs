@@ -1,0 +1,19 @@
+//! `privacy.report`: results of privacy attacks on a model.
+
+use serde::{Deserialize, Serialize};
+use veracta_ledger::Hash;
+use veracta_ml::membership::Attack;
+
+/// How well attacks find the training rows of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacyReport {
+    /// Model attacked.
+    pub model: Hash,
+    /// SHA-256 of the file of training rows, and of the file of others.
+    pub data: [Hash; 2],
+    /// Name of each attack with what it found.
+    pub attacks: Vec<(String, Attack)>,
+    /// Shadow models trained.
+    pub n_shadows: usize,
+}

@@ -1,0 +1,172 @@
+//! Evaluations of other tasks than two classes: several classes, a number, an order. Intervals are percentiles of resampled rows, or of
+//! resampled queries where an order is judged.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::interval::{Bootstrap, Estimate, Method, percentile_interval};
+use crate::numeric::{below, generator};
+use crate::performance::multiclass::{Average, Classified, Disagreement, Scheme};
+use crate::performance::ranking::{Query, mean_over_queries};
+use crate::performance::regression::{Regressed, RegressionMetric, kendall, pearson, spearman};
+
+/// Metrics of a regression, by their names in files.
+pub const REGRESSION_METRICS: [&str; 9] = ["rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape", "rmsle", "explained_variance"];
+/// Deviances that are given where they are defined.
+const DEVIANCES: [&str; 2] = ["poisson_deviance", "gamma_deviance"];
+/// Places up to which an order is judged.
+const PLACES: [usize; 3] = [3, 5, 10];
+
+/// An evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskEvaluation {
+    /// `multiclass`, `regression` or `ranking`.
+    pub task: String,
+    /// Rows, or queries of a ranking.
+    pub n: usize,
+    /// Each metric by name; `None` when it is not defined.
+    pub metrics: Vec<(String, Option<Estimate>)>,
+    /// Names of the classes; empty of other tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// Rows of each true class by predicted class; empty of other tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<f64>>,
+}
+
+/// Returns a percentile interval of each value of `measure` over resampled units.
+fn resampled(
+    n_units: usize,
+    measure: &(dyn Fn(&[usize]) -> Vec<Option<f64>> + Sync),
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Vec<Option<Estimate>> {
+    let whole: Vec<usize> = (0..n_units).collect();
+    let estimates = measure(&whole);
+    let draw = |resample: u32| {
+        let mut rng = generator(bootstrap.seed, u64::from(resample));
+        let units: Vec<usize> = (0..n_units).map(|_| below(&mut rng, n_units)).collect();
+        measure(&units)
+    };
+    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let interval = |(place, estimate): (usize, &Option<f64>)| {
+        let estimate = (*estimate)?;
+        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[place]).collect();
+        if values.len() * 2 < bootstrap.n_resamples as usize {
+            return None;
+        }
+        let (lower, upper) = percentile_interval(&mut values, level)?;
+        // The largest error of resampled rows is never above that of all.
+        let (lower, upper) = (lower.min(estimate), upper.max(estimate));
+        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapRows })
+    };
+    estimates.iter().enumerate().map(interval).collect()
+}
+
+/// Evaluates a regression.
+///
+/// # Panics
+/// When truths and predictions differ in number, or there are none.
+pub fn evaluate_regression(truths: &[f64], predictions: &[f64], level: f64, bootstrap: Bootstrap) -> TaskEvaluation {
+    assert!(truths.len() == predictions.len() && !truths.is_empty(), "there is one prediction a truth");
+    let names: Vec<&str> = REGRESSION_METRICS.iter().chain(&DEVIANCES).copied().chain(["pearson", "spearman", "kendall_tau_b"]).collect();
+    let measure = |rows: &[usize]| -> Vec<Option<f64>> {
+        let a: Vec<f64> = rows.iter().map(|row| truths[*row]).collect();
+        let b: Vec<f64> = rows.iter().map(|row| predictions[*row]).collect();
+        let data = Regressed { truths: &a, predictions: &b, weights: None };
+        let of = |name: &&str| match *name {
+            "pearson" => pearson(&a, &b).map(|found| found.coefficient),
+            "spearman" => spearman(&a, &b).map(|found| found.coefficient),
+            "kendall_tau_b" => kendall(&a, &b).map(|found| found.coefficient),
+            name => RegressionMetric::named(name).and_then(|metric| metric.evaluate(data)),
+        };
+        names.iter().map(of).collect()
+    };
+    let estimates = resampled(truths.len(), &measure, level, bootstrap);
+    let metrics = names.iter().map(|name| (*name).to_owned()).zip(estimates).collect();
+    TaskEvaluation { task: "regression".to_owned(), n: truths.len(), metrics, classes: Vec::new(), confusion: Vec::new() }
+}
+
+/// Evaluates a classifier of several classes; without probabilities what needs them is left out.
+///
+/// # Panics
+/// When lengths differ, there are no rows, or a class is not one of those named.
+pub fn evaluate_multiclass(data: Classified<'_>, classes: &[String], level: f64, bootstrap: Bootstrap) -> TaskEvaluation {
+    let has_probabilities = !data.probabilities.is_empty();
+    let mut names = vec!["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "cohen_kappa_linear", "cohen_kappa_quadratic"];
+    names.extend(["precision_macro", "recall_macro", "f1_macro", "precision_micro", "recall_micro", "f1_micro"]);
+    names.extend(["precision_weighted", "recall_weighted", "f1_weighted"]);
+    if has_probabilities {
+        names.extend(["log_loss", "brier", "top_2_accuracy", "top_3_accuracy", "roc_auc_ovr", "roc_auc_ovo"]);
+    }
+    let measure = |rows: &[usize]| -> Vec<Option<f64>> {
+        let labels: Vec<usize> = rows.iter().map(|row| data.labels[*row]).collect();
+        let predicted: Vec<usize> = rows.iter().map(|row| data.predicted[*row]).collect();
+        let width = if has_probabilities { data.n_classes } else { 0 };
+        let probabilities: Vec<f64> =
+            rows.iter().flat_map(|row| data.probabilities[row * width..(row + 1) * width].iter().copied()).collect();
+        let drawn = Classified { labels: &labels, predicted: &predicted, probabilities: &probabilities, n_classes: data.n_classes };
+        let counts = drawn.confusion();
+        let of = |name: &&str| match *name {
+            "accuracy" => counts.accuracy(),
+            "balanced_accuracy" => counts.balanced_accuracy(),
+            "mcc" => counts.mcc(),
+            "cohen_kappa" => counts.cohen_kappa(Disagreement::Unweighted),
+            "cohen_kappa_linear" => counts.cohen_kappa(Disagreement::Linear),
+            "cohen_kappa_quadratic" => counts.cohen_kappa(Disagreement::Quadratic),
+            "precision_macro" => counts.precision(Average::Macro),
+            "recall_macro" => counts.recall(Average::Macro),
+            "f1_macro" => counts.f1(Average::Macro),
+            "precision_micro" => counts.precision(Average::Micro),
+            "recall_micro" => counts.recall(Average::Micro),
+            "f1_micro" => counts.f1(Average::Micro),
+            "precision_weighted" => counts.precision(Average::Weighted),
+            "recall_weighted" => counts.recall(Average::Weighted),
+            "f1_weighted" => counts.f1(Average::Weighted),
+            "log_loss" => drawn.log_loss(),
+            "brier" => drawn.brier(),
+            "top_2_accuracy" => drawn.top_k_accuracy(2),
+            "top_3_accuracy" => drawn.top_k_accuracy(3),
+            "roc_auc_ovr" => drawn.roc_auc(Scheme::OneVsRest, Average::Macro),
+            _ => drawn.roc_auc(Scheme::OneVsOne, Average::Macro),
+        };
+        names.iter().map(of).collect()
+    };
+    let n = data.labels.len();
+    let estimates = resampled(n, &measure, level, bootstrap);
+    let confusion = data.confusion().counts.chunks(data.n_classes).map(<[f64]>::to_vec).collect();
+    let metrics = names.iter().map(|name| (*name).to_owned()).zip(estimates).collect();
+    TaskEvaluation { task: "multiclass".to_owned(), n, metrics, classes: classes.to_vec(), confusion }
+}
+
+/// Evaluates an order; `queries` holds the rows of each query, and rows of at least `relevant_from` count for the mean average precision.
+///
+/// # Panics
+/// When there is not one score a row, or no query.
+pub fn evaluate_ranking(
+    relevance: &[f64],
+    scores: &[f64],
+    queries: &[Vec<usize>],
+    relevant_from: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> TaskEvaluation {
+    assert!(relevance.len() == scores.len() && !queries.is_empty(), "there is one score a row, and at least one query");
+    let mut names: Vec<String> = PLACES.iter().flat_map(|k| [format!("ndcg_{k}"), format!("dcg_{k}")]).collect();
+    names.push("map".to_owned());
+    // What a query says does not depend on the others.
+    let of_query = |rows: &Vec<usize>| -> Vec<Option<f64>> {
+        let a: Vec<f64> = rows.iter().map(|row| relevance[*row]).collect();
+        let b: Vec<f64> = rows.iter().map(|row| scores[*row]).collect();
+        let query = Query { relevance: &a, scores: &b };
+        let gains = PLACES.iter().flat_map(|k| [query.ndcg(*k), Some(query.dcg(*k))]);
+        gains.chain([query.average_precision(relevant_from)]).collect()
+    };
+    let by_query: Vec<Vec<Option<f64>>> = queries.par_iter().map(of_query).collect();
+    let measure = |drawn: &[usize]| -> Vec<Option<f64>> {
+        (0..names.len()).map(|place| mean_over_queries(&drawn.iter().map(|query| by_query[*query][place]).collect::<Vec<_>>())).collect()
+    };
+    let estimates = resampled(queries.len(), &measure, level, bootstrap);
+    let metrics = names.iter().cloned().zip(estimates).collect();
+    TaskEvaluation { task: "ranking".to_owned(), n: queries.len(), metrics, classes: Vec::new(), confusion: Vec::new() }
+}
