@@ -80,6 +80,8 @@ pub const RULES: &[Rule] = &[
     Rule { id: "no_overlap", requirement: "no row and no subject is in more than one part of the split", check: no_overlap },
     Rule { id: "performance", requirement: "each metric keeps its limit on the bound of its interval", check: performance },
     Rule { id: "fairness", requirement: "each gap between groups keeps its limit on the bound of its interval", check: fairness },
+    Rule { id: "robust", requirement: "a metric keeps its limit when inputs go wrong, where the plan asks for it", check: robust },
+    Rule { id: "private", requirement: "attacks do not find training rows beyond the plan's limit, where it sets one", check: private },
     Rule { id: "no_leakage", requirement: "no single input gives the label away", check: no_leakage },
     Rule { id: "no_proxy", requirement: "no input stands in for a protected attribute", check: no_proxy },
     Rule { id: "no_identifiers", requirement: "no column outside the declared and dropped ones holds identifiers", check: no_identifiers },
@@ -189,6 +191,55 @@ fn performance(evidence: &EvidenceSet) -> Vec<Finding> {
         findings.push(finding(RuleOutcome::Missing, "the plan sets no limit on any metric", &[item]));
     }
     findings
+}
+
+/// Returns the plan that the validation names.
+fn plan_of(evidence: &EvidenceSet) -> Option<&crate::plan::ValidationPlan> {
+    let (_, report) = evidence.validation_report()?;
+    evidence.plan(report.plan_digest).map(|(_, plan)| plan)
+}
+
+fn robust(evidence: &EvidenceSet) -> Vec<Finding> {
+    let Some(criterion) = plan_of(evidence).and_then(|plan| plan.robustness.as_ref()) else { return Vec::new() };
+    let Some((item, report)) = evidence.robustness_report() else { return missing("robustness.report") };
+    let title = criterion.metric.descriptor().title;
+    let of = |scenario: &veracta_ml::robustness::Scenario| {
+        let name = scenario.title();
+        let tried = report.scenarios.iter().find(|result| result.scenario == *scenario);
+        let Some(tried) = tried.filter(|_| report.metric == Some(criterion.metric)) else {
+            return finding(RuleOutcome::Missing, format!("{title} under {name} was not measured"), &[item]);
+        };
+        let statement = match &tried.metric {
+            Some(e) => {
+                format!("{title} under {name} {:.4} ({:.4} to {:.4}); asked: {}", e.estimate, e.lower, e.upper, criterion.limit.words())
+            }
+            None => format!("{title} under {name} is not defined; asked: {}", criterion.limit.words()),
+        };
+        match criterion.limit.judge(tried.metric.as_ref()).met {
+            Some(met) => judged(met, statement, &[item]),
+            None => finding(RuleOutcome::Missing, statement, &[item]),
+        }
+    };
+    criterion.scenarios.iter().map(of).collect()
+}
+
+fn private(evidence: &EvidenceSet) -> Vec<Finding> {
+    let Some(criterion) = plan_of(evidence).and_then(|plan| plan.privacy.as_ref()) else { return Vec::new() };
+    let Some((item, report)) = evidence.privacy_report() else { return missing("privacy.report") };
+    let limit = crate::plan::Limit::AtMost(criterion.auc_at_most);
+    let of = |(name, attack): &(String, veracta_ml::membership::Attack)| {
+        let statement = match &attack.roc_auc {
+            Some(e) => {
+                format!("ROC AUC of membership by {name} {:.4} ({:.4} to {:.4}); asked: {}", e.estimate, e.lower, e.upper, limit.words())
+            }
+            None => format!("membership by {name} is not defined; asked: {}", limit.words()),
+        };
+        match limit.judge(attack.roc_auc.as_ref()).met {
+            Some(met) => judged(met, statement, &[item]),
+            None => finding(RuleOutcome::Missing, statement, &[item]),
+        }
+    };
+    report.attacks.iter().map(of).collect()
 }
 
 fn fairness(evidence: &EvidenceSet) -> Vec<Finding> {

@@ -5,6 +5,7 @@ use veracta_ledger::Hash;
 use veracta_ml::fairness::Disparity;
 use veracta_ml::interval::{Bootstrap, Estimate};
 use veracta_ml::performance::Metric;
+use veracta_ml::robustness::Scenario;
 
 /// Everything a validation needs to be repeated: metrics, groups, intervals and limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,37 @@ pub struct ValidationPlan {
     pub group_rows_min: usize,
     /// Limits on gaps between groups.
     pub fairness: Vec<DisparityCriterion>,
+    /// Column of rows that are not independent; intervals then resample whole clusters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<String>,
+    /// Limit on a metric when inputs go wrong; `None` when nothing was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub robustness: Option<RobustnessCriterion>,
+    /// Limit on what attacks find; `None` when nothing was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyCriterion>,
+}
+
+/// A limit that a metric keeps under every scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RobustnessCriterion {
+    /// The metric.
+    pub metric: Metric,
+    /// The limit.
+    pub limit: Limit,
+    /// The scenarios.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// A limit on membership inference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacyCriterion {
+    /// The upper bound of each attack's ROC AUC must not be above.
+    pub auc_at_most: f64,
+    /// Shadow models of the likelihood-ratio attack; 0 for none.
+    pub n_shadows: usize,
 }
 
 /// A limit on a metric.

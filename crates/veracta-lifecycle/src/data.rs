@@ -82,7 +82,7 @@ pub fn read_table(path: &Path, csv: &CsvOptions) -> Result<(String, Table, ReadR
     Ok(("csv".to_owned(), table, read))
 }
 
-fn csv_options(spec: &DataSpec) -> CsvOptions {
+pub(crate) fn csv_options(spec: &DataSpec) -> CsvOptions {
     let mut options = CsvOptions::default();
     if let Some(delimiter) = &spec.delimiter {
         options.delimiter = delimiter.value.bytes().next().unwrap_or(b',');
@@ -146,6 +146,7 @@ fn check_columns(file: &PipelineFile, table: &Table) -> Result<(), LifecycleErro
         .chain(data.identifiers.iter().map(|name| (name, "identifier")))
         .chain(data.subject.iter().map(|name| (name, "subject")))
         .chain(data.protected.iter().map(|name| (name, "protected attribute")))
+        .chain(spec.validation.clusters.iter().map(|name| (name, "cluster")))
         .chain(spec.split.time.iter().map(|name| (name, "time")));
     for (name, what) in spanned {
         refuse(&name.value, name.referenced.line() as usize, name.referenced.column() as usize, what);

@@ -302,7 +302,7 @@ pub struct Change {
     pub prediction: f64,
     /// What was to be reached.
     pub target: f64,
-    /// How the search ended: `found`, `impossible` or `not_within_limit`.
+    /// How the search ended: `found`, `below_already`, `impossible` or `not_within_limit`.
     pub outcome: &'static str,
     /// Changed inputs with the old and the new value.
     pub changes: Vec<(String, f64, f64)>,
@@ -335,11 +335,23 @@ pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64)
     }
     let predict = applied.predictor(0);
     let own = applied.rows.row(row);
+    let now = predict(own)[0];
+    if now < target {
+        return Ok(Change {
+            row: row + 1,
+            prediction: now,
+            target,
+            outcome: "below_already",
+            changes: Vec::new(),
+            cost: None,
+            reached: now,
+        });
+    }
     let (outcome, changes, cost, reached) = match counterfactual(&predict, own, &mutable, target, CANDIDATES_MAX) {
         Counterfactual::Found { changes, cost, prediction } => ("found", changes, Some(cost), prediction),
         Counterfactual::Impossible { lowest_prediction } => ("impossible", Vec::new(), None, lowest_prediction),
         Counterfactual::NotWithinLimit { lowest_prediction } => ("not_within_limit", Vec::new(), None, lowest_prediction),
     };
     let changes = changes.into_iter().map(|(feature, value)| (applied.inputs[feature].clone(), own[feature], value)).collect();
-    Ok(Change { row: row + 1, prediction: predict(own)[0], target, outcome, changes, cost, reached })
+    Ok(Change { row: row + 1, prediction: now, target, outcome, changes, cost, reached })
 }

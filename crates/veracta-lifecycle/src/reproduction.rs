@@ -157,7 +157,7 @@ fn score_delta(
     let (_, dataset) = crate::data::load(file, &data_file)?;
     let score = |store: &Store, model: &ModelVersion| -> Result<Vec<f64>, LifecycleError> {
         let predictor = Predictor::from_bytes(&store.blobs().get(model.digest)?)?;
-        Ok(score_test(&dataset, &predictor, &roles)?.scores)
+        Ok(score_test(&dataset, &predictor, &roles, None)?.scores)
     };
     let (a, b) = (score(&platform.store, first)?, score(&again.store, second)?);
     Ok(Some(a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)))

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use veracta_ml::interval::Bootstrap;
 use veracta_ml::membership::{Attack, attack, confidence, likelihood_ratio, losses};
-use veracta_ml::model::{Input, Label, Matrix, describe_inputs, encode};
+use veracta_ml::model::{Input, Label, Matrix, Predictor, describe_inputs, encode};
 use veracta_ml::neighbours::{NeighbourShare, neighbour_share};
 use veracta_ml::numeric::{generator, shuffle};
 use veracta_ml::performance::Metric;
@@ -47,7 +47,7 @@ pub fn read_labels(data: &Path, csv: &CsvOptions, column: &str, positive: Option
     labels_of(&table, data, column, positive)
 }
 
-fn labels_of(table: &Table, data: &Path, name: &str, positive: Option<&str>) -> Result<Vec<bool>, LifecycleError> {
+pub(crate) fn labels_of(table: &Table, data: &Path, name: &str, positive: Option<&str>) -> Result<Vec<bool>, LifecycleError> {
     let column = table.columns.iter().find(|column| column.name == name).ok_or_else(|| LifecycleError::UnknownColumn {
         column: name.to_owned(),
         columns: table.columns.iter().map(|column| column.name.clone()).collect(),
@@ -138,12 +138,37 @@ pub fn attack_membership(
         let rows = [encode(&member_table, &inputs)?, encode(&other_table, &inputs)?];
         let labels = [member_labels.as_slice(), &other_labels].concat();
         let own: Vec<f64> = labels.iter().zip(member_scores.iter().chain(&other_scores)).map(|(label, p)| confidence(*label, *p)).collect();
-        let ratios = shadow_ratios(&inputs, &label_of, &rows, &labels, &own, (n_shadows, seed))?;
+        let spec = TrainingSpec::GradientBoosting(BoostingParameters::default());
+        let trained = Shadows { inputs: &inputs, label: &label_of, spec: &spec, n: n_shadows, seed };
+        let ratios = trained.ratios(&rows, &labels, &own)?;
         let (of_members, of_others) = ratios.split_at(member_labels.len());
         let known = |ratios: &[Option<f64>]| ratios.iter().flatten().copied().collect::<Vec<f64>>();
         Some(attack(&known(of_members), &known(of_others), level))
     };
     Ok(MembershipMeasurement { model: members.0.model.kind(), by_loss, by_likelihood_ratio, n_shadows })
+}
+
+/// Attacks a model trained here: encoded rows with their labels, those it was trained on first. Shadows are trained as it was.
+pub(crate) fn attack_predictor(
+    predictor: &Predictor,
+    [members, others]: [(Matrix, Vec<bool>); 2],
+    spec: &TrainingSpec,
+    (n_shadows, seed): (usize, u64),
+    level: f64,
+) -> Result<Vec<(String, Attack)>, LifecycleError> {
+    let [first, second] = [&members, &others].map(|(rows, labels)| (predictor.predict(rows), labels));
+    let negated = |(scores, labels): &(Vec<f64>, &Vec<bool>)| losses(labels, scores).into_iter().map(|loss| -loss).collect::<Vec<f64>>();
+    let mut attacks = vec![("loss threshold".to_owned(), attack(&negated(&first), &negated(&second), level))];
+    if n_shadows > 0 {
+        let labels = [members.1.as_slice(), &others.1].concat();
+        let own: Vec<f64> = labels.iter().zip(first.0.iter().chain(&second.0)).map(|(label, p)| confidence(*label, *p)).collect();
+        let n_members = members.1.len();
+        let trained = Shadows { inputs: &predictor.inputs, label: &predictor.label, spec, n: n_shadows, seed };
+        let ratios = trained.ratios(&[members.0, others.0], &labels, &own)?;
+        let known = |ratios: &[Option<f64>]| ratios.iter().flatten().copied().collect::<Vec<f64>>();
+        attacks.push(("likelihood ratio".to_owned(), attack(&known(&ratios[..n_members]), &known(&ratios[n_members..]), level)));
+    }
+    Ok(attacks)
 }
 
 fn shadow_inputs(table: &Table, names: &[String]) -> Result<Vec<Input>, LifecycleError> {
@@ -155,34 +180,37 @@ fn shadow_inputs(table: &Table, names: &[String]) -> Result<Vec<Input>, Lifecycl
     Ok(describe_inputs(&columns, &all, CATEGORIES_MAX))
 }
 
-/// Trains shadows on random halves of all rows and returns the likelihood ratio of each row.
-fn shadow_ratios(
-    inputs: &[Input],
-    label: &Label,
-    [first, second]: &[Matrix; 2],
-    labels: &[bool],
-    own: &[f64],
-    (n_shadows, seed): (usize, u64),
-) -> Result<Vec<Option<f64>>, LifecycleError> {
-    let n_rows = labels.len();
-    let values = [first.values.as_slice(), &second.values].concat();
-    let all = Matrix { values, n_rows, n_columns: first.n_columns };
-    let (mut with, mut without) = (vec![Vec::new(); n_rows], vec![Vec::new(); n_rows]);
-    for shadow in 0..n_shadows.min(SHADOWS_MAX) {
-        let mut order: Vec<usize> = (0..n_rows).collect();
-        shuffle(&mut order, &mut generator(seed, shadow as u64));
-        let mut half = order[..n_rows / 2].to_vec();
-        half.sort_unstable();
-        let wanted: Vec<bool> = half.iter().map(|row| labels[*row]).collect();
-        let spec = TrainingSpec::GradientBoosting(BoostingParameters::default());
-        let model = fit(&spec, inputs, label, &all.select_rows(&half), &wanted)?;
-        let is_in: std::collections::HashSet<usize> = half.into_iter().collect();
-        for (row, p) in model.predict(&all).into_iter().enumerate() {
-            let side = if is_in.contains(&row) { &mut with[row] } else { &mut without[row] };
-            side.push(confidence(labels[row], p));
+/// Shadow models and how they are trained.
+struct Shadows<'s> {
+    inputs: &'s [Input],
+    label: &'s Label,
+    spec: &'s TrainingSpec,
+    n: usize,
+    seed: u64,
+}
+
+impl Shadows<'_> {
+    /// Trains shadows on random halves of all rows and returns the likelihood ratio of each row.
+    fn ratios(&self, [first, second]: &[Matrix; 2], labels: &[bool], own: &[f64]) -> Result<Vec<Option<f64>>, LifecycleError> {
+        let n_rows = labels.len();
+        let values = [first.values.as_slice(), &second.values].concat();
+        let all = Matrix { values, n_rows, n_columns: first.n_columns };
+        let (mut with, mut without) = (vec![Vec::new(); n_rows], vec![Vec::new(); n_rows]);
+        for shadow in 0..self.n.min(SHADOWS_MAX) {
+            let mut order: Vec<usize> = (0..n_rows).collect();
+            shuffle(&mut order, &mut generator(self.seed, shadow as u64));
+            let mut half = order[..n_rows / 2].to_vec();
+            half.sort_unstable();
+            let wanted: Vec<bool> = half.iter().map(|row| labels[*row]).collect();
+            let model = fit(self.spec, self.inputs, self.label, &all.select_rows(&half), &wanted)?;
+            let is_in: std::collections::HashSet<usize> = half.into_iter().collect();
+            for (row, p) in model.predict(&all).into_iter().enumerate() {
+                let side = if is_in.contains(&row) { &mut with[row] } else { &mut without[row] };
+                side.push(confidence(labels[row], p));
+            }
         }
+        Ok((0..n_rows).map(|row| likelihood_ratio(own[row], &with[row], &without[row])).collect())
     }
-    Ok((0..n_rows).map(|row| likelihood_ratio(own[row], &with[row], &without[row])).collect())
 }
 
 /// Says whether synthetic rows are nearer to training than to held-out rows, over the columns that all three files have.

@@ -7,11 +7,13 @@ use veracta_governance::record::{
 };
 use veracta_ledger::Hash;
 use veracta_ml::calibration::{Binning, calibration_line, reliability};
-use veracta_ml::fairness::{DISPARITIES, MetricFrame, Outcomes, RATES};
+use veracta_ml::evaluation::{cluster_counts, renumbered};
+use veracta_ml::fairness::{DISPARITIES, Disparity, MetricFrame, Outcomes, RATES};
 use veracta_ml::interval::{delong_interval, metric_intervals};
 use veracta_ml::model::{Form, Predictor, encode};
 use veracta_ml::numeric::{mean, quantile_sorted, rank_correlation};
 use veracta_ml::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
+use veracta_ml::resampling::{ClusteredFrame, Clusters, cluster_intervals, clustered_frame};
 use veracta_ml::split::{Role, SplitProof};
 use veracta_ml::table::Coded;
 
@@ -27,14 +29,20 @@ pub struct TestScores {
     pub labels: Vec<bool>,
     /// Their scores.
     pub scores: Vec<f64>,
+    /// Cluster of each row and how many there are, when rows are not independent.
+    pub clusters: Option<(Vec<u32>, usize)>,
 }
 
 /// Scores the test part.
-pub fn score_test(dataset: &Dataset, predictor: &Predictor, roles: &[Role]) -> Result<TestScores, LifecycleError> {
+pub fn score_test(dataset: &Dataset, predictor: &Predictor, roles: &[Role], clusters: Option<&str>) -> Result<TestScores, LifecycleError> {
     let rows = rows_with(roles, |role| role == Role::Test);
     let matrix = encode(&dataset.table, &predictor.inputs)?.select_rows(&rows);
     let labels = rows.iter().map(|row| dataset.labels[*row]).collect();
-    Ok(TestScores { labels, scores: predictor.predict(&matrix), rows })
+    let clusters = clusters.map(|name| {
+        let coded = dataset.column(name).groups();
+        renumbered(rows.iter().map(|row| coded.codes[*row]))
+    });
+    Ok(TestScores { labels, scores: predictor.predict(&matrix), rows, clusters })
 }
 
 /// Where a validation stands: which plan, model and data it is about.
@@ -65,7 +73,10 @@ pub fn validation_record(
         !is_derived || plan.criteria.iter().any(|criterion| criterion.metric == metric)
     };
     let metrics: Vec<Metric> = METRICS.iter().map(|descriptor| descriptor.metric).filter(|metric| is_shown(*metric)).collect();
-    let estimates = metric_intervals(&scored, &metrics, plan.threshold, plan.level, plan.bootstrap);
+    let estimates = match &test.clusters {
+        Some((of_row, n)) => cluster_intervals(&scored, Clusters { of_row, n: *n }, &metrics, plan.threshold, plan.level, plan.bootstrap),
+        None => metric_intervals(&scored, &metrics, plan.threshold, plan.level, plan.bootstrap),
+    };
     let mut results = Vec::new();
     for (metric, estimate) in metrics.into_iter().zip(estimates) {
         let mut criteria = plan.criteria.iter().filter(|criterion| criterion.metric == metric).peekable();
@@ -119,10 +130,19 @@ pub fn fairness_record(scope: ValidationScope<'_>, dataset: &Dataset, test: &Tes
         let coded: Vec<Coded> = by.iter().map(|name| select_codes(&dataset.column(name).groups(), &test.rows)).collect();
         let frame = MetricFrame::new(outcomes, &coded);
         let comparable = frame.without_small(plan.group_rows_min);
+        let clustered = test.clusters.as_ref().map(|clusters| {
+            let counts = cluster_counts((&test.labels, &predicted), &coded, clusters.clone());
+            let is_compared: Vec<bool> = frame.groups.iter().map(|group| group.n >= plan.group_rows_min).collect();
+            let wanted: Vec<Disparity> = DISPARITIES.iter().map(|(disparity, _)| *disparity).collect();
+            clustered_frame(&frame, &counts, &is_compared, (&RATES, &wanted), plan.level, plan.bootstrap)
+        });
         let criteria: Vec<&DisparityCriterion> = plan.fairness.iter().filter(|criterion| criterion.by == *by).collect();
         let mut disparities = Vec::new();
-        for (disparity, _) in DISPARITIES {
-            let estimate = comparable.disparity_interval(disparity, plan.level, plan.bootstrap);
+        for (place, (disparity, _)) in DISPARITIES.into_iter().enumerate() {
+            let estimate = match &clustered {
+                Some(found) => found.disparities[place].clone(),
+                None => comparable.disparity_interval(disparity, plan.level, plan.bootstrap),
+            };
             let mut own = criteria.iter().filter(|criterion| criterion.disparity == disparity).peekable();
             if own.peek().is_none() {
                 disparities.push(DisparityResult { disparity, estimate, criterion: None });
@@ -133,7 +153,7 @@ pub fn fairness_record(scope: ValidationScope<'_>, dataset: &Dataset, test: &Tes
                 disparities.push(DisparityResult { disparity, estimate: estimate.clone(), criterion });
             }
         }
-        let groups = group_rows(&frame, &coded, test, plan)?;
+        let groups = group_rows(&frame, &coded, test, plan, clustered.as_ref())?;
         attributes.push(AttributeFairness { by: by.clone(), groups, disparities });
     }
     Ok(FairnessReport {
@@ -150,7 +170,13 @@ fn select_codes(coded: &Coded, rows: &[usize]) -> Coded {
     Coded { codes: rows.iter().map(|row| coded.codes[*row]).collect(), levels: coded.levels.clone() }
 }
 
-fn group_rows(frame: &MetricFrame, coded: &[Coded], test: &TestScores, plan: &ValidationPlan) -> Result<Vec<GroupRow>, LifecycleError> {
+fn group_rows(
+    frame: &MetricFrame,
+    coded: &[Coded],
+    test: &TestScores,
+    plan: &ValidationPlan,
+    clustered: Option<&ClusteredFrame>,
+) -> Result<Vec<GroupRow>, LifecycleError> {
     let mut rows = Vec::with_capacity(frame.groups.len());
     for (position, group) in frame.groups.iter().enumerate() {
         let is_member = |row: usize| {
@@ -159,8 +185,26 @@ fn group_rows(frame: &MetricFrame, coded: &[Coded], test: &TestScores, plan: &Va
         let members: Vec<usize> = (0..test.labels.len()).filter(|row| is_member(*row)).collect();
         let labels: Vec<bool> = members.iter().map(|row| test.labels[*row]).collect();
         let scores: Vec<f64> = members.iter().map(|row| test.scores[*row]).collect();
-        let roc_auc = if members.is_empty() { None } else { delong_interval(&Scored::new(&labels, &scores)?, plan.level) };
-        let rates = RATES.map(|rate| RateResult { rate, estimate: frame.rate_intervals(rate, plan.level).swap_remove(position) });
+        let roc_auc = match (members.is_empty(), &test.clusters) {
+            (true, _) => None,
+            (false, None) => delong_interval(&Scored::new(&labels, &scores)?, plan.level),
+            (false, Some((of_row, _))) => {
+                let (of_row, n) = renumbered(members.iter().map(|row| of_row[*row]));
+                let own = Scored::new(&labels, &scores)?;
+                cluster_intervals(&own, Clusters { of_row: &of_row, n }, &[Metric::RocAuc], plan.threshold, plan.level, plan.bootstrap)
+                    .pop()
+                    .flatten()
+            }
+        };
+        let mut place = 0..;
+        let rates = RATES.map(|rate| {
+            let idx = place.next().expect("there is no end");
+            let estimate = match clustered {
+                Some(found) => found.rates[position][idx].clone(),
+                None => frame.rate_intervals(rate, plan.level).swap_remove(position),
+            };
+            RateResult { rate, estimate }
+        });
         rows.push(GroupRow {
             levels: group.levels.clone(),
             n: group.n,

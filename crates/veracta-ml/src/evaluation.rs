@@ -235,7 +235,7 @@ fn frame(
 }
 
 /// Gives the clusters that occur numbers from 0.
-fn renumbered(clusters: impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
+pub fn renumbered(clusters: impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
     let mut numbers = HashMap::new();
     let of_row = clusters
         .map(|cluster| {
@@ -247,7 +247,10 @@ fn renumbered(clusters: impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
 }
 
 /// Returns for each group, in the order of a frame over these attributes, its outcome counts by cluster.
-fn cluster_counts((labels, predicted): (&[bool], &[bool]), coded: &[Coded], (of_row, n): (Vec<u32>, usize)) -> Vec<Vec<Confusion>> {
+///
+/// # Panics
+/// When the lengths differ.
+pub fn cluster_counts((labels, predicted): (&[bool], &[bool]), coded: &[Coded], (of_row, n): (Vec<u32>, usize)) -> Vec<Vec<Confusion>> {
     let mut groups: BTreeMap<Vec<u32>, Vec<Confusion>> = BTreeMap::new();
     for row in 0..labels.len() {
         let key = coded.iter().map(|attribute| attribute.codes[row]).collect();

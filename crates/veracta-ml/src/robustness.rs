@@ -74,6 +74,16 @@ pub struct Tried<'t> {
 }
 
 impl Scenario {
+    /// Returns whether its size is one: shares are between 0 and 1, sizes finite.
+    pub fn is_possible(self) -> bool {
+        match self {
+            Self::Noise(size) => size > 0.0 && size.is_finite(),
+            Self::Shift(size) => size.is_finite(),
+            Self::Missing(share) | Self::Boundary(share) => share > 0.0 && share <= 1.0,
+            Self::Clip(share) => share > 0.0 && share < 0.5,
+        }
+    }
+
     /// Returns the name for people.
     pub fn title(self) -> String {
         match self {

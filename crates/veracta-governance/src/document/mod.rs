@@ -3,6 +3,7 @@
 //! A document is gathered into a [`Document`] once and rendered to HTML, Markdown or JSON from that. Sections, and what should fill
 //! them, come from the templates file; a section whose evidence is not there says so.
 
+mod behaviour;
 pub mod html;
 pub mod markdown;
 mod model_card;

@@ -2,6 +2,7 @@
 
 use veracta_ml::minimisation::Need;
 
+use super::behaviour;
 use super::validation_report::{criteria_table, group_blocks, hard_case_table, reproduction_facts, roc_and_reliability};
 use super::{
     Block, Cell, Fact, Figure, Grid, Tone, declared, declared_or_gap, facts_and_gaps, grouped, measured, number, number_cell, plot,
@@ -23,9 +24,11 @@ pub(super) fn blocks(heading: &str, evidence: &EvidenceSet) -> Vec<Block> {
         "Results" => results(evidence),
         "Results by group" => group_blocks(evidence),
         "Explanation" => explanation(evidence),
+        "Safety and reliability" => behaviour::safety(evidence),
+        "Monitoring and maintenance" => behaviour::monitoring(evidence),
         "Privacy and security" => privacy(evidence),
         "Provenance of this card" => provenance(evidence),
-        // Safety, monitoring: filled by records this version does not produce; the gaps say so.
+        // What no record fills, the gaps say.
         _ => Vec::new(),
     }
 }

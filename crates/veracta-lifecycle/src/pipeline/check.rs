@@ -93,6 +93,7 @@ pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem
         checker.refuse(delimiter, "a delimiter is one character".to_owned(), None);
     }
     check_criteria(spec, &mut checker);
+    check_measures(spec, &mut checker);
     check_numbers(spec, &mut checker);
     check_commands(spec, &mut checker);
     check_waivers(spec, &mut checker);
@@ -120,6 +121,37 @@ fn check_criteria(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             checker.refuse(&criterion.metric, format!("unknown gap or ratio `{}`", criterion.metric.value), hint);
         }
         check_limit(&criterion.metric, criterion.at_least, criterion.at_most, checker);
+    }
+}
+
+/// Checks what is measured only when it is asked for.
+fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
+    let validation = &spec.validation;
+    if let Some(robustness) = &validation.robustness {
+        if Metric::named(&robustness.metric).is_none() {
+            checker.refuse_at_key(&format!("validation.robustness names the unknown metric `{}`", robustness.metric));
+        }
+        let has_one_limit =
+            matches!((robustness.at_least, robustness.at_most), (Some(limit), None) | (None, Some(limit)) if limit.is_finite());
+        if !has_one_limit {
+            checker.refuse_at_key("validation.robustness needs one finite limit: either `at_least` or `at_most`");
+        }
+        if robustness.scenarios.iter().any(|scenario| !scenario.is_possible()) {
+            checker.refuse_at_key("validation.robustness.scenarios: sizes are finite, and shares between 0 and 1");
+        }
+    }
+    if let Some(privacy) = &validation.privacy {
+        if !(0.5..=1.0).contains(&privacy.auc_at_most) {
+            checker.refuse_at_key("validation.privacy.auc_at_most must be between 0.5 and 1");
+        }
+        if privacy.shadows == 1 || privacy.shadows > crate::robustness::SHADOWS_MAX {
+            checker.refuse_at_key("validation.privacy.shadows must be 0 or between 2 and 256");
+        }
+    }
+    if let Some(monitoring) = &spec.monitoring {
+        if !(monitoring.tolerance > 0.0 && monitoring.tolerance < 1.0) {
+            checker.refuse_at_key("monitoring.tolerance must be between 0 and 1");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod command;
 pub mod execute;
+pub mod measures;
 pub mod plan;
 mod reading;
 pub mod spec;

@@ -20,9 +20,22 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
     ("validate", &["train", "criteria"]),
     ("fairness", &["train", "criteria"]),
     ("explain", &["train"]),
-    ("gate", &["criteria", "profile", "scan", "screen", "minimise", "validate", "fairness", "explain"]),
+    ("robustness", &["train", "criteria"]),
+    ("privacy", &["train", "criteria"]),
+    ("gate", &["criteria", "profile", "scan", "screen", "minimise", "validate", "fairness", "explain", "robustness", "privacy"]),
     ("documents", &["gate"]),
+    ("monitor", &["gate"]),
 ];
+
+/// Returns whether a built-in step is part of this pipeline: some are only when they are asked for.
+fn is_asked(spec: &PipelineSpec, step: &str) -> bool {
+    match step {
+        "robustness" => spec.validation.robustness.is_some(),
+        "privacy" => spec.validation.privacy.is_some(),
+        "monitor" => spec.monitoring.is_some(),
+        _ => true,
+    }
+}
 
 /// Version of what the built-in steps compute: raised when the same inputs give other records.
 const STEPS_VERSION: u32 = 1;
@@ -50,10 +63,15 @@ pub fn plan(spec: &PipelineSpec) -> Vec<PlannedStep> {
             PlannedStep { id: step.id.value.clone(), waits_for, command: Some(position) }
         })
         .collect();
-    for (id, waits_for) in BUILT_IN {
-        let mut waits_for: Vec<String> = waits_for.iter().map(|step| (*step).to_owned()).collect();
+    for (id, waits_for) in BUILT_IN.iter().filter(|(id, _)| is_asked(spec, id)) {
+        let asked = waits_for.iter().filter(|step| is_asked(spec, step));
+        let mut waits_for: Vec<String> = asked.map(|step| (*step).to_owned()).collect();
         if *id == "data" {
             waits_for.extend(writers.get(spec.data.path.value.as_str()).map(|writer| (*writer).to_owned()));
+        }
+        if *id == "monitor" {
+            let current = spec.monitoring.as_ref().map(|monitoring| monitoring.current.value.as_str());
+            waits_for.extend(current.and_then(|current| writers.get(current)).map(|writer| (*writer).to_owned()));
         }
         if *id == "gate" {
             waits_for.extend(spec.steps.iter().map(|step| step.id.value.clone()));

@@ -16,6 +16,8 @@ use veracta_ml::performance::Metric;
 use veracta_ml::table::ColumnType;
 use veracta_ml::training::{BoostingParameters, LogisticParameters, TrainingSpec};
 
+use super::measures::{CriterionSpec, FairnessSpec, MonitoringSpec, OneOrMany, PrivacySpec, RobustnessSpec, ValidationSpec};
+
 /// Version of the format.
 pub const PIPELINE_SCHEMA: &str = "veracta.pipeline/1";
 /// Largest pipeline file, in bytes.
@@ -71,6 +73,9 @@ pub struct PipelineSpec {
     pub training: TrainingSection,
     /// What must hold.
     pub validation: ValidationSpec,
+    /// What newer data is held against.
+    #[serde(default)]
+    pub monitoring: Option<MonitoringSpec>,
     /// How single inputs are screened.
     #[serde(default)]
     pub screening: ScreeningSpec,
@@ -321,86 +326,6 @@ pub enum AlgorithmName {
     LogisticRegression,
 }
 
-/// What must hold.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ValidationSpec {
-    /// Confidence level of intervals.
-    #[serde(default = "ninety_five")]
-    pub level: f64,
-    /// Score from which a prediction is positive.
-    #[serde(default = "a_half")]
-    pub threshold: f64,
-    /// Resamples of the bootstrap.
-    #[serde(default = "a_thousand")]
-    pub resamples: u32,
-    /// Seed of the bootstrap.
-    #[serde(default = "seven")]
-    pub seed: u64,
-    /// Limits on metrics; the bound of the interval decides.
-    pub criteria: Vec<CriterionSpec>,
-    /// Attributes, or lists of attributes to be crossed, by which results are shown; the protected ones by default.
-    #[serde(default)]
-    pub groups: Vec<OneOrMany>,
-    /// Rows below which a group is shown but not compared.
-    #[serde(default = "thirty")]
-    pub group_rows_min: usize,
-    /// Limits on gaps between groups.
-    #[serde(default)]
-    pub fairness: Vec<FairnessSpec>,
-}
-
-/// One name, or several to be crossed.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum OneOrMany {
-    /// One attribute.
-    One(String),
-    /// Several, crossed.
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    fn names(&self) -> Vec<String> {
-        match self {
-            Self::One(name) => vec![name.clone()],
-            Self::Many(names) => names.clone(),
-        }
-    }
-}
-
-/// A limit on a metric.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CriterionSpec {
-    /// Name of the metric, such as `roc_auc`.
-    #[schemars(with = "String")]
-    pub metric: Spanned<String>,
-    /// The lower bound must not be below.
-    #[serde(default)]
-    pub at_least: Option<f64>,
-    /// The upper bound must not be above.
-    #[serde(default)]
-    pub at_most: Option<f64>,
-}
-
-/// A limit on a gap between groups.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FairnessSpec {
-    /// Name of the gap or ratio, such as `equal_opportunity_difference`.
-    #[schemars(with = "String")]
-    pub metric: Spanned<String>,
-    /// Attribute, or several to be crossed.
-    pub by: OneOrMany,
-    /// The lower bound must not be below.
-    #[serde(default)]
-    pub at_least: Option<f64>,
-    /// The upper bound must not be above.
-    #[serde(default)]
-    pub at_most: Option<f64>,
-}
-
 /// How single inputs are screened.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -519,26 +444,6 @@ const fn two_hundred_fifty() -> usize {
     250
 }
 
-const fn ninety_five() -> f64 {
-    0.95
-}
-
-const fn a_half() -> f64 {
-    0.5
-}
-
-const fn a_thousand() -> u32 {
-    1000
-}
-
-const fn seven() -> u64 {
-    7
-}
-
-const fn thirty() -> usize {
-    30
-}
-
 impl PipelineSpec {
     /// Returns what is trained, with every default spelt out.
     pub fn training_spec(&self) -> TrainingSpec {
@@ -598,6 +503,9 @@ impl PipelineSpec {
             groups,
             group_rows_min: section.group_rows_min,
             fairness,
+            clusters: section.clusters.as_ref().map(|column| column.value.clone()),
+            robustness: section.robustness.as_ref().map(RobustnessSpec::criterion),
+            privacy: section.privacy.as_ref().map(PrivacySpec::criterion),
         }
     }
 

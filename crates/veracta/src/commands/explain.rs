@@ -109,7 +109,7 @@ fn search(args: &Args, options: &Explain, applied: &Application, subject: &str) 
         cost: found.cost,
     };
     print_report(args.format, options.files.output.as_deref(), &insight::change(subject, searched), &found)?;
-    Ok((found.outcome == "found").into())
+    Ok(matches!(found.outcome, "found" | "below_already").into())
 }
 
 /// Prints the contributions of each row.

@@ -125,7 +125,7 @@ pub struct Searched<'s> {
     pub row: usize,
     /// Its prediction, what was to be reached, and what was.
     pub predictions: [f64; 3],
-    /// `found`, `impossible` or `not_within_limit`.
+    /// `found`, `below_already`, `impossible` or `not_within_limit`.
     pub outcome: &'s str,
     /// Changed inputs with old and new value.
     pub changes: &'s [(String, f64, f64)],
@@ -138,6 +138,7 @@ pub fn change(subject: &str, searched: Searched<'_>) -> Report {
     let [own, target, reached] = searched.predictions.map(number);
     let verdict = match searched.outcome {
         "found" => good(&format!("{} changes bring row {} from {own} to {reached}", searched.changes.len(), searched.row)),
+        "below_already" => good(&format!("Row {} is below {target} already: its prediction is {own}", searched.row)),
         "impossible" => bad(&format!("No combination of these inputs brings row {} below {target}; the lowest is {reached}", searched.row)),
         _ => open(&format!("The search ended before it was sure; the lowest prediction it saw is {reached}")),
     };

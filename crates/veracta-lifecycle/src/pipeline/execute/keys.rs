@@ -17,6 +17,9 @@ use crate::data::{dataset_name, hash_file, identifier_names};
 use crate::pipeline::PipelineFile;
 use crate::pipeline::plan::{PlannedStep, content_key};
 
+/// Version of what scenarios and attacks compute.
+const SHADOW_TRAINING_VERSION: u32 = 1;
+
 impl Execution<'_> {
     /// Returns a step's content key, and its result when it was done before and its bytes are still there.
     pub(super) fn look_up(&self, step: &PlannedStep) -> Result<(Hash, Option<StepResult>), LifecycleError> {
@@ -104,16 +107,23 @@ impl Execution<'_> {
         if let Some(position) = step.command {
             return self.file.spec.steps[position].inputs.iter().map(|input| self.digest_of(&input.value)).collect();
         }
-        let identities = |ids: &[&str]| ids.iter().map(|id| self.result(id).identity).collect();
+        let identities = |ids: &[&str]| Ok::<Vec<Hash>, LifecycleError>(ids.iter().map(|id| self.result(id).identity).collect());
         Ok(match step.id.as_str() {
             "data" => match &self.options.data_file {
                 Some(path) => vec![hash_file(path)?.0],
                 None => vec![self.digest_of(&self.file.spec.data.path.value)?],
             },
-            "profile" | "scan" | "split" => identities(&["data"]),
+            "profile" | "scan" | "split" => identities(&["data"])?,
             "criteria" => vec![self.file.spec.validation_plan().digest()],
-            "screen" | "minimise" | "train" => identities(&["data", "split"]),
-            "validate" | "fairness" | "explain" => identities(&["data", "split", "train"]),
+            "screen" | "minimise" | "train" => identities(&["data", "split"])?,
+            "validate" | "fairness" | "explain" | "robustness" | "privacy" => identities(&["data", "split", "train"])?,
+            "monitor" => {
+                let mut read = identities(&["data", "split", "train"])?;
+                read.extend(
+                    self.file.spec.monitoring.iter().map(|asked| self.digest_of(&asked.current.value)).collect::<Result<Vec<_>, _>>()?,
+                );
+                read
+            }
             "gate" => {
                 let mut judged: Vec<Hash> = self.gate_evidence()?.iter().map(judged_content).collect();
                 // A command done again stands at a later place with the same content.
@@ -174,6 +184,8 @@ impl Execution<'_> {
                 json!([spec.validation_plan().digest(), metrics.collect::<Vec<_>>()])
             }
             "explain" => json!(spec.explanation),
+            "robustness" | "privacy" => json!([spec.validation_plan().digest(), SHADOW_TRAINING_VERSION]),
+            "monitor" => json!([spec.monitoring, validation.level, validation.threshold, data_settings(self.file)]),
             "gate" => {
                 let today = self.platform.today();
                 let waivers: Vec<bool> = spec.waivers.iter().map(|waiver| waiver.valid_until >= today).collect();

@@ -3,6 +3,7 @@
 //! A step ends with a commit, so a killed run goes on where it stopped. Steps that do not wait for each other run side by side.
 
 mod keys;
+mod measures;
 mod notices;
 mod steps;
 
@@ -175,7 +176,8 @@ fn refuse_missing_files(file: &PipelineFile, options: &RunOptions) -> Result<(),
     let spec = &file.spec;
     let is_written = |name: &str| spec.steps.iter().flat_map(|step| &step.outputs).any(|output| output.value == name);
     let data = Some(&spec.data.path).filter(|_| options.data_file.is_none());
-    let named = spec.steps.iter().flat_map(|step| &step.inputs).chain(data);
+    let current = spec.monitoring.as_ref().map(|monitoring| &monitoring.current);
+    let named = spec.steps.iter().flat_map(|step| &step.inputs).chain(data).chain(current);
     let missing = named.filter(|name| !is_written(&name.value) && !file.folder.join(&name.value).exists());
     let problem = |name: &Spanned<String>| Problem {
         file: file.path.display().to_string(),

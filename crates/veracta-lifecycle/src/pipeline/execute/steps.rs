@@ -53,24 +53,27 @@ impl Execution<'_> {
             }
             "train" => self.run_train(key),
             "validate" | "fairness" | "explain" => self.run_validation(step, key),
+            "robustness" => self.run_robustness(key),
+            "privacy" => self.run_privacy(key),
+            "monitor" => self.run_monitor(key),
             "gate" => self.run_gate(key),
             _ => self.run_documents(key),
         }
     }
 
     /// Commits a record and returns it with its place.
-    fn commit(&self, new: NewRecord) -> Result<Evidence, LifecycleError> {
+    pub(super) fn commit(&self, new: NewRecord) -> Result<Evidence, LifecycleError> {
         let record = new.record.clone();
         let committed = self.platform.commit(new)?;
         Ok(Evidence { idx: committed.idx, entry: committed.entry, record })
     }
 
-    fn finish(&self, step: &str, evidence: Vec<Evidence>) -> StepResult {
+    pub(super) fn finish(&self, step: &str, evidence: Vec<Evidence>) -> StepResult {
         StepResult { identity: self.identity(step, &evidence), evidence }
     }
 
     /// Returns links to the latest record of each of these steps.
-    fn links(&self, steps: &[&str]) -> Vec<Link> {
+    pub(super) fn links(&self, steps: &[&str]) -> Vec<Link> {
         let results: Vec<StepResult> = steps.iter().map(|step| self.result(step)).collect();
         results.iter().flat_map(|result| &result.evidence).map(|item| Link { idx: item.idx, body: item.entry.body }).collect()
     }
@@ -79,7 +82,7 @@ impl Execution<'_> {
         format!("dataset:{}", dataset_name(&self.file.spec.data))
     }
 
-    fn model_subject(&self) -> String {
+    pub(super) fn model_subject(&self) -> String {
         format!("model:{}", self.file.spec.name.value)
     }
 
@@ -89,7 +92,7 @@ impl Execution<'_> {
     }
 
     /// Returns the dataset, read on first use. One thread reads while the others wait.
-    fn dataset(&self) -> Result<&Dataset, LifecycleError> {
+    pub(super) fn dataset(&self) -> Result<&Dataset, LifecycleError> {
         let _making = lock(&self.making);
         if self.dataset.get().is_none() {
             let loaded = load(self.file, &self.data_path())?;
@@ -99,7 +102,7 @@ impl Execution<'_> {
         Ok(&self.dataset.get().expect("the dataset was just set").1)
     }
 
-    fn roles(&self) -> Result<&Vec<Role>, LifecycleError> {
+    pub(super) fn roles(&self) -> Result<&Vec<Role>, LifecycleError> {
         if let Some(roles) = self.roles.get() {
             return Ok(roles);
         }
@@ -110,7 +113,7 @@ impl Execution<'_> {
         Ok(self.roles.get_or_init(|| roles))
     }
 
-    fn predictor(&self) -> Result<&Predictor, LifecycleError> {
+    pub(super) fn predictor(&self) -> Result<&Predictor, LifecycleError> {
         if let Some(predictor) = self.predictor.get() {
             return Ok(predictor);
         }
@@ -119,11 +122,14 @@ impl Execution<'_> {
         Ok(self.predictor.get_or_init(|| predictor))
     }
 
-    fn test(&self) -> Result<&TestScores, LifecycleError> {
+    pub(super) fn test(&self) -> Result<&TestScores, LifecycleError> {
         if let Some(test) = self.test.get() {
             return Ok(test);
         }
-        let test = score_test(self.dataset()?, self.predictor()?, self.roles()?)?;
+        let test = {
+            let clusters = self.file.spec.validation.clusters.as_ref().map(|column| column.value.as_str());
+            score_test(self.dataset()?, self.predictor()?, self.roles()?, clusters)?
+        };
         Ok(self.test.get_or_init(|| test))
     }
 
@@ -337,8 +343,11 @@ impl Execution<'_> {
 
     /// Returns everything the gate judges: the records of this run and what they rest on, and earlier results of this model.
     pub(super) fn gate_evidence(&self) -> Result<EvidenceSet, LifecycleError> {
-        let steps: Vec<String> =
-            plan(&self.file.spec).into_iter().map(|step| step.id).filter(|id| id != "gate" && id != "documents").collect();
+        let steps: Vec<String> = plan(&self.file.spec)
+            .into_iter()
+            .map(|step| step.id)
+            .filter(|id| !["gate", "documents", "monitor"].contains(&id.as_str()))
+            .collect();
         let mut items: Vec<Evidence> = steps.iter().flat_map(|step| self.result(step).evidence).collect();
         let result = self.result("validate");
         let own = result.one(|record| match record {
