@@ -60,7 +60,9 @@ fn read(data: &Path, csv: &CsvOptions, columns: &ScoredColumns) -> Result<Rows, 
     let Coded { codes, levels } = label.groups();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
     let shown = levels.iter().take(10).cloned().collect::<Vec<_>>().join("`, `");
-    let Some(code) = levels.iter().position(|level| *level == positive) else {
+    // Labels that are all 0 are of one class, which leaves most of it undefined but says so.
+    let is_all_negative = columns.positive.is_none() && levels == ["0"];
+    let Some(code) = levels.iter().position(|level| *level == positive).or(is_all_negative.then_some(usize::MAX)) else {
         return Err(refuse_label(format!("no row has the positive value `{positive}`; there are `{shown}` (`--positive` says which)")));
     };
     if levels.len() > 2 {

@@ -6,7 +6,9 @@
 
 mod arithmetic;
 mod attributes;
+mod linear;
 mod operator;
+mod preprocessing;
 mod proto;
 mod tensor;
 mod trees;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::attributes::Attributes;
-use super::operator::{ClassLabels, PostTransform};
+use super::linear::{ClassLabels, PostTransform};
 use super::tensor::{Elements, Tensor};
 use super::{OnnxError, refuse};
 use crate::tree::compiled::CompiledTrees;
@@ -236,19 +236,8 @@ impl Forest {
                 return Err(refuse(attributes, &format!("has node {} of tree {} twice", key.1, key.0)));
             }
         }
-        let mut leaves: Vec<Vec<(usize, f64)>> = vec![Vec::new(); n];
-        let (weight_trees, weight_nodes) = (attributes.ints(trees_of_weights), attributes.ints(nodes_of_weights));
-        if [weight_nodes.len(), outputs.len(), weights.len()].iter().any(|length| *length != weight_trees.len()) {
-            return Err(refuse(attributes, "has lists of weights of different lengths"));
-        }
-        for (idx, weight) in weights.iter().enumerate() {
-            let place = places.get(&(weight_trees[idx], weight_nodes[idx]));
-            let output = usize::try_from(outputs[idx]).ok().filter(|output| *output < n_outputs);
-            let (Some(place), Some(output)) = (place, output) else {
-                return Err(refuse(attributes, "has a weight of a node or class that does not exist"));
-            };
-            leaves[*place].push((output, *weight));
-        }
+        let keys = [attributes.ints(trees_of_weights), attributes.ints(nodes_of_weights)];
+        let leaves = weights_of(attributes, &places, keys, outputs, weights, n_outputs)?;
         let mut is_child = vec![false; n];
         let mut splits: Vec<Split> = Vec::new();
         let mut keys: Vec<Child> = Vec::with_capacity(n);
@@ -405,6 +394,30 @@ impl Forest {
         }
         Ok((nodes, leaves))
     }
+}
+
+/// Returns for each node the (output, weight) that it holds.
+fn weights_of(
+    attributes: &Attributes<'_>,
+    places: &HashMap<(i64, i64), usize>,
+    [trees, nodes]: [&[i64]; 2],
+    outputs: &[i64],
+    weights: &[f64],
+    n_outputs: usize,
+) -> Result<Vec<Vec<(usize, f64)>>, OnnxError> {
+    if [nodes.len(), outputs.len(), weights.len()].iter().any(|length| *length != trees.len()) {
+        return Err(refuse(attributes, "has lists of weights of different lengths"));
+    }
+    let mut leaves: Vec<Vec<(usize, f64)>> = vec![Vec::new(); places.len()];
+    for (idx, weight) in weights.iter().enumerate() {
+        let place = places.get(&(trees[idx], nodes[idx]));
+        let output = usize::try_from(outputs[idx]).ok().filter(|output| *output < n_outputs);
+        let (Some(place), Some(output)) = (place, output) else {
+            return Err(refuse(attributes, "has a weight of a node or class that does not exist"));
+        };
+        leaves[*place].push((output, *weight));
+    }
+    Ok(leaves)
 }
 
 impl Split {

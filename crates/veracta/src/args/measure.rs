@@ -152,6 +152,9 @@ pub(crate) struct Evaluate {
     /// Column that names the query of a ranking.
     #[arg(long, value_name = "COLUMN", required_if_eq("task", "ranking"))]
     pub(crate) query: Option<String>,
+    /// Relevance from which a row of a ranking counts for the mean average precision.
+    #[arg(long, value_name = "RELEVANCE", default_value_t = 1.0)]
+    pub(crate) relevant_from: f64,
     /// Estimate performance from calibrated probabilities alone (CBPE), with the band in which it would be seen.
     #[arg(long, conflicts_with = "label")]
     pub(crate) without_labels: bool,

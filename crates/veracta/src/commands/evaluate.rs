@@ -15,9 +15,6 @@ use veracta_ml::performance::Metric;
 use crate::args::{Args, Evaluate, Task};
 use crate::output::{Answer, check_measure, csv_options, file_name, print_report};
 
-/// Relevance from which a row counts for the mean average precision.
-const RELEVANT_FROM: f64 = 1.0;
-
 pub(super) fn execute(args: &Args, options: &Evaluate) -> anyhow::Result<Answer> {
     let Evaluate { data, measure, files, .. } = options;
     check_measure(measure)?;
@@ -98,7 +95,7 @@ fn other_task(args: &Args, options: &Evaluate) -> anyhow::Result<Answer> {
         Task::Multiclass => evaluate_multiclass_file(data, &csv, label, score, how)?,
         Task::Ranking => {
             let query = options.query.as_deref().context("the query is missing")?;
-            evaluate_ranking_file(data, &csv, [label, one()?, query], RELEVANT_FROM, how)?
+            evaluate_ranking_file(data, &csv, [label, one()?, query], options.relevant_from, how)?
         }
         Task::Regression | Task::Binary => evaluate_regression_file(data, &csv, [label, one()?], how.0, how.1)?,
     };

@@ -11,6 +11,7 @@ mod caching;
 mod commands;
 mod demo;
 mod evidence;
+mod golden;
 mod measure;
 mod reading;
 mod regressions;
