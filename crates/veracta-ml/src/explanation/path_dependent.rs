@@ -102,7 +102,12 @@ impl<'e> TreeExplainer<'e> {
     /// # Panics
     /// When `row` is shorter than the number of features.
     pub fn explain(&self, row: &[f64]) -> Vec<Attribution> {
-        let contributions = self.explain_batch(&row[..self.ensemble.n_features], self.ensemble.n_features);
+        let n_features = self.ensemble.n_features;
+        let mut contributions = vec![0.0; self.ensemble.n_outputs() * n_features];
+        if n_features > 0 {
+            // One row waits for no other thread.
+            self.block(&row[..n_features], n_features, &mut contributions);
+        }
         let outputs = contributions.chunks(self.ensemble.n_features.max(1)).zip(self.base_values());
         outputs.map(|(contributions, base_value)| Attribution { contributions: contributions.to_vec(), base_value }).collect()
     }
@@ -158,7 +163,8 @@ impl<'e> TreeExplainer<'e> {
     fn finish(&self, rows: &[Vec<f64>], contributions: &mut [f64]) {
         let (n_features, n_outputs) = (self.ensemble.n_features, self.ensemble.n_outputs());
         let base = self.base_values();
-        for (row, out) in rows.iter().zip(contributions.chunks_mut(n_features * n_outputs)) {
+        let margins = self.compiled.margins(&rows.concat(), rows.first().map_or(0, Vec::len));
+        for (row_idx, (row, out)) in rows.iter().zip(contributions.chunks_mut(n_features * n_outputs)).enumerate() {
             if let Some(linear) = &self.ensemble.linear {
                 for (feature, value) in row.iter().take(n_features).enumerate().filter(|(_, value)| !value.is_nan()) {
                     for output in 0..n_outputs {
@@ -166,7 +172,7 @@ impl<'e> TreeExplainer<'e> {
                     }
                 }
             }
-            let margins = self.ensemble.margins(row);
+            let margins = &margins[row_idx * n_outputs..(row_idx + 1) * n_outputs];
             for (output, out) in out.chunks(n_features).enumerate() {
                 let largest: f64 = self.trees.iter().filter(|tree| tree.output == output).map(|tree| tree.largest).sum();
                 let added = base[output].abs() + largest + out.iter().map(|value| value.abs()).sum::<f64>();

@@ -94,6 +94,13 @@ impl<'e> CompiledTrees<'e> {
         let n_outputs = self.ensemble.n_outputs();
         let n_rows = values.len() / n_columns.max(1);
         let mut margins = vec![0.0; n_rows * n_outputs];
+        if n_rows <= BLOCK_ROWS {
+            // A few rows wait for no other thread.
+            if n_rows > 0 {
+                self.block(values, n_columns, &mut margins);
+            }
+            return margins;
+        }
         let blocks = values.par_chunks(BLOCK_ROWS * n_columns.max(1));
         margins.par_chunks_mut(BLOCK_ROWS * n_outputs).zip(blocks).for_each(|(margins, values)| self.block(values, n_columns, margins));
         margins
