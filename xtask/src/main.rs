@@ -74,6 +74,7 @@ fn deny() -> anyhow::Result<()> {
 }
 
 fn bench() -> anyhow::Result<()> {
+    cargo("one row", &["bench", "--package", "veracta-ml", "--bench", "one_row"])?;
     cargo("ledger", &["bench", "--package", "veracta-store", "--bench", "ledger"])?;
     cargo("pipeline", &["bench", "--package", "veracta", "--bench", "pipeline"])
 }

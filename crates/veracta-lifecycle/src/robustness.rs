@@ -1,6 +1,6 @@
 //! What a model does when its inputs go wrong, what it gives away of its training rows, and what synthetic rows give away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -23,6 +23,11 @@ use crate::prediction::Application;
 const CATEGORIES_MAX: usize = 1_000;
 /// Most shadow models.
 pub const SHADOWS_MAX: usize = 256;
+
+/// Returns whether so many shadow models can be trained: none, or an even number from 4, so that each row has two on each side.
+pub fn are_shadows_possible(n: usize) -> bool {
+    n == 0 || (n.is_multiple_of(2) && (4..=SHADOWS_MAX).contains(&n))
+}
 
 /// How a model stood the scenarios.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -196,17 +201,21 @@ impl Shadows<'_> {
         let values = [first.values.as_slice(), &second.values].concat();
         let all = Matrix { values, n_rows, n_columns: first.n_columns };
         let (mut with, mut without) = (vec![Vec::new(); n_rows], vec![Vec::new(); n_rows]);
-        for shadow in 0..self.n.min(SHADOWS_MAX) {
+        // In pairs, one on each half: every row is in exactly half of them.
+        for pair in 0..self.n.min(SHADOWS_MAX) / 2 {
             let mut order: Vec<usize> = (0..n_rows).collect();
-            shuffle(&mut order, &mut generator(self.seed, shadow as u64));
-            let mut half = order[..n_rows / 2].to_vec();
-            half.sort_unstable();
-            let wanted: Vec<bool> = half.iter().map(|row| labels[*row]).collect();
-            let model = fit(self.spec, self.inputs, self.label, &all.select_rows(&half), &wanted)?;
-            let is_in: std::collections::HashSet<usize> = half.into_iter().collect();
-            for (row, p) in model.predict(&all).into_iter().enumerate() {
-                let side = if is_in.contains(&row) { &mut with[row] } else { &mut without[row] };
-                side.push(confidence(labels[row], p));
+            shuffle(&mut order, &mut generator(self.seed, pair as u64));
+            let halves = order.split_at(n_rows / 2);
+            for half in [halves.0, halves.1] {
+                let mut half = half.to_vec();
+                half.sort_unstable();
+                let wanted: Vec<bool> = half.iter().map(|row| labels[*row]).collect();
+                let model = fit(self.spec, self.inputs, self.label, &all.select_rows(&half), &wanted)?;
+                let is_in: HashSet<usize> = half.into_iter().collect();
+                for (row, p) in model.predict(&all).into_iter().enumerate() {
+                    let side = if is_in.contains(&row) { &mut with[row] } else { &mut without[row] };
+                    side.push(confidence(labels[row], p));
+                }
             }
         }
         Ok((0..n_rows).map(|row| likelihood_ratio(own[row], &with[row], &without[row])).collect())

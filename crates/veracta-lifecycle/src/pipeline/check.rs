@@ -144,8 +144,8 @@ fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
         if !(0.5..=1.0).contains(&privacy.auc_at_most) {
             checker.refuse_at_key("validation.privacy.auc_at_most must be between 0.5 and 1");
         }
-        if privacy.shadows == 1 || privacy.shadows > crate::robustness::SHADOWS_MAX {
-            checker.refuse_at_key("validation.privacy.shadows must be 0 or between 2 and 256");
+        if !crate::robustness::are_shadows_possible(privacy.shadows) {
+            checker.refuse_at_key("validation.privacy.shadows must be 0 or an even number from 4 to 256");
         }
     }
     if let Some(monitoring) = &spec.monitoring {

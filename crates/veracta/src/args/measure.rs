@@ -385,7 +385,7 @@ pub(crate) struct Membership {
     /// Value of the label that counts as positive.
     #[arg(long, value_name = "VALUE")]
     pub(crate) positive: Option<String>,
-    /// Train so many shadow models on random halves of all rows and attack by likelihood ratios too (gradient boosting as in pipelines).
+    /// Train so many shadow models (an even number) on random halves of all rows and attack by likelihood ratios too (gradient boosting as in pipelines).
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) shadows: usize,
     /// Confidence level of intervals.

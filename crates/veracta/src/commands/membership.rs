@@ -5,15 +5,15 @@ use veracta_governance::document::Tone;
 use veracta_governance::document::report::robustness::membership;
 use veracta_governance::record::{PrivacyReport, Record};
 use veracta_lifecycle::prediction::{Rounds, apply};
-use veracta_lifecycle::robustness::{SHADOWS_MAX, attack_membership};
+use veracta_lifecycle::robustness::{SHADOWS_MAX, are_shadows_possible, attack_membership};
 
 use crate::args::{Args, Membership};
 use crate::output::{Answer, check_level, csv_options, file_name, print_report};
 
 pub(super) fn execute(args: &Args, options: &Membership) -> anyhow::Result<Answer> {
     check_level(options.level)?;
-    if options.shadows == 1 || options.shadows > SHADOWS_MAX {
-        bail!("`--shadows` is 0, or between 2 and {SHADOWS_MAX}; 16 tell most");
+    if !are_shadows_possible(options.shadows) {
+        bail!("`--shadows` is 0 or an even number from 4 to {SHADOWS_MAX}; 16 tell most");
     }
     let csv = csv_options(&options.files)?;
     let members = apply(&options.model, Rounds::All, &options.members, &csv)?;

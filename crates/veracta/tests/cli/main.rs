@@ -13,5 +13,6 @@ mod demo;
 mod evidence;
 mod golden;
 mod measure;
+mod monitoring;
 mod reading;
 mod regressions;
