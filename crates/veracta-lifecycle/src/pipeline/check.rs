@@ -9,6 +9,7 @@ use veracta_governance::document::{DOCUMENT_KINDS, DocumentKind};
 use veracta_ml::fairness::{DISPARITIES, Disparity};
 use veracta_ml::performance::{METRICS, Metric};
 
+use super::measures::MonitoringSpec;
 use super::spec::{AlgorithmName, PIPELINE_SCHEMA, PipelineSpec, SplitMethodName};
 use crate::Problem;
 
@@ -148,10 +149,9 @@ fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             checker.refuse_at_key("validation.privacy.shadows must be 0 or an even number from 4 to 256");
         }
     }
-    if let Some(monitoring) = &spec.monitoring {
-        if !(monitoring.tolerance > 0.0 && monitoring.tolerance < 1.0) {
-            checker.refuse_at_key("monitoring.tolerance must be between 0 and 1");
-        }
+    let has_tolerance = |monitoring: &MonitoringSpec| monitoring.tolerance > 0.0 && monitoring.tolerance < 1.0;
+    if spec.monitoring.as_ref().is_some_and(|monitoring| !has_tolerance(monitoring)) {
+        checker.refuse_at_key("monitoring.tolerance must be between 0 and 1");
     }
 }
 

@@ -42,7 +42,11 @@ fn scenarios_attacks_and_newer_data_become_records_and_run_once() {
     let (_, privacy) = project.latest("privacy.report");
     assert_eq!(privacy["attacks"].as_array().unwrap().len(), 2);
     let (_, drift) = project.latest("drift.report");
-    assert_eq!((drift["n"][1].as_u64(), drift["outcome"].as_str()), (Some(N_PEOPLE as u64 / 2), Some("undecided")), "three hundred rows: {drift}");
+    assert_eq!(
+        (drift["n"][1].as_u64(), drift["outcome"].as_str()),
+        (Some(N_PEOPLE as u64 / 2), Some("undecided")),
+        "three hundred rows: {drift}"
+    );
     // The newer rows are among the training rows, and have labels.
     let (_, performance) = project.latest("performance.report");
     assert_eq!(performance["n"].as_u64(), Some(N_PEOPLE as u64 / 2));

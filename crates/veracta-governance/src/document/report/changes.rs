@@ -81,12 +81,15 @@ pub fn attributions(found: &AttributionDrift) -> ReportSection {
     }
 }
 
-/// Gathers the report of windows: start, rows and the drift of each column.
-pub fn windows(subject: &str, found: &[(String, usize, Vec<(String, ColumnDrift)>)], tolerance: f64) -> Report {
+/// A window: where it starts, its rows, and the drift of each column.
+pub type DriftWindow = (String, usize, Vec<(String, ColumnDrift)>);
+
+/// Gathers the report of windows.
+pub fn windows(subject: &str, found: &[DriftWindow], tolerance: f64) -> Report {
     let drifted = |columns: &[(String, ColumnDrift)]| -> Vec<String> {
         columns.iter().filter(|(_, drift)| drift.change == Change::Drifted).map(|(name, _)| name.clone()).collect()
     };
-    let row = |(start, n, columns): &(String, usize, Vec<(String, ColumnDrift)>)| -> Vec<Cell> {
+    let row = |(start, n, columns): &DriftWindow| -> Vec<Cell> {
         let names = drifted(columns);
         let n_undecided = columns.iter().filter(|(_, drift)| drift.change == Change::Undecided).count();
         let size = |drift: &ColumnDrift| drift.effect.map_or(0.0, |effect| effect.lower);

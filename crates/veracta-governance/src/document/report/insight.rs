@@ -55,9 +55,12 @@ pub fn dependence(subject: &str, curve: Curve<'_>) -> Report {
     }
 }
 
-/// Gathers the report of shuffling: name, mean and bounds of each input, the most important first.
-pub fn shuffled(subject: &str, metric: &str, inputs: &[(String, f64, Option<(f64, f64)>)], n_rows: usize, n_repeats: u32) -> Report {
-    let row = |(input, mean, interval): &(String, f64, Option<(f64, f64)>)| {
+/// An input with the mean loss of shuffling it and its bounds.
+pub type ShuffledInput = (String, f64, Option<(f64, f64)>);
+
+/// Gathers the report of shuffling, the most important input first.
+pub fn shuffled(subject: &str, metric: &str, inputs: &[ShuffledInput], n_rows: usize, n_repeats: u32) -> Report {
+    let row = |(input, mean, interval): &ShuffledInput| {
         let bounds = interval.map_or(String::new(), |(low, high)| format!(" ({} to {})", number(low), number(high)));
         let word = match interval {
             Some((low, _)) if *low > 0.0 => "used",
@@ -86,8 +89,11 @@ pub fn shuffled(subject: &str, metric: &str, inputs: &[(String, f64, Option<(f64
     }
 }
 
-/// Gathers the report of reasons: for each row its number and the (code, text, points) that it has.
-pub fn reasons(subject: &str, rows: &[(usize, Vec<(String, String, f64)>)]) -> Report {
+/// A row, counted from 1, with the (code, text, points) of its reasons.
+pub type RowReasons = (usize, Vec<(String, String, f64)>);
+
+/// Gathers the report of reasons.
+pub fn reasons(subject: &str, rows: &[RowReasons]) -> Report {
     let mut cells = Vec::new();
     for (row, found) in rows {
         for (place, (code, text, points)) in found.iter().enumerate() {
