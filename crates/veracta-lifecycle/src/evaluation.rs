@@ -92,7 +92,7 @@ fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, LifecycleError
 
 /// Reads the cluster of each row.
 fn clusters(table: &Table, name: &str, data: &Path) -> Result<(Vec<u32>, usize), LifecycleError> {
-    let Coded { codes, levels } = column(table, name)?.groups();
+    let Coded { codes, levels } = column(table, name)?.codes();
     if let Some(row) = codes.iter().position(|code| *code == MISSING) {
         let reason = format!("row {} has no cluster", row + 1);
         return Err(LifecycleError::ScoreColumn { file: data.display().to_string(), column: name.to_owned(), reason });
@@ -178,7 +178,7 @@ pub fn evaluate_multiclass_file(
     let refuse =
         |column: &str, reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: column.to_owned(), reason };
     let truth = column(&table, label)?;
-    let Coded { codes, mut levels } = truth.groups();
+    let Coded { codes, mut levels } = truth.codes();
     if let Some(row) = codes.iter().position(|code| *code == MISSING) {
         return Err(refuse(label, format!("row {} has no label", row + 1)));
     }
@@ -193,7 +193,7 @@ pub fn evaluate_multiclass_file(
     levels = order.iter().map(|from| levels[*from].clone()).collect();
     let labels: Vec<usize> = codes.iter().map(|code| place[*code as usize]).collect();
     if let [predicted] = scores {
-        let Coded { codes, levels: said } = column(&table, predicted)?.groups();
+        let Coded { codes, levels: said } = column(&table, predicted)?.codes();
         let known: Vec<Option<usize>> = said.iter().map(|level| levels.iter().position(|known| known == level)).collect();
         let predicted_of = |(row, code): (usize, &u32)| {
             let found = known.get(*code as usize).copied().flatten();
@@ -282,7 +282,7 @@ pub fn metric_over_time(
     (level, bootstrap): (f64, Bootstrap),
 ) -> Result<MetricOverTime, LifecycleError> {
     let (_, table, _) = read_table(data, csv)?;
-    let Coded { codes, levels } = column(&table, &columns.label)?.groups();
+    let Coded { codes, levels } = column(&table, &columns.label)?.codes();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
     if levels.len() > 2 || !levels.contains(&positive) {
         let reason = format!("there are {} values, and `{positive}` is to be one of two (`--positive` says which)", levels.len());

@@ -57,7 +57,7 @@ pub(crate) fn labels_of(table: &Table, data: &Path, name: &str, positive: Option
         column: name.to_owned(),
         columns: table.columns.iter().map(|column| column.name.clone()).collect(),
     })?;
-    let Coded { codes, levels } = column.groups();
+    let Coded { codes, levels } = column.codes();
     let refuse = |reason: String| LifecycleError::Label { file: data.display().to_string(), column: name.to_owned(), reason };
     if let Some(row) = codes.iter().position(|code| *code == MISSING) {
         return Err(refuse(format!("row {} has no label", row + 1)));
@@ -249,7 +249,7 @@ pub fn compare_neighbours(
             [&made, &seen, &unseen].iter().filter_map(|table| table.columns.iter().find(|column| column.name == *name)).collect();
         let is_number = columns.iter().all(|column| matches!(column.values, veracta_ml::table::Values::Numeric(_)));
         if !is_number {
-            let mut all: Vec<String> = columns.iter().flat_map(|column| column.groups().levels).collect();
+            let mut all: Vec<String> = columns.iter().flat_map(|column| column.codes().levels).collect();
             all.sort_unstable();
             all.dedup();
             levels.insert(name, all);

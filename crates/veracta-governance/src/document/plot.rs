@@ -372,10 +372,11 @@ pub fn dependence(title: &str, grid: &[f64], mean: &[f64], quantiles: &[[f64; 3]
         let part = f64::from(step) / 4.0;
         let (x, y) = place(part, part);
         put(&mut svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
+        let anchor = if step == 4 { "end" } else { "middle" };
         let (x_text, y_text) = (number(first + part * (last - first)), number(low + part * (high - low)));
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_text}</text>", HEIGHT - BOTTOM + 16.0),
+            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{x_text}</text>", HEIGHT - BOTTOM + 16.0),
         );
         put(
             &mut svg,

@@ -289,11 +289,10 @@ impl Column {
         }
     }
 
-    /// Returns each row's group and the groups' names: the levels of a coded column, the distinct values of a numeric one.
-    ///
-    /// Missing values form a group of their own, named `(missing)`, only when there are any.
-    pub fn groups(&self) -> Coded {
-        let mut coded = match &self.values {
+    /// Returns each row's value as a code, [`MISSING`] where there is none: the levels of a coded column, the distinct values of a
+    /// numeric one.
+    pub fn codes(&self) -> Coded {
+        match &self.values {
             Values::Coded(coded) => coded.clone(),
             Values::Numeric(values) => {
                 let mut distinct: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
@@ -306,7 +305,14 @@ impl Column {
                 let codes = values.iter().map(code).collect();
                 Coded { codes, levels: distinct.iter().map(f64::to_string).collect() }
             }
-        };
+        }
+    }
+
+    /// Returns each row's group and the groups' names.
+    ///
+    /// Missing values form a group of their own, named `(missing)`, only when there are any.
+    pub fn groups(&self) -> Coded {
+        let mut coded = self.codes();
         if coded.codes.contains(&MISSING) {
             let code = coded.levels.len() as u32;
             coded.codes.iter_mut().filter(|held| **held == MISSING).for_each(|held| *held = code);

@@ -182,3 +182,31 @@ fn single_questions_to_a_model_are_answered() {
     let copied = veracta(&case, "neighbours data.csv data.csv ../../perf/binary_balanced/data.csv --without mean_area,y_true");
     assert_eq!(copied.code, 2, "{copied:?}");
 }
+
+#[test]
+fn windows_wait_for_labels_that_are_late() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::from("day,y,p\n");
+    for row in 0..400u32 {
+        let label = if row >= 250 { String::new() } else { (row % 10 / 5).to_string() };
+        text += &format!("2026-01-{:02},{label},{}\n", 1 + row / 20, f64::from(row * 7 % 10) / 10.0);
+    }
+    fs::write(folder.path().join("late.csv"), text).unwrap();
+    let asked = "evaluate late.csv --label y --score p --metric accuracy --every 5d --time day --resamples 50 --format json";
+    let found = veracta(folder.path(), asked).json();
+    let windows = found["windows"].as_array().unwrap();
+    let of = |field: &str| windows.iter().map(|window| window[1][field].clone()).collect::<Vec<_>>();
+    assert_eq!(windows.iter().map(|window| window[0].as_str().unwrap()).collect::<Vec<_>>()[..2], ["2026-01-01", "2026-01-06"]);
+    assert_eq!(of("n_labelled"), [100, 100, 50, 0]);
+    assert_eq!(of("realised").iter().map(serde_json::Value::is_null).collect::<Vec<_>>(), [false, false, true, true]);
+    assert!(of("expected").iter().all(|expected| !expected.is_null()));
+    let page = veracta(folder.path(), "evaluate late.csv --label y --score p --metric accuracy --every 5d --time day --resamples 50");
+    assert!(page.out.contains("waits for labels"), "{page:?}");
+    let refused = veracta(folder.path(), "evaluate late.csv --label y --score p --every 5d");
+    assert!(refused.code == 2 && refused.err.contains("whole number of rows"), "{refused:?}");
+    let refused = veracta(folder.path(), "evaluate late.csv --label y --score p --every 5d --time p");
+    assert!(refused.code == 2 && refused.err.contains("holds numbers"), "{refused:?}");
+    // A label that is missing is no third class.
+    let refused = veracta(folder.path(), "evaluate late.csv --task multiclass --label y --score y");
+    assert!(refused.code == 2 && refused.err.contains("row 251 has no label"), "{refused:?}");
+}

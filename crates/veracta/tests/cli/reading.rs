@@ -284,7 +284,7 @@ fn the_schema_of_a_pipeline_is_closed() {
 #[test]
 fn every_verb_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let verbs: [&[&str]; 31] = [
+    let verbs: [&[&str]; 35] = [
         &[],
         &["predict"],
         &["explain"],
@@ -293,6 +293,10 @@ fn every_verb_explains_itself() {
         &["anonymity"],
         &["plan"],
         &["drift"],
+        &["watch"],
+        &["robustness"],
+        &["membership"],
+        &["neighbours"],
         &["init"],
         &["run"],
         &["demo"],
