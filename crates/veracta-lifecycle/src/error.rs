@@ -109,6 +109,36 @@ pub enum LifecycleError {
         /// Why.
         reason: String,
     },
+    /// A model of several outputs where one is asked for.
+    #[error("{what} is about one number a row, and the model gives {n}")]
+    OneOutput {
+        /// What was asked for.
+        what: &'static str,
+        /// Outputs of the model.
+        n: usize,
+    },
+    /// A category where a number is changed.
+    #[error("input `{input}` holds categories, and a change has a size only for numbers")]
+    CategoryChange {
+        /// The input.
+        input: String,
+    },
+    /// Too few clusters for an interval.
+    #[error("column `{column}` has {n} clusters; intervals need at least {}", veracta_ml::resampling::CLUSTERS_MIN)]
+    FewClusters {
+        /// The column.
+        column: String,
+        /// Its clusters.
+        n: usize,
+    },
+    /// A measurement of another model than the one it is to be evidence about.
+    #[error("`{reference}` is not what was measured: {reason}")]
+    OtherModel {
+        /// The model of the workspace.
+        reference: String,
+        /// How it differs.
+        reason: String,
+    },
     /// A metric that the rows do not define.
     #[error("{what} is not defined on these rows")]
     NotDefined {
@@ -116,7 +146,7 @@ pub enum LifecycleError {
         what: &'static str,
     },
     /// A background for a model without trees.
-    #[error("a background is for models of trees; a logistic model is explained against the means of its training rows")]
+    #[error("this is for models of trees; other models have other explanations (see `veracta explain --help`)")]
     NeedsTrees,
     /// The prediction has no exact explanation.
     #[error(transparent)]

@@ -6,10 +6,10 @@ use serde::Serialize;
 use veracta_ml::anonymity::{Anonymity, anonymity};
 use veracta_ml::evaluation::{Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate};
 use veracta_ml::interval::{Bootstrap, Estimate};
-use veracta_ml::performance::estimated::{expected_confusion, expected_interval};
+use veracta_ml::performance::estimated::{expected_confusion, expected_intervals};
 use veracta_ml::performance::multiclass::Classified;
 use veracta_ml::performance::{Confusion, METRICS, Metric, Scored};
-use veracta_ml::resampling::Clusters;
+use veracta_ml::resampling::{CLUSTERS_MIN, Clusters};
 use veracta_ml::table::csv::CsvOptions;
 use veracta_ml::table::{Coded, Column, MISSING, Table, Values};
 use veracta_ml::task_evaluation::{TaskEvaluation, evaluate_multiclass, evaluate_ranking, evaluate_regression};
@@ -123,6 +123,11 @@ pub fn evaluate_file(
         groupings.push(grouping(&coded));
     }
     let of_row = groups.cluster.as_ref().map(|name| clusters(&rows.table, name, data)).transpose()?;
+    if let (Some((_, n)), Some(name)) = (&of_row, &groups.cluster)
+        && *n < CLUSTERS_MIN
+    {
+        return Err(LifecycleError::FewClusters { column: name.clone(), n: *n });
+    }
     let clusters = of_row.as_ref().map(|(of_row, n)| Clusters { of_row, n: *n });
     Ok(evaluate(&Scored::new(&rows.labels, &rows.scores[0])?, &groupings, clusters, options))
 }
@@ -214,6 +219,10 @@ pub fn evaluate_multiclass_file(
     }
     let columns: Vec<Vec<f64>> = scores.iter().map(|name| numbers(&table, name, data)).collect::<Result<_, _>>()?;
     let probabilities: Vec<f64> = (0..table.n_rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
+    let is_distribution = |row: &[f64]| row.iter().all(|p| (0.0..=1.0).contains(p)) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3;
+    if let Some(row) = probabilities.chunks(levels.len()).position(|row| !is_distribution(row)) {
+        return Err(refuse(&scores[0], format!("row {}: the score columns are not probabilities that add up to 1", row + 1)));
+    }
     let best = |row: &[f64]| (0..row.len()).reduce(|best, idx| if row[idx] > row[best] { idx } else { best }).unwrap_or(0);
     let predicted: Vec<usize> = probabilities.chunks(levels.len()).map(best).collect();
     let data = Classified { labels: &labels, predicted: &predicted, probabilities: &probabilities, n_classes: levels.len() };
@@ -250,7 +259,7 @@ pub fn expected_file(
     }
     let all: Vec<Metric> = METRICS.iter().map(|entry| entry.metric).collect();
     let asked = if metrics.is_empty() { &all[..] } else { metrics };
-    let found = asked.iter().map(|metric| (*metric, expected_interval(*metric, &probabilities, threshold, level, bootstrap)));
+    let found = asked.iter().copied().zip(expected_intervals(asked, &probabilities, threshold, level, bootstrap));
     Ok(ExpectedPerformance {
         n: table.n_rows,
         threshold,

@@ -21,7 +21,7 @@ use veracta_ml::performance::Metric;
 use veracta_ml::table::csv::CsvOptions;
 use veracta_ml::tree::TreeEnsemble;
 
-use crate::prediction::{Application, rows_of};
+use crate::prediction::{Application, rows_of, table_for};
 use crate::{LifecycleError, Problem};
 
 /// Columns up to which every coalition of a graph's inputs is tried.
@@ -34,6 +34,10 @@ pub const PAIRS_MAX: usize = 1 << 24;
 const DEPENDENCE_ROWS: usize = 2_000;
 /// Values of an input that are tried.
 const GRID_POINTS: usize = 20;
+/// Categories of an input that are tried.
+const CATEGORIES_SHOWN: usize = 50;
+/// Values of an input that is changed alone.
+const SINGLE_VALUES: usize = 5_000;
 /// Combinations that a counterfactual search looks at.
 const CANDIDATES_MAX: usize = 200_000;
 /// Most inputs that a counterfactual changes.
@@ -63,7 +67,7 @@ pub fn attribute(applied: &Application, rows: &[usize], background: Option<&Path
         };
         return Ok(Attributed { rows: applied.model.explain(&matrix)?, method: method.to_owned() });
     };
-    let (_, table, _) = crate::data::read_table(path, csv)?;
+    let table = table_for(&applied.model, path, csv)?;
     let others = rows_of(&applied.model, &table, path)?;
     let n_pairs = matrix.n_rows.saturating_mul(others.n_rows);
     if n_pairs > PAIRS_MAX {
@@ -128,8 +132,11 @@ pub struct Dependence {
     pub input: String,
     /// Rows that were averaged.
     pub n_rows: usize,
-    /// Values that the input was set to.
+    /// Values that the input was set to; of categories their codes.
     pub grid: Vec<f64>,
+    /// The categories that the codes stand for; empty of numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
     /// Mean prediction at each.
     pub mean: Vec<f64>,
     /// Predictions of single rows at each: the 10 %, 50 % and 90 % quantiles.
@@ -142,7 +149,13 @@ pub fn dependence(applied: &Application, input: &str) -> Result<Dependence, Life
     let n_rows = applied.rows.n_rows.min(DEPENDENCE_ROWS);
     let rows = applied.rows.select_rows(&(0..n_rows).collect::<Vec<_>>());
     let column: Vec<f64> = (0..applied.rows.n_rows).map(|row| applied.rows.row(row)[feature]).collect();
-    let grid = grid(&column, GRID_POINTS);
+    applied.one_output("dependence")?;
+    let mut values: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    let categories: Vec<String> = values.iter().take(CATEGORIES_SHOWN).filter_map(|value| applied.category(feature, *value)).collect();
+    // Between two categories there is nothing.
+    let grid = if categories.is_empty() { grid(&column, GRID_POINTS) } else { values.into_iter().take(CATEGORIES_SHOWN).collect() };
     let predict = applied.predictor(0);
     let curves = individual_expectation(&predict, &rows.values, rows.n_columns, feature, &grid, 0);
     let (mut means, mut quantiles) = (Vec::new(), Vec::new());
@@ -152,7 +165,7 @@ pub fn dependence(applied: &Application, input: &str) -> Result<Dependence, Life
         means.push(mean(&values).unwrap_or(f64::NAN));
         quantiles.push(if values.is_empty() { [f64::NAN; 3] } else { [0.1, 0.5, 0.9].map(|share| quantile_sorted(&values, share)) });
     }
-    Ok(Dependence { input: input.to_owned(), n_rows, grid, mean: means, quantiles })
+    Ok(Dependence { input: input.to_owned(), n_rows, grid, categories, mean: means, quantiles })
 }
 
 fn position(applied: &Application, input: &str) -> Result<usize, LifecycleError> {
@@ -182,6 +195,7 @@ pub fn shuffled(
     threshold: f64,
     (n_repeats, seed): (u32, u64),
 ) -> Result<Vec<Shuffled>, LifecycleError> {
+    applied.one_output("permutation importance")?;
     let orders = permutations(applied.rows.n_rows, n_repeats, seed);
     let predict = applied.predictor(0);
     let measured = Measured { values: &applied.rows.values, n_columns: applied.rows.n_columns, labels, metric, threshold };
@@ -271,6 +285,9 @@ pub fn read_reasons(path: &Path, inputs: &[String]) -> Result<ReasonFile, Lifecy
             }
         }
     }
+    if code_of.is_empty() {
+        return Err(problem(0, 0, "no code stands for any input".to_owned(), None));
+    }
     Ok(file)
 }
 
@@ -314,7 +331,8 @@ pub struct Change {
 
 /// Searches the least change of a row that brings its prediction below a target. `inputs` may end in `+` or `-` for one direction.
 pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64) -> Result<Change, LifecycleError> {
-    let mut mutable = Vec::with_capacity(inputs.len());
+    applied.one_output("a counterfactual")?;
+    let (mut mutable, mut alone) = (Vec::with_capacity(inputs.len()), Vec::with_capacity(inputs.len()));
     for named in inputs {
         let (name, direction) = match (named.strip_suffix('+'), named.strip_suffix('-')) {
             (Some(name), _) if !applied.inputs.contains(named) => (name, Direction::Increase),
@@ -324,14 +342,21 @@ pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64)
         let feature = position(applied, name)?;
         let column: Vec<f64> =
             (0..applied.rows.n_rows).map(|row| applied.rows.row(row)[feature]).filter(|value| value.is_finite()).collect();
+        if column.first().is_some_and(|value| applied.category(feature, *value).is_some()) {
+            return Err(LifecycleError::CategoryChange { input: name.to_owned() });
+        }
         let deviation = variance(&column).map(f64::sqrt).filter(|deviation| *deviation > 0.0).unwrap_or(1.0);
         // Observed values only, so that each is one that somebody has.
         let mut sorted = column;
         sorted.sort_by(f64::total_cmp);
         sorted.dedup();
-        let step = sorted.len().div_ceil(GRID_POINTS).max(1);
-        let values = sorted.iter().copied().step_by(step).chain(sorted.last().copied()).collect();
-        mutable.push(Mutable { feature, values, direction, cost_per_unit: 1.0 / deviation, cost_from_missing: 1.0 });
+        let some = |n: usize| -> Vec<f64> {
+            let step = sorted.len().div_ceil(n).max(1);
+            sorted.iter().copied().step_by(step).chain(sorted.last().copied()).collect()
+        };
+        let of = |values: Vec<f64>| Mutable { feature, values, direction, cost_per_unit: 1.0 / deviation, cost_from_missing: 1.0 };
+        alone.push(of(some(SINGLE_VALUES)));
+        mutable.push(of(some(GRID_POINTS)));
     }
     let predict = applied.predictor(0);
     let own = applied.rows.row(row);
@@ -347,7 +372,19 @@ pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64)
             reached: now,
         });
     }
-    let (outcome, changes, cost, reached) = match counterfactual(&predict, own, &mutable, target, CANDIDATES_MAX) {
+    // Each input alone at every value, and all together at twenty values each: the cheapest of these.
+    let cost_of = |found: &Counterfactual| match found {
+        Counterfactual::Found { cost, .. } => *cost,
+        Counterfactual::Impossible { .. } | Counterfactual::NotWithinLimit { .. } => f64::INFINITY,
+    };
+    let single = alone.iter().map(|one| counterfactual(&predict, own, std::slice::from_ref(one), target, CANDIDATES_MAX));
+    let single = single.min_by(|a, b| cost_of(a).total_cmp(&cost_of(b)));
+    let joint = counterfactual(&predict, own, &mutable, target, CANDIDATES_MAX);
+    let best = match single {
+        Some(single) if cost_of(&single) < cost_of(&joint) => single,
+        _ => joint,
+    };
+    let (outcome, changes, cost, reached) = match best {
         Counterfactual::Found { changes, cost, prediction } => ("found", changes, Some(cost), prediction),
         Counterfactual::Impossible { lowest_prediction } => ("impossible", Vec::new(), None, lowest_prediction),
         Counterfactual::NotWithinLimit { lowest_prediction } => ("not_within_limit", Vec::new(), None, lowest_prediction),

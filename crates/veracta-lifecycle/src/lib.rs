@@ -25,4 +25,4 @@ pub mod windows;
 
 pub use error::{LifecycleError, Problem};
 pub use platform::{Platform, now};
-pub use recording::record_measurement;
+pub use recording::{Measured, record_measurement};

@@ -49,11 +49,29 @@ pub fn apply(model: &Path, rounds: Rounds, data: &Path, csv: &CsvOptions) -> Res
     let model = load_model(model)?;
     let rounds_past_best = model.rounds_past_best().filter(|_| rounds == Rounds::All);
     let model = if rounds == Rounds::Best { model.at_best_round() } else { model };
-    let (_, table, _) = crate::data::read_table(data, csv)?;
+    let table = table_for(&model, data, csv)?;
     let rows = rows_of(&model, &table, data)?;
     let names = || table.columns.iter().map(|column| column.name.clone()).collect();
     let inputs = model.input_names().unwrap_or_else(names);
     Ok(Application { model, inputs, rows, rounds_past_best })
+}
+
+/// Reads a data file for a model: a column of words that an ONNX graph takes is read as it stands, whatever it looks like.
+pub fn table_for(model: &Model, data: &Path, csv: &CsvOptions) -> Result<Table, LifecycleError> {
+    let (_, table, _) = crate::data::read_table(data, csv)?;
+    let Model::Graph(graph) = model else { return Ok(table) };
+    let is_text = |position: &usize| graph.column_kind(*position) == InputKind::Text;
+    let positions: Vec<usize> = (0..graph.n_columns()).filter(is_text).collect();
+    if positions.is_empty() {
+        return Ok(table);
+    }
+    let named = graph.column_names();
+    let name_of = |position: &usize| match &named {
+        Some(names) => names.get(*position).cloned(),
+        None => table.columns.get(*position).map(|column| column.name.clone()),
+    };
+    let verbatim = positions.iter().filter_map(name_of).collect();
+    Ok(crate::data::read_table(data, &CsvOptions { verbatim, ..csv.clone() })?.1)
 }
 
 /// Returns the rows of a table as a model reads them.
@@ -71,6 +89,28 @@ impl Application {
                 Ok(found) => found.values.iter().skip(output).step_by(found.n_outputs).copied().collect(),
                 Err(_) => vec![f64::NAN; matrix.n_rows],
             }
+        }
+    }
+
+    /// Returns the predictions' number a row when it is one; what asks for one output refuses the others.
+    pub fn one_output(&self, what: &'static str) -> Result<(), LifecycleError> {
+        let first = self.rows.select_rows(&[0]);
+        match self.model.predict(&first)?.n_outputs {
+            1 => Ok(()),
+            n => Err(LifecycleError::OneOutput { what, n }),
+        }
+    }
+
+    /// Returns the name that a value of an input stands for, when the input holds categories.
+    pub fn category(&self, feature: usize, value: f64) -> Option<String> {
+        let at = |names: &[String]| names.get(value as usize).cloned().or_else(|| Some(format!("code {value}")));
+        match &self.model {
+            Model::Own(predictor) => at(predictor.inputs[feature].levels.as_ref()?),
+            Model::Trees { ensemble, .. } => match ensemble.categories.get(feature).and_then(Option::as_ref) {
+                Some(names) => at(names),
+                None => (!ensemble.numeric_features()[feature]).then(|| format!("code {value}")),
+            },
+            Model::Graph(graph) => (graph.column_kind(feature) == InputKind::Text).then(|| at(&graph.words)).flatten(),
         }
     }
 

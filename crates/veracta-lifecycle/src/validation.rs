@@ -13,7 +13,7 @@ use veracta_ml::interval::{delong_interval, metric_intervals};
 use veracta_ml::model::{Form, Predictor, encode};
 use veracta_ml::numeric::{mean, quantile_sorted, rank_correlation};
 use veracta_ml::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
-use veracta_ml::resampling::{ClusteredFrame, Clusters, cluster_intervals, clustered_frame};
+use veracta_ml::resampling::{CLUSTERS_MIN, ClusteredFrame, Clusters, cluster_intervals, clustered_frame};
 use veracta_ml::split::{Role, SplitProof};
 use veracta_ml::table::Coded;
 
@@ -38,10 +38,17 @@ pub fn score_test(dataset: &Dataset, predictor: &Predictor, roles: &[Role], clus
     let rows = rows_with(roles, |role| role == Role::Test);
     let matrix = encode(&dataset.table, &predictor.inputs)?.select_rows(&rows);
     let labels = rows.iter().map(|row| dataset.labels[*row]).collect();
-    let clusters = clusters.map(|name| {
-        let coded = dataset.column(name).groups();
-        renumbered(rows.iter().map(|row| coded.codes[*row]))
-    });
+    let clusters = match clusters {
+        Some(name) => {
+            let coded = dataset.column(name).groups();
+            let (of_row, n) = renumbered(rows.iter().map(|row| coded.codes[*row]));
+            if n < CLUSTERS_MIN {
+                return Err(LifecycleError::FewClusters { column: name.to_owned(), n });
+            }
+            Some((of_row, n))
+        }
+        None => None,
+    };
     Ok(TestScores { labels, scores: predictor.predict(&matrix), rows, clusters })
 }
 

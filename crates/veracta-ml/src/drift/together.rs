@@ -1,15 +1,16 @@
-//! Several numeric columns looked at together, three ways, on a seeded sample of rows: whether a classifier can tell the samples apart,
+//! Several numeric columns looked at together, three ways, on a seeded sample of rows: whether boosted trees can tell the samples apart,
 //! whether principal components of the reference still rebuild the rows, and how far the samples are apart in the space of a kernel.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::domain_classifier::out_of_fold_scores;
 use super::maximum_mean_discrepancy::KernelMatrix;
 use super::principal_components::{PrincipalComponents, SHARE_KEPT};
 use crate::interval::{Estimate, Method, delong_interval};
+use crate::model::{Input, Label, Matrix};
 use crate::numeric::{generator, mean, normal_quantile, quantile_sorted, shuffle, variance};
 use crate::performance::Scored;
+use crate::training::{BoostingParameters, TrainingSpec, fit};
 
 /// Rows of each side that are looked at.
 pub const ROWS_MAX: usize = 10_000;
@@ -76,13 +77,26 @@ fn complete_rows(columns: &[Vec<f64>], seed: u64, stream: u64) -> Vec<Vec<f64>> 
 
 fn classifier(reference: &[Vec<f64>], current: &[Vec<f64>], level: f64, seed: u64) -> Option<Estimate> {
     let (n, m) = (reference.first()?.len(), current.first()?.len());
-    let pooled: Vec<Vec<f64>> = reference.iter().zip(current).map(|(a, b)| [a.as_slice(), b.as_slice()].concat()).collect();
+    let width = reference.len();
+    let row = |row: usize| (0..width).map(move |column| if row < n { reference[column][row] } else { current[column][row - n] });
+    let rows = Matrix { values: (0..n + m).flat_map(row).collect(), n_rows: n + m, n_columns: width };
     let is_current: Vec<bool> = (0..n + m).map(|row| row >= n).collect();
     let mut order: Vec<usize> = (0..n + m).collect();
     shuffle(&mut order, &mut generator(seed, 2));
-    let mut folds = vec![0; n + m];
-    order.iter().enumerate().for_each(|(place, row)| folds[*row] = place % FOLDS);
-    let scores = out_of_fold_scores(&pooled, &is_current, &folds)?;
+    let inputs: Vec<Input> = (0..width).map(|column| Input { name: column.to_string(), levels: None }).collect();
+    let label = Label { column: "current".to_owned(), positive: "1".to_owned() };
+    let spec = TrainingSpec::GradientBoosting(BoostingParameters { rounds: 60, learning_rate: 0.1, ..BoostingParameters::default() });
+    let mut scores = vec![0.0; n + m];
+    for fold in 0..FOLDS {
+        let part = |is_out: bool| -> Vec<usize> {
+            let of_part = order.iter().enumerate().filter(|(place, _)| (place % FOLDS == fold) == is_out);
+            of_part.map(|(_, row)| *row).collect()
+        };
+        let (out, fitted) = (part(true), part(false));
+        let labels: Vec<bool> = fitted.iter().map(|row| is_current[*row]).collect();
+        let model = fit(&spec, &inputs, &label, &rows.select_rows(&fitted), &labels).ok()?;
+        out.iter().zip(model.predict(&rows.select_rows(&out))).for_each(|(row, score)| scores[*row] = score);
+    }
     delong_interval(&Scored::new(&is_current, &scores).ok()?, level)
 }
 

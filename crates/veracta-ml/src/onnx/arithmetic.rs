@@ -10,6 +10,7 @@ pub(super) enum Unary {
     Log,
     Neg,
     Not,
+    Reciprocal,
     Relu,
     Sigmoid,
     Sqrt,
@@ -41,6 +42,7 @@ impl Unary {
             "Log" => Self::Log,
             "Neg" => Self::Neg,
             "Not" => Self::Not,
+            "Reciprocal" => Self::Reciprocal,
             "Relu" => Self::Relu,
             "Sigmoid" => Self::Sigmoid,
             "Sqrt" => Self::Sqrt,
@@ -55,6 +57,7 @@ impl Unary {
             Self::Exp => x.exp(),
             Self::Log => x.ln(),
             Self::Neg => -x,
+            Self::Reciprocal => 1.0 / x,
             Self::Relu => x.max(0.0),
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Sqrt => x.sqrt(),
@@ -344,8 +347,12 @@ pub(super) fn gather(tensor: &Tensor, indices: &Tensor, axis: i64) -> Result<Ten
     Ok(Tensor { shape, elements: tensor.elements.gather(&places) })
 }
 
-/// Multiplies two matrices.
+/// Multiplies two matrices, or a matrix and a vector.
 pub(super) fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor, String> {
+    if let ([_, _], [k]) = (&a.shape[..], &b.shape[..]) {
+        let column = Tensor { shape: vec![*k, 1], elements: b.elements.clone() };
+        return squeeze(&matmul(a, &column)?, &[1]);
+    }
     let ([n, k], [other, m]) = (&a.shape[..], &b.shape[..]) else { return Err("multiplies something else than matrices".to_owned()) };
     let (n, k, m) = (*n, *k, *m);
     if k != *other {

@@ -49,6 +49,11 @@ pub(super) enum Operator {
     Transpose,
     Gather(i64),
     MatMul,
+    Sum,
+    Clip {
+        low: Option<f32>,
+        high: Option<f32>,
+    },
     Gemm {
         alpha: f32,
         beta: f32,
@@ -123,6 +128,8 @@ fn read_tensor(node: &NodeProto, attributes: &Attributes<'_>, version: i64) -> R
         "Transpose" if matches!(attributes.ints("perm"), [] | [1, 0]) => Operator::Transpose,
         "Gather" => Operator::Gather(attributes.int("axis").unwrap_or(0)),
         "MatMul" => Operator::MatMul,
+        "Sum" => Operator::Sum,
+        "Clip" => Operator::Clip { low: attributes.float("min"), high: attributes.float("max") },
         "Gemm" => {
             let flag = |name| attributes.int(name).unwrap_or(0) != 0;
             let number = |name| attributes.float(name).unwrap_or(1.0);
@@ -266,18 +273,18 @@ impl Operator {
             Self::Transpose => transpose(first)?,
             Self::Gather(axis) => gather(first, input(1)?, *axis)?,
             Self::MatMul => matmul(first, input(1)?)?,
-            Self::Gemm { alpha, beta, transposed } => {
-                let turned = |tensor: &Tensor, turn: bool| if turn { transpose(tensor) } else { Ok(tensor.clone()) };
-                let product = matmul(&turned(first, transposed[0])?, &turned(input(1)?, transposed[1])?)?;
-                let scale = |tensor: &Tensor, by: f32| match by {
-                    1.0 => Ok(tensor.clone()),
-                    _ => binary(Binary::Mul, tensor, &Tensor { shape: vec![], elements: Elements::Float(vec![by]) }),
+            Self::Sum => (1..inputs.len()).try_fold(first.clone(), |sum, idx| binary(Binary::Add, &sum, input(idx)?))?,
+            Self::Clip { low, high } => {
+                // Bounds are settings before version 11, inputs since.
+                let given = |idx: usize, setting: &Option<f32>| {
+                    let own = setting.map(|value| Tensor { shape: vec![], elements: Elements::Float(vec![value]) });
+                    inputs.get(idx).copied().flatten().cloned().or(own)
                 };
-                let product = scale(&product, *alpha)?;
-                match inputs.get(2).copied().flatten() {
-                    Some(added) => binary(Binary::Add, &product, &scale(added, *beta)?)?,
-                    None => product,
-                }
+                clip(first, given(1, low), given(2, high))?
+            }
+            Self::Gemm { alpha, beta, transposed } => {
+                let added = inputs.get(2).copied().flatten();
+                gemm([first, input(1)?], added, [*alpha, *beta], *transposed)?
             }
             Self::Softmax(axis) => softmax(first, *axis)?,
             Self::ArgMax { axis, keep } => argmax(first, *axis, *keep)?,
@@ -321,4 +328,24 @@ fn ints(tensor: &Tensor) -> Result<Vec<i64>, String> {
 /// Axes are a setting before version 13, an input since.
 fn axes_of(axes: &[i64], inputs: &[Option<&Tensor>]) -> Result<Vec<i64>, String> {
     inputs.get(1).copied().flatten().map_or_else(|| Ok(axes.to_vec()), ints)
+}
+
+/// Multiplies two matrices, turned where asked for, and adds a third.
+fn gemm(factors: [&Tensor; 2], added: Option<&Tensor>, [alpha, beta]: [f32; 2], turned: [bool; 2]) -> Result<Tensor, String> {
+    let side = |idx: usize| if turned[idx] { transpose(factors[idx]) } else { Ok(factors[idx].clone()) };
+    let scale = |tensor: &Tensor, by: f32| match by {
+        1.0 => Ok(tensor.clone()),
+        _ => binary(Binary::Mul, tensor, &Tensor { shape: vec![], elements: Elements::Float(vec![by]) }),
+    };
+    let product = scale(&matmul(&side(0)?, &side(1)?)?, alpha)?;
+    match added {
+        Some(added) => binary(Binary::Add, &product, &scale(added, beta)?),
+        None => Ok(product),
+    }
+}
+
+/// Keeps values within bounds.
+fn clip(tensor: &Tensor, low: Option<Tensor>, high: Option<Tensor>) -> Result<Tensor, String> {
+    let raised = low.map_or_else(|| Ok(tensor.clone()), |low| binary(Binary::Max, tensor, &low))?;
+    high.map_or_else(|| Ok(raised.clone()), |high| binary(Binary::Min, &raised, &high))
 }

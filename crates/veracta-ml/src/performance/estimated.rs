@@ -37,26 +37,55 @@ pub fn expected_metric(metric: Metric, probabilities: &[f64], threshold: f64) ->
 /// Returns the expected value of a metric with the band in which it would be seen on as many rows: rows and labels are drawn again, each
 /// label by its probability. `None` where [`expected_metric`] is, or when half the draws have no value.
 pub fn expected_interval(metric: Metric, probabilities: &[f64], threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
+    expected_intervals(&[metric], probabilities, threshold, level, bootstrap).pop().flatten()
+}
+
+/// Returns the same of several metrics from the same draws.
+pub fn expected_intervals(
+    metrics: &[Metric],
+    probabilities: &[f64],
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Vec<Option<Estimate>> {
     use rayon::prelude::*;
-    let estimate = expected_metric(metric, probabilities, threshold)?;
-    let n = probabilities.len();
-    let draw = |resample: u32| {
+    // In order of score once for all: a draw is how often each row came up with each label.
+    let mut sorted = probabilities.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let n = sorted.len();
+    let draw = |resample: u32| -> Vec<Option<f64>> {
         let mut rng = generator(bootstrap.seed, u64::from(resample));
-        let drawn: Vec<(bool, f64)> = (0..n)
-            .map(|_| {
-                let p = probabilities[below(&mut rng, n)];
-                (uniform(&mut rng) < p, p)
-            })
-            .collect();
-        let (labels, scores): (Vec<bool>, Vec<f64>) = drawn.into_iter().unzip();
-        metric.evaluate(&Scored::new(&labels, &scores).ok()?, threshold)
+        let mut times = vec![[0u32; 2]; n];
+        for _ in 0..n {
+            let row = below(&mut rng, n);
+            times[row][usize::from(uniform(&mut rng) < sorted[row])] += 1;
+        }
+        let (mut labels, mut scores, mut weights) = (Vec::with_capacity(n), Vec::with_capacity(n), Vec::with_capacity(n));
+        for (row, times) in times.iter().enumerate() {
+            for label in [true, false].into_iter().filter(|label| times[usize::from(*label)] > 0) {
+                labels.push(label);
+                scores.push(sorted[row]);
+                weights.push(f64::from(times[usize::from(label)]));
+            }
+        }
+        let drawn = Scored { labels: &labels, scores: &scores, weights: Some(&weights) };
+        metrics.iter().map(|metric| metric.evaluate(&drawn, threshold)).collect()
     };
-    let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
-    if values.len() * 2 < bootstrap.n_resamples as usize {
-        return None;
+    let estimates: Vec<Option<f64>> = metrics.iter().map(|metric| expected_metric(*metric, probabilities, threshold)).collect();
+    if estimates.iter().all(Option::is_none) {
+        return vec![None; metrics.len()];
     }
-    let (lower, upper) = percentile_interval(&mut values, level)?;
-    Some(Estimate { estimate, lower: lower.min(estimate), upper: upper.max(estimate), level, method: Method::ExpectedBand })
+    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let interval = |(place, estimate): (usize, &Option<f64>)| {
+        let estimate = (*estimate)?;
+        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[place]).collect();
+        if values.len() * 2 < bootstrap.n_resamples as usize {
+            return None;
+        }
+        let (lower, upper) = percentile_interval(&mut values, level)?;
+        Some(Estimate { estimate, lower: lower.min(estimate), upper: upper.max(estimate), level, method: Method::ExpectedBand })
+    };
+    estimates.iter().enumerate().map(interval).collect()
 }
 
 /// The mean loss of a regression without its targets (direct loss estimation, NannyML): a second model, of the losses that rows of a

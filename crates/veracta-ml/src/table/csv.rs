@@ -3,7 +3,7 @@
 //! A column is numeric when every cell that is not missing is a number. What is not rectangular, not UTF-8 or not of a
 //! declared type is refused rather than guessed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -24,6 +24,8 @@ pub struct CsvOptions {
     pub missing: Vec<String>,
     /// Declared types; the rest is inferred.
     pub types: BTreeMap<String, ColumnType>,
+    /// Columns of words that are taken as they stand: not trimmed, and missing only when empty.
+    pub verbatim: BTreeSet<String>,
     /// Limits.
     pub limits: ReadLimits,
 }
@@ -31,7 +33,7 @@ pub struct CsvOptions {
 impl Default for CsvOptions {
     fn default() -> Self {
         let missing = ["", "NA", "N/A", "null", "NULL", "NaN", "nan", "?"].map(str::to_owned).to_vec();
-        Self { delimiter: b',', missing, types: BTreeMap::new(), limits: ReadLimits::default() }
+        Self { delimiter: b',', missing, types: BTreeMap::new(), verbatim: BTreeSet::new(), limits: ReadLimits::default() }
     }
 }
 
@@ -40,6 +42,7 @@ struct Builder {
     name: String,
     declared: Option<ColumnType>,
     form: Form,
+    verbatim: bool,
     n_numeric: u64,
     n_other: u64,
     first_other: Option<u64>,
@@ -229,7 +232,8 @@ fn parse_number(text: &str) -> Option<f64> {
 
 impl Builder {
     fn new(name: String, options: &CsvOptions) -> Self {
-        let declared = options.types.get(&name).copied();
+        let verbatim = options.verbatim.contains(&name);
+        let declared = if verbatim { Some(ColumnType::Categorical) } else { options.types.get(&name).copied() };
         let form = match declared {
             None | Some(ColumnType::Numeric) => Form::Numbers(Vec::new()),
             Some(ColumnType::Categorical | ColumnType::Text) => Form::Text(Interner::default()),
@@ -238,6 +242,7 @@ impl Builder {
             name,
             declared,
             form,
+            verbatim,
             n_numeric: 0,
             n_other: 0,
             first_other: None,
@@ -250,6 +255,16 @@ impl Builder {
 
     fn push(&mut self, text: &str, line: u64, options: &CsvOptions, report: Option<&mut ReadReport>) {
         if matches!(self.form, Form::Done(_)) {
+            return;
+        }
+        if self.verbatim
+            && let Form::Text(interner) = &mut self.form
+        {
+            if text.is_empty() {
+                interner.push_missing()
+            } else {
+                interner.push(text)
+            }
             return;
         }
         let cell = text.trim();

@@ -9,7 +9,7 @@ use veracta_ml::explanation::path_dependent::tree_shap;
 use veracta_ml::explanation::{ExplanationError, coalition};
 use veracta_ml::model::ModelError;
 use veracta_ml::model::imported::{Model, read_model};
-use veracta_ml::onnx::read_onnx;
+use veracta_ml::onnx::{InputKind, read_onnx};
 use veracta_ml::table::Table;
 use veracta_ml::table::csv::{CsvOptions, read_csv};
 use veracta_ml::tree::compiled::CompiledTrees;
@@ -27,8 +27,16 @@ fn case(name: &str) -> PathBuf {
     cases().into_iter().find(|case| case.ends_with(name)).unwrap()
 }
 
+/// Reads the rows of a case; words are taken as they stand.
 fn table(case: &std::path::Path) -> Table {
-    read_csv(&mut fs::File::open(case.join("rows.csv")).unwrap(), &CsvOptions::default()).unwrap().0
+    let mut options = CsvOptions::default();
+    if let Ok(graph) = read_onnx(&fs::read(case.join("model.onnx")).unwrap())
+        && let Some(names) = graph.column_names()
+    {
+        let is_text = |(position, _): &(usize, String)| graph.column_kind(*position) == InputKind::Text;
+        options.verbatim = names.into_iter().enumerate().filter(is_text).map(|(_, name)| name).collect();
+    }
+    read_csv(&mut fs::File::open(case.join("rows.csv")).unwrap(), &options).unwrap().0
 }
 
 fn expected(case: &std::path::Path) -> Vec<Vec<f64>> {

@@ -7,6 +7,7 @@ use serde_json::json;
 use veracta_governance::document::report::changes;
 use veracta_governance::document::report::drift::report;
 use veracta_governance::record::{DriftReport, Record};
+use veracta_lifecycle::Measured;
 use veracta_lifecycle::monitoring::{Reference, measure_attribution_drift, measure_drift, measure_together, measure_windows};
 use veracta_lifecycle::prediction::{Rounds, apply};
 use veracta_lifecycle::windows::WindowColumns;
@@ -59,7 +60,10 @@ pub(super) fn execute(args: &Args, options: &Drift) -> anyhow::Result<Answer> {
         value["attributions"] = json!(leaned);
     }
     let digests = [super::digest(against)?, super::digest(current)?];
-    super::record(args, &options.record, |model| Record::DriftReport(DriftReport::new(model, digests, &found)))?;
+    let columns = found.columns.iter().map(|column| column.name.clone()).chain(found.lost.iter().cloned()).collect();
+    super::record(args, &options.record, &Measured::Columns(columns), |model| {
+        Record::DriftReport(DriftReport::new(model, digests, &found))
+    })?;
     print_report(args.format, output, &page, &value)?;
     let has_drifted = found.with_change(Change::Drifted).next().is_some();
     Ok((!has_drifted && found.lost.is_empty()).into())

@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use veracta_governance::document::report::{evaluation, tasks};
 use veracta_governance::record::{PerformanceReport, Record};
+use veracta_lifecycle::Measured;
 use veracta_lifecycle::evaluation::{
     GroupColumns, ScoredColumns, evaluate_file, evaluate_multiclass_file, evaluate_ranking_file, evaluate_regression_file, expected_file,
     metric_over_time,
@@ -25,6 +26,14 @@ pub(super) fn execute(args: &Args, options: &Evaluate) -> anyhow::Result<Answer>
     let [score] = &options.score[..] else { bail!("of two classes one `--score` is evaluated; `--task multiclass` takes several") };
     let (csv, bootstrap) = (csv_options(files)?, Bootstrap { n_resamples: measure.resamples, seed: measure.seed });
     let subject = format!("{score} of {}", file_name(data));
+    let is_plain = options.group.is_empty() && options.control.is_none() && options.cluster.is_none() && options.record.record.is_none();
+    let is_whole = is_plain && !options.bca && !options.recalibrate;
+    if (options.without_labels || options.every.is_some()) && !is_whole || options.without_labels && options.every.is_some() {
+        bail!("`--without-labels` and `--every` go with neither groups, clusters, `--bca`, `--recalibrate`, `--record` nor each other");
+    }
+    if options.query.is_some() {
+        bail!("`--query` is for `--task ranking`");
+    }
     if options.without_labels {
         let found = expected_file(data, &csv, score, &metrics, measure.threshold, (measure.level, bootstrap))?;
         let page = tasks::expected(&subject, found.n, &found.confusion, &found.metrics);
@@ -58,7 +67,9 @@ pub(super) fn execute(args: &Args, options: &Evaluate) -> anyhow::Result<Answer>
     };
     let found = evaluate_file(data, &csv, &columns, &groups, asked)?;
     let digest = super::digest(data)?;
-    super::record(args, &options.record, |model| Record::PerformanceReport(PerformanceReport::new(model, digest, &found)))?;
+    super::record(args, &options.record, &Measured::Scores, |model| {
+        Record::PerformanceReport(PerformanceReport::new(model, digest, &found))
+    })?;
     let page = evaluation::report(&format!("{subject} for {label} = {}", columns.positive.as_deref().unwrap_or("1")), &found);
     print_report(args.format, files.output.as_deref(), &page, &found)?;
     Ok(Answer::Yes)

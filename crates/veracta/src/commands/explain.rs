@@ -29,22 +29,14 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
     let rows = rows(options, applied.rows.n_rows)?;
     let subject = format!("{} on {}", file_name(model), file_name(data));
     let output = files.output.as_deref();
-    if let Some(input) = &options.dependence {
-        let found = dependence(&applied, input)?;
-        let curve = Curve { input, n_rows: found.n_rows, grid: &found.grid, mean: &found.mean, quantiles: &found.quantiles };
-        print_report(args.format, output, &insight::dependence(&subject, curve), &found)?;
-        return Ok(Answer::Yes);
+    if options.dependence.is_some() && (options.row.is_some() || options.background.is_some()) {
+        bail!("`--dependence` is over all rows, without `--row` and `--background`");
     }
-    if let Some(label) = &options.permute {
-        let (metric, labels) = (super::metric_named(&options.metric)?, read_labels(data, &csv, label, options.positive.as_deref())?);
-        if !(1..=1000).contains(&options.repeats) {
-            bail!("`--repeats` is between 1 and 1000");
-        }
-        let found = shuffled(&applied, &labels, metric, THRESHOLD, (options.repeats, options.seed))?;
-        let inputs: Vec<_> = found.iter().map(|found| (found.input.clone(), found.mean, found.interval)).collect();
-        let page = insight::shuffled(&subject, metric.descriptor().title, &inputs, applied.rows.n_rows, options.repeats);
-        print_report(args.format, output, &page, &found)?;
-        return Ok(Answer::Yes);
+    if !options.target.is_finite() {
+        bail!("`--target` is a finite number");
+    }
+    if let Some(answer) = ask(args, options, &applied, &subject)? {
+        return Ok(answer);
     }
     if !options.change.is_empty() {
         return search(args, options, &applied, &subject);
@@ -57,6 +49,9 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
         let numbers: Vec<usize> = rows.iter().map(|row| row + 1).collect();
         write(options, &(json!({ "inputs": applied.inputs, "row_numbers": numbers, "rows": found }).to_string() + "\n"))?;
         return Ok(Answer::Yes);
+    }
+    if options.reasons.is_some() {
+        applied.one_output("a reason")?;
     }
     let reason_file = options.reasons.as_ref().map(|path| read_reasons(path, &applied.inputs)).transpose()?;
     let attributed = match &reason_file {
@@ -82,6 +77,39 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
     let explained = summarise(applied.model.kind(), attributed.method, &applied.inputs, &attributed.rows);
     print_report(args.format, output, &explanation::report(&subject, &explained), &explained)?;
     Ok(Answer::Yes)
+}
+
+/// Answers what is asked about single inputs: dependence and shuffling.
+fn ask(args: &Args, options: &Explain, applied: &Application, subject: &str) -> anyhow::Result<Option<Answer>> {
+    let output = options.files.output.as_deref();
+    if let Some(input) = &options.dependence {
+        let found = dependence(applied, input)?;
+        let curve = Curve {
+            input,
+            n_rows: found.n_rows,
+            grid: &found.grid,
+            categories: &found.categories,
+            mean: &found.mean,
+            quantiles: &found.quantiles,
+        };
+        print_report(args.format, output, &insight::dependence(subject, curve), &found)?;
+        return Ok(Some(Answer::Yes));
+    }
+    if let Some(label) = &options.permute {
+        let (metric, labels) = (
+            super::metric_named(&options.metric)?,
+            read_labels(&options.data, &csv_options(&options.files)?, label, options.positive.as_deref())?,
+        );
+        if !(1..=1000).contains(&options.repeats) {
+            bail!("`--repeats` is between 1 and 1000");
+        }
+        let found = shuffled(applied, &labels, metric, THRESHOLD, (options.repeats, options.seed))?;
+        let inputs: Vec<_> = found.iter().map(|found| (found.input.clone(), found.mean, found.interval)).collect();
+        let page = insight::shuffled(subject, metric.descriptor().title, &inputs, applied.rows.n_rows, options.repeats);
+        print_report(args.format, output, &page, &found)?;
+        return Ok(Some(Answer::Yes));
+    }
+    Ok(None)
 }
 
 /// Returns the rows that are asked for.

@@ -4,6 +4,7 @@ use anyhow::bail;
 use veracta_governance::document::Tone;
 use veracta_governance::document::report::robustness::membership;
 use veracta_governance::record::{PrivacyReport, Record};
+use veracta_lifecycle::Measured;
 use veracta_lifecycle::prediction::{Rounds, apply};
 use veracta_lifecycle::robustness::{SHADOWS_MAX, are_shadows_possible, attack_membership};
 
@@ -26,7 +27,7 @@ pub(super) fn execute(args: &Args, options: &Membership) -> anyhow::Result<Answe
     let page = membership(&file_name(&options.model), &attacks);
     let data = [super::digest(&options.members)?, super::digest(&options.others)?];
     let kept = attacks.iter().map(|(name, attack)| (name.to_lowercase(), (*attack).clone())).collect();
-    super::record(args, &options.record, |model| {
+    super::record(args, &options.record, &Measured::Model(super::digest(&options.model)?), |model| {
         Record::PrivacyReport(PrivacyReport { model, data, attacks: kept, n_shadows: found.n_shadows })
     })?;
     print_report(args.format, options.files.output.as_deref(), &page, &found)?;

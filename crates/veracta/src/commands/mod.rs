@@ -36,8 +36,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use veracta_governance::record::Record;
-use veracta_lifecycle::Platform;
 use veracta_lifecycle::prediction::Rounds;
+use veracta_lifecycle::{Measured, Platform};
 use veracta_ml::performance::{METRICS, Metric};
 use veracta_store::Store;
 
@@ -92,10 +92,16 @@ fn rounds(best: bool) -> Rounds {
 }
 
 /// Records what was measured when that was asked for, and says where.
-fn record(args: &Args, option: &RecordOption, make: impl FnOnce(veracta_ledger::Hash) -> Record) -> anyhow::Result<()> {
+fn record(
+    args: &Args,
+    option: &RecordOption,
+    measured: &Measured,
+    make: impl FnOnce(veracta_ledger::Hash) -> Record,
+) -> anyhow::Result<()> {
     if let Some(model) = &option.record {
-        let idx = veracta_lifecycle::record_measurement(&platform(args)?, model, make)?;
-        eprintln!("note: recorded as evidence about `{model}` (#{idx})");
+        let idx = veracta_lifecycle::record_measurement(&platform(args)?, model, measured, make)?;
+        let word = if *measured == Measured::Scores { "; that the scores are its own is your word" } else { "" };
+        eprintln!("note: recorded as evidence about `{model}` (#{idx}){word}");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use veracta_governance::document::report::robustness::scenarios;
 use veracta_governance::record::{Record, RobustnessReport};
+use veracta_lifecycle::Measured;
 use veracta_lifecycle::prediction::{Rounds, apply};
 use veracta_lifecycle::robustness::{read_labels, try_scenarios};
 use veracta_ml::interval::Bootstrap;
@@ -15,14 +16,15 @@ pub(super) fn execute(args: &Args, options: &Robustness) -> anyhow::Result<Answe
     check_measure(measure)?;
     let (csv, metric) = (csv_options(files)?, super::metric_named(&options.metric)?);
     let applied = apply(model, Rounds::All, data, &csv)?;
-    if !applied.model.is_binary_probability() && options.label.is_some() {
-        bail!("metrics are of the probability of one of two classes; leave out `--label`");
+    let scores = applied.model.predict(&applied.rows)?;
+    if scores.n_outputs != 1 || scores.values.iter().any(|score| !(0.0..=1.0).contains(score)) {
+        bail!("decisions are made on the probability of one of two classes, which `{}` does not give", model.display());
     }
     let labels = options.label.as_ref().map(|label| read_labels(data, &csv, label, options.positive.as_deref())).transpose()?;
     let bootstrap = Bootstrap { n_resamples: measure.resamples, seed: measure.seed };
     let found = try_scenarios(&applied, labels.as_deref(), metric, measure.threshold, (measure.level, bootstrap))?;
     let digest = super::digest(data)?;
-    super::record(args, &options.record, |model| {
+    super::record(args, &options.record, &Measured::Model(super::digest(model)?), |model| {
         Record::RobustnessReport(RobustnessReport {
             model,
             data: digest,

@@ -75,11 +75,8 @@ fn the_gate_refuses_what_the_plan_does_not_allow() {
 #[test]
 fn whole_clusters_are_resampled_in_a_pipeline() {
     let project = Project::new(&PIPELINE.replacen("validation:\n", "validation:\n  clusters: region\n", 1));
-    // Three regions are too few for any interval: nothing is claimed, and the gate says what is missing.
-    let ran = project.run(&[]);
-    assert_eq!(ran.code, 1);
-    let (_, report) = project.latest("validation.report");
-    assert!(report["results"].as_array().unwrap().iter().all(|result| result["estimate"].is_null()));
+    let refused = project.veracta(&["run", "pipeline.yaml"]);
+    assert!(refused.code == 2 && refused.err.contains("`region` has 3 clusters; intervals need at least 10"), "{refused:?}");
     project.edit("pipeline.yaml", "clusters: region", "clusters: tenure");
     project.run(&[]);
     let (_, report) = project.latest("validation.report");
@@ -127,6 +124,19 @@ fn measurements_are_recorded_about_a_model() {
     let (_, record) = project.latest("drift.report");
     assert_eq!(record["model"], project.latest("model.version").1["digest"]);
     assert!(!record.to_string().contains("QX-"), "no value of a row is in a record");
+    assert!(evaluated.err.contains("is your word"), "{evaluated:?}");
+    // What was measured of another model is no evidence about this one.
+    let case = golden("explain/breast_cancer");
+    let (model, rows) = (case.join("model.json"), case.join("data.csv"));
+    let (model, rows) = (model.to_str().unwrap(), rows.to_str().unwrap());
+    for arguments in [
+        vec!["robustness", model, rows, "--resamples", "50", "--record", "small"],
+        vec!["membership", model, "--members", rows, "--others", rows, "--label", "y_true", "--record", "small"],
+        vec!["drift", rows, rows, "--record", "small"],
+    ] {
+        let refused = project.veracta(&arguments);
+        assert!(refused.code == 2 && refused.err.contains("`small` is not what was measured"), "{refused:?}");
+    }
     let unknown = project.veracta(&["evaluate", "scored.csv", "--label", "y", "--score", "p", "--record", "smal"]);
     assert!(unknown.code == 2 && project.n_entries() == before + 2, "{unknown:?}");
 }
@@ -209,4 +219,44 @@ fn windows_wait_for_labels_that_are_late() {
     // A label that is missing is no third class.
     let refused = veracta(folder.path(), "evaluate late.csv --task multiclass --label y --score y");
     assert!(refused.code == 2 && refused.err.contains("row 251 has no label"), "{refused:?}");
+}
+
+#[test]
+fn words_of_an_onnx_model_are_taken_as_they_stand() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../veracta-ml/tests/fixtures/onnx/words_like_numbers");
+    let found = veracta(&case, "predict model.onnx rows.csv").out;
+    let wanted = fs::read_to_string(case.join("expected.csv")).unwrap();
+    let mut n = 0;
+    for (found, wanted) in found.lines().zip(wanted.lines()).skip(1) {
+        let (found, wanted): (f64, f64) = (found.parse().unwrap(), wanted.split(',').nth(1).unwrap().parse().unwrap());
+        assert!((found - wanted).abs() < 1e-5, "{found}, expected {wanted}");
+        n += 1;
+    }
+    assert_eq!(n, 40);
+    let shown = veracta(&case, "explain model.onnx rows.csv --dependence code");
+    assert!(shown.out.contains("0012") && shown.out.contains("1e5"), "categories by their names: {shown:?}");
+    let refused = veracta(&case, "explain model.onnx rows.csv --change code --row 1");
+    assert!(refused.code == 2 && refused.err.contains("`code` holds categories"), "{refused:?}");
+    let unexplained = veracta(&case, "explain model.onnx rows.csv");
+    assert!(unexplained.code == 2 && unexplained.err.contains("background"), "{unexplained:?}");
+    assert_eq!(veracta(&case, "explain model.onnx rows.csv --rows 3 --background rows.csv").code, 0);
+}
+
+#[test]
+fn options_that_would_be_ignored_are_refused() {
+    let case = golden("perf/binary_balanced");
+    for arguments in [
+        "evaluate data.csv --without-labels --score score --group weight",
+        "evaluate data.csv --without-labels --score score --every 10",
+        "evaluate data.csv --label y_true --score score --every 10 --recalibrate",
+        "evaluate data.csv --label y_true --score score --query weight",
+        "evaluate data.csv --label y_true --score score --task regression --group weight",
+        "evaluate data.csv --label y_true --score score --cluster y_true",
+    ] {
+        let refused = veracta(&case, arguments);
+        assert!(refused.code == 2 && refused.err.len() > 20, "{arguments}: {refused:?}");
+    }
+    let several = golden("model/xgb_multiclass_softprob");
+    let refused = veracta(&several, "robustness model.json rows.csv");
+    assert!(refused.code == 2 && refused.err.contains("probability of one of two classes"), "{refused:?}");
 }

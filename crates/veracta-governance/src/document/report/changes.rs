@@ -10,11 +10,11 @@ use crate::document::{Cell, grouped, number, number_cell, text_cell, with_interv
 /// Gathers the section about columns together.
 pub fn together(found: &TogetherDrift) -> ReportSection {
     let mut rows = vec![vec![
-        text_cell("Domain classifier: ROC AUC of telling current from reference rows"),
+        text_cell("Boosted trees, out of fold: ROC AUC of telling current from reference rows"),
         number_cell(with_interval(found.domain_classifier.as_ref())),
         text_cell(match &found.domain_classifier {
             Some(auc) if auc.lower > 0.5 => "tells them apart",
-            Some(_) => "cannot tell them apart",
+            Some(_) => "does not tell them apart",
             None => "not defined",
         }),
     ]];

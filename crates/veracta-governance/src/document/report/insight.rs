@@ -13,6 +13,8 @@ pub struct Curve<'c> {
     pub n_rows: usize,
     /// Values that it was set to.
     pub grid: &'c [f64],
+    /// The categories that the values stand for; empty of numbers.
+    pub categories: &'c [String],
     /// Mean prediction at each.
     pub mean: &'c [f64],
     /// The 10 %, 50 % and 90 % quantiles of single rows at each.
@@ -23,7 +25,9 @@ pub struct Curve<'c> {
 pub fn dependence(subject: &str, curve: Curve<'_>) -> Report {
     let row = |place: usize| -> Vec<Cell> {
         let [low, middle, high] = curve.quantiles[place];
-        [curve.grid[place], curve.mean[place], low, middle, high].map(|value| number_cell(number(value))).to_vec()
+        let value = curve.categories.get(place).map_or_else(|| number_cell(number(curve.grid[place])), text_cell);
+        let rest = [curve.mean[place], low, middle, high].map(|value| number_cell(number(value)));
+        std::iter::once(value).chain(rest).collect()
     };
     let (low, high) = curve.mean.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
     Report {
@@ -36,18 +40,22 @@ pub fn dependence(subject: &str, curve: Curve<'_>) -> Report {
         chips: vec![format!("{} rows", grouped(curve.n_rows)), format!("{} values", curve.grid.len())],
         sections: vec![ReportSection {
             heading: format!("Input {}", curve.input),
-            blocks: vec![
-                ReportBlock::Plot {
+            // Categories have no order to draw a line along.
+            blocks: curve
+                .categories
+                .is_empty()
+                .then(|| ReportBlock::Plot {
                     caption: format!("Prediction over {}", curve.input),
                     description: "Mean prediction of all rows, with the band in which 80 % of single rows lie.".to_owned(),
                     svg: plot::dependence(curve.input, curve.grid, curve.mean, curve.quantiles),
-                },
-                ReportBlock::Table {
+                })
+                .into_iter()
+                .chain([ReportBlock::Table {
                     caption: "Predictions when the input is set and everything else stays".to_owned(),
                     columns: ["Value", "Mean", "10 %", "Median", "90 %"].map(str::to_owned).to_vec(),
                     rows: (0..curve.grid.len()).map(row).collect(),
-                },
-            ],
+                }])
+                .collect(),
         }],
         method: "Partial dependence (Friedman 2001) from the 5 % to the 95 % quantile of the input, with individual curves (Goldstein et \
                  al. 2015). Set values may be combinations that no row has."
@@ -166,8 +174,8 @@ pub fn change(subject: &str, searched: Searched<'_>) -> Report {
             }],
         }],
         method:
-            "Only the inputs named may change, in the direction allowed, to values that some row of the data has. Candidates are tried \
-                 in order of cost, so the first that reaches the target is the cheapest. It says what the model would do, not what the \
+            "Only the inputs named may change, in the direction allowed, to values that some row of the data has: each alone at every value, \
+                 all together at twenty values each. The cheapest of these is given. It says what the model would do, not what the \
                  person would get."
                 .to_owned(),
     }

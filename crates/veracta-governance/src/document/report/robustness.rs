@@ -1,6 +1,6 @@
 //! The reports of robustness, of membership inference and of synthetic rows.
 
-use veracta_ml::interval::Estimate;
+use veracta_ml::interval::{Estimate, Method, proportion_interval};
 use veracta_ml::membership::{Attack, FALSE_POSITIVE_RATES};
 use veracta_ml::neighbours::NeighbourShare;
 use veracta_ml::performance::Metric;
@@ -38,7 +38,7 @@ pub fn scenarios(
         size(a).total_cmp(&size(b))
     });
     let text = worst.map_or("nothing was tried".to_owned(), |worst| {
-        format!("Most decisions turn under {}: {}", worst.scenario.title(), with_interval(worst.turned.as_ref()))
+        format!("The most decisions turn under {}: {}", worst.scenario.title(), with_interval(worst.turned.as_ref()))
     });
     let mut columns = vec!["Scenario".to_owned(), "Decisions that turn".to_owned(), "Mean change of score".to_owned()];
     let mut chips = vec![format!("{} rows", grouped(n)), format!("threshold {}", number(threshold))];
@@ -77,7 +77,12 @@ pub fn membership(subject: &str, attacks: &[(&str, &Attack)]) -> Report {
         cells
     };
     let finds = |attack: &Attack| {
-        let is_better = |(at, rate): (&Option<Estimate>, f64)| at.as_ref().is_some_and(|found| found.lower > rate);
+        // The threshold comes from a few other rows: what they would be found at has an upper bound of its own.
+        let n_others = attack.n[1] as f64;
+        let is_better = |(at, rate): (&Option<Estimate>, f64)| {
+            let by_chance = |level: f64| proportion_interval((rate * n_others).floor(), n_others, level, Method::ClopperPearson);
+            at.as_ref().is_some_and(|found| by_chance(found.level).is_some_and(|chance| found.lower > chance.upper))
+        };
         attack.roc_auc.as_ref().is_some_and(|auc| auc.lower > 0.5) || attack.found_at.iter().zip(FALSE_POSITIVE_RATES).any(is_better)
     };
     let verdict = match attacks.iter().any(|(_, found)| finds(found)) {

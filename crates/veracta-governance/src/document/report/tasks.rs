@@ -104,13 +104,15 @@ pub fn over_time(subject: &str, metric: Metric, windows: &[(String, WindowMetric
         estimate: window.realised.clone().or_else(|| window.expected.clone()),
         faint: window.realised.is_none(),
     });
-    let n_waiting = windows.iter().filter(|(_, window)| window.realised.is_none()).count();
+    let n_waiting = windows.iter().filter(|(_, window)| (window.n_labelled as f64) < labelled * window.n as f64).count();
     let outside = windows.iter().filter(|(_, window)| {
         let apart = |a: &Estimate, b: &Estimate| a.upper < b.lower || a.lower > b.upper;
         window.realised.as_ref().zip(window.expected.as_ref()).is_some_and(|(a, b)| apart(a, b))
     });
     let n_outside = outside.count();
+    let n_judged = windows.iter().filter(|(_, window)| window.realised.is_some() && window.expected.is_some()).count();
     let verdict = match n_outside {
+        0 if n_judged == 0 => Headline { text: "No window can be judged".to_owned(), tone: Tone::Open },
         0 => Headline { text: format!("{title} is as its probabilities foretell in every window with labels"), tone: Tone::Plain },
         n => Headline {
             text: format!("{title} is not what its probabilities foretell in {n} of {} windows", windows.len()),
