@@ -6,7 +6,8 @@ use serde::Serialize;
 use veracta_ml::anonymity::{Anonymity, anonymity};
 use veracta_ml::evaluation::{Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate};
 use veracta_ml::interval::{Bootstrap, Estimate};
-use veracta_ml::performance::estimated::{expected_confusion, expected_intervals};
+use veracta_ml::model::{Input, encode};
+use veracta_ml::performance::estimated::{LossModel, expected_confusion, expected_intervals};
 use veracta_ml::performance::multiclass::Classified;
 use veracta_ml::performance::{Confusion, METRICS, Metric, Scored};
 use veracta_ml::resampling::{CLUSTERS_MIN, Clusters};
@@ -265,6 +266,44 @@ pub fn expected_file(
         threshold,
         confusion: expected_confusion(&probabilities, threshold),
         metrics: found.collect(),
+    })
+}
+
+/// The error of a regression expected where its label has not come.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExpectedError {
+    /// Rows of the reference, whose labels are known, and of the current file.
+    pub n: [usize; 2],
+    /// Columns that foretell the error, the prediction among them.
+    pub inputs: Vec<String>,
+    /// Mean absolute error on the reference.
+    pub reference_mae: f64,
+    /// Mean absolute error expected on the current file, with the band in which it would be seen.
+    pub expected_mae: Option<Estimate>,
+}
+
+/// Estimates the error of a regression on a file without labels from a reference with labels (direct loss estimation).
+pub fn expected_error_file(
+    [reference, current]: [&Path; 2],
+    csv: &CsvOptions,
+    [label, score]: [&str; 2],
+    level: f64,
+) -> Result<ExpectedError, LifecycleError> {
+    let (before, now) = (read_table(reference, csv)?.1, read_table(current, csv)?.1);
+    let (truths, predictions) = (numbers(&before, label, reference)?, numbers(&before, score, reference)?);
+    numbers(&now, score, current)?;
+    let is_number =
+        |table: &Table, name: &str| table.columns.iter().any(|column| column.name == name && matches!(column.values, Values::Numeric(_)));
+    let names = before.columns.iter().map(|column| column.name.clone());
+    let inputs: Vec<String> = names.filter(|name| name != label && is_number(&before, name) && is_number(&now, name)).collect();
+    let described: Vec<Input> = inputs.iter().map(|name| Input { name: name.clone(), levels: None }).collect();
+    let losses: Vec<f64> = truths.iter().zip(&predictions).map(|(truth, prediction)| (truth - prediction).abs()).collect();
+    let model = LossModel::fit(&encode(&before, &described)?, &losses)?;
+    Ok(ExpectedError {
+        n: [before.n_rows, now.n_rows],
+        inputs,
+        reference_mae: veracta_ml::numeric::mean(&losses).unwrap_or(f64::NAN),
+        expected_mae: model.expected(&encode(&now, &described)?, level),
     })
 }
 

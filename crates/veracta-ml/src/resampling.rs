@@ -24,14 +24,12 @@ pub struct Clusters<'d> {
     pub n: usize,
 }
 
-impl Clusters<'_> {
-    /// Draws as many clusters as there are, and returns how often each was drawn.
-    fn draw(&self, bootstrap: Bootstrap, resample: u32) -> Vec<f64> {
-        let mut rng = generator(bootstrap.seed, u64::from(resample));
-        let mut drawn = vec![0.0; self.n];
-        (0..self.n).for_each(|_| drawn[below(&mut rng, self.n)] += 1.0);
-        drawn
-    }
+/// Draws as many of `n` clusters as there are, and returns how often each was drawn.
+fn draw_clusters(n: usize, bootstrap: Bootstrap, resample: u32) -> Vec<f64> {
+    let mut rng = generator(bootstrap.seed, u64::from(resample));
+    let mut drawn = vec![0.0; n];
+    (0..n).for_each(|_| drawn[below(&mut rng, n)] += 1.0);
+    drawn
 }
 
 fn percentiles(estimate: f64, mut values: Vec<f64>, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
@@ -63,7 +61,7 @@ pub fn cluster_intervals(
     let rows = OrderedRows::new(scored);
     let of_row: Vec<u32> = rows.order.iter().map(|row| clusters.of_row[*row as usize]).collect();
     let draw = |resample: u32| -> Vec<Option<f64>> {
-        let drawn = clusters.draw(bootstrap, resample);
+        let drawn = draw_clusters(clusters.n, bootstrap, resample);
         let weight = |(row, cluster): (usize, &u32)| drawn[*cluster as usize] * rows.weights.as_ref().map_or(1.0, |held| held[row]);
         let weights: Vec<f64> = of_row.iter().enumerate().map(weight).collect();
         let drawn = Scored { labels: &rows.labels, scores: &rows.scores, weights: Some(&weights) };
@@ -104,8 +102,6 @@ pub fn clustered_frame(
     if n_clusters < CLUSTERS_MIN {
         return ClusteredFrame { rates: vec![vec![None; rates.len()]; counts.len()], disparities: vec![None; disparities.len()] };
     }
-    let of_row: Vec<u32> = Vec::new();
-    let clusters = Clusters { of_row: &of_row, n: n_clusters };
     let compared = |frame: &MetricFrame| {
         let mut kept = frame.clone();
         let mut marks = is_compared.iter();
@@ -113,7 +109,7 @@ pub fn clustered_frame(
         kept
     };
     let draw = |resample: u32| {
-        let drawn = clusters.draw(bootstrap, resample);
+        let drawn = draw_clusters(n_clusters, bootstrap, resample);
         let mut redrawn = frame.clone();
         for (group, by_cluster) in redrawn.groups.iter_mut().zip(counts) {
             group.confusion = Confusion::default();

@@ -1,6 +1,6 @@
 //! Trainers: gradient boosting and logistic regression, deterministic for any number of threads.
 //!
-//! Boosting is the `hessboost` library's; its model is read back into our own [`TreeEnsemble`](crate::tree::TreeEnsemble), so
+//! Boosting is the `hessboost` library's; its model is read back into our own [`TreeEnsemble`], so
 //! that training, prediction and explanation agree on one set of trees.
 
 use hessboost::data::FeatureType;

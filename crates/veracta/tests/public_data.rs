@@ -1,16 +1,22 @@
 //! The pipelines of `examples/churn` on the public data; says so when `VERACTA_DATA` does not name its folder.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 fn data(file: &str) -> Option<PathBuf> {
+    public_data(&format!("churn/{file}"))
+}
+
+/// Returns a file of the public data; `None`, and says so, when nobody named their folder.
+fn public_data(file: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("VERACTA_DATA") else {
         eprintln!("VERACTA_DATA is not set: `{file}` is not tested");
         return None;
     };
-    let path = Path::new(&folder).join("churn").join(file);
+    let path = Path::new(&folder).join(file);
     assert!(path.is_file(), "VERACTA_DATA is set and `{}` is not there", path.display());
     Some(path)
 }
@@ -73,4 +79,38 @@ fn the_iranian_operators_file_runs_end_to_end() {
     let split = json(folder.path(), &["log", "--kind", "dataset.split"]);
     let split = json(folder.path(), &["show", &format!("#{}", split[0]["idx"])]);
     assert_eq!(split["record"]["body"]["proof"]["n_rows_shared"], 0);
+}
+
+/// Compares two files; the exit code says that nothing drifted.
+fn stable(folder: &Path, arguments: &[&str]) -> Value {
+    let arguments = [&["drift"], arguments].concat();
+    assert_eq!(veracta(folder, &arguments).status.code(), Some(0), "{arguments:?}");
+    json(folder, &arguments)
+}
+
+#[test]
+fn stable_public_data_raises_no_alarm() {
+    // Census answers of 2015 against 2016 to 2018.
+    let (Some(reference), Some(current)) =
+        (public_data("drift/acs_employment_ma_reference.parquet"), public_data("drift/acs_employment_ma_analysis.parquet"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = [reference.to_str().unwrap(), current.to_str().unwrap(), "--without", "id,year,employed"];
+    assert_eq!(stable(folder.path(), &files)["columns"].as_array().unwrap().len(), 18);
+    // Claims of 1996 against those of 1994 and 1995: no input moves, although models of the earlier years do worse there.
+    let Some(claims) = public_data("fraud/vehicle_claims_1994_1996.csv") else { return };
+    let text = fs::read_to_string(claims).unwrap();
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let year = header.iter().position(|name| *name == "Year").unwrap();
+    let of = |wanted: bool| -> String {
+        let rows: Vec<&str> = text.lines().skip(1).filter(|line| (line.split(',').nth(year) == Some("1996")) == wanted).collect();
+        format!("{}\n{}\n", header.join(","), rows.join("\n"))
+    };
+    fs::write(folder.path().join("before.csv"), of(false)).unwrap();
+    fs::write(folder.path().join("after.csv"), of(true)).unwrap();
+    let found = stable(folder.path(), &["before.csv", "after.csv", "--without", "FraudFound_P,PolicyNumber,Year"]);
+    assert_eq!((found["n_reference"].as_u64(), found["n_current"].as_u64()), (Some(11_337), Some(4_083)));
+    assert!(found["columns"].as_array().unwrap().iter().all(|column| column["drift"]["change"] == "stable"));
 }

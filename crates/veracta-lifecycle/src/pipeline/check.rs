@@ -129,14 +129,11 @@ fn check_criteria(spec: &PipelineSpec, checker: &mut Checker<'_>) {
 fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let validation = &spec.validation;
     if let Some(robustness) = &validation.robustness {
-        if Metric::named(&robustness.metric).is_none() {
-            checker.refuse_at_key(&format!("validation.robustness names the unknown metric `{}`", robustness.metric));
+        if Metric::named(&robustness.metric.value).is_none() {
+            let hint = did_you_mean(&robustness.metric.value, METRICS.iter().map(|metric| metric.name));
+            checker.refuse(&robustness.metric, format!("unknown metric `{}`", robustness.metric.value), hint);
         }
-        let has_one_limit =
-            matches!((robustness.at_least, robustness.at_most), (Some(limit), None) | (None, Some(limit)) if limit.is_finite());
-        if !has_one_limit {
-            checker.refuse_at_key("validation.robustness needs one finite limit: either `at_least` or `at_most`");
-        }
+        check_limit(&robustness.metric, robustness.at_least, robustness.at_most, checker);
         if robustness.scenarios.iter().any(|scenario| !scenario.is_possible()) {
             checker.refuse_at_key("validation.robustness.scenarios: sizes are finite, and shares between 0 and 1");
         }

@@ -51,7 +51,8 @@ pub struct ValidationSpec {
 #[serde(deny_unknown_fields)]
 pub struct RobustnessSpec {
     /// Name of the metric, such as `roc_auc`.
-    pub metric: String,
+    #[schemars(with = "String")]
+    pub metric: Spanned<String>,
     /// The lower bound must not be below, under any scenario.
     #[serde(default)]
     pub at_least: Option<f64>,
@@ -95,7 +96,7 @@ impl RobustnessSpec {
     /// Returns what stands in the plan.
     pub(super) fn criterion(&self) -> RobustnessCriterion {
         RobustnessCriterion {
-            metric: Metric::named(&self.metric).expect("the metric is known: checked when the file was read"),
+            metric: Metric::named(&self.metric.value).expect("the metric is known: checked when the file was read"),
             limit: match self.at_least {
                 Some(limit) => Limit::AtLeast(limit),
                 None => Limit::AtMost(self.at_most.expect("one limit is given: checked when the file was read")),

@@ -158,6 +158,9 @@ pub(crate) struct Evaluate {
     /// Estimate performance from calibrated probabilities alone (CBPE), with the band in which it would be seen.
     #[arg(long, conflicts_with = "label")]
     pub(crate) without_labels: bool,
+    /// Estimate the error of a regression whose labels have not come, from this file with labels (direct loss estimation).
+    #[arg(long, value_name = "FILE", conflicts_with = "without_labels")]
+    pub(crate) reference: Option<PathBuf>,
     /// Value of the label that counts as positive.
     #[arg(long, value_name = "VALUE")]
     pub(crate) positive: Option<String>,

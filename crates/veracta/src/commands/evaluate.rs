@@ -5,8 +5,8 @@ use veracta_governance::document::report::{evaluation, tasks};
 use veracta_governance::record::{PerformanceReport, Record};
 use veracta_lifecycle::Measured;
 use veracta_lifecycle::evaluation::{
-    GroupColumns, ScoredColumns, evaluate_file, evaluate_multiclass_file, evaluate_ranking_file, evaluate_regression_file, expected_file,
-    metric_over_time,
+    GroupColumns, ScoredColumns, evaluate_file, evaluate_multiclass_file, evaluate_ranking_file, evaluate_regression_file,
+    expected_error_file, expected_file, metric_over_time,
 };
 use veracta_lifecycle::windows::WindowColumns;
 use veracta_ml::evaluation::{EvaluationOptions, Intervals};
@@ -30,6 +30,9 @@ pub(super) fn execute(args: &Args, options: &Evaluate) -> anyhow::Result<Answer>
     let is_whole = is_plain && !options.bca && !options.recalibrate;
     if (options.without_labels || options.every.is_some()) && !is_whole || options.without_labels && options.every.is_some() {
         bail!("`--without-labels` and `--every` go with neither groups, clusters, `--bca`, `--recalibrate`, `--record` nor each other");
+    }
+    if options.reference.is_some() {
+        bail!("`--reference` is for `--task regression`; of two classes `--without-labels` estimates performance");
     }
     if options.query.is_some() {
         bail!("`--query` is for `--task ranking`");
@@ -102,6 +105,15 @@ fn other_task(args: &Args, options: &Evaluate) -> anyhow::Result<Answer> {
         [one] => Ok(one.as_str()),
         _ => bail!("one `--score` is evaluated"),
     };
+    if let Some(reference) = &options.reference {
+        if options.task != Task::Regression {
+            bail!("`--reference` is for `--task regression`; of two classes `--without-labels` estimates performance");
+        }
+        let found = expected_error_file([reference, data], &csv, [label, one()?], measure.level)?;
+        let page = tasks::expected_error(&file_name(data), found.n, found.reference_mae, found.expected_mae.as_ref(), &found.inputs);
+        print_report(args.format, files.output.as_deref(), &page, &found)?;
+        return Ok(Answer::Yes);
+    }
     let found = match options.task {
         Task::Multiclass => evaluate_multiclass_file(data, &csv, label, score, how)?,
         Task::Ranking => {

@@ -88,7 +88,7 @@ fn wrong_measures_are_refused_with_their_place() {
     let project = project_asking("monitoring: {current: newer.csv}\n");
     let whole = project.read("pipeline.yaml");
     for (from, to, words) in [
-        ("metric: roc_auc, at_least: 0.55", "metric: rocauc, at_least: 0.55", vec!["pipeline.yaml:", "unknown metric `rocauc`"]),
+        ("metric: roc_auc, at_least: 0.55", "metric: rocauc, at_least: 0.55", vec!["pipeline.yaml:25:24", "unknown metric `rocauc`"]),
         ("at_least: 0.55", "at_least: 0.55, at_most: 0.9", vec!["pipeline.yaml:", "needs one finite limit"]),
         ("missing: 0.05", "missing: 5", vec!["pipeline.yaml:", "shares between 0 and 1"]),
         ("missing: 0.05", "fog: 1", vec!["pipeline.yaml:", "fog"]),
@@ -259,4 +259,28 @@ fn options_that_would_be_ignored_are_refused() {
     let several = golden("model/xgb_multiclass_softprob");
     let refused = veracta(&several, "robustness model.json rows.csv");
     assert!(refused.code == 2 && refused.err.contains("probability of one of two classes"), "{refused:?}");
+}
+
+#[test]
+fn the_error_of_a_regression_is_foretold_without_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    // The error is as large as x: rows with a larger x have a larger one.
+    let rows = |from: u32, with_label: bool| -> String {
+        let line = |row: u32| {
+            let x = f64::from(from + row % 100) / 100.0;
+            let label = if with_label { format!(",{}", 5.0 + if row % 2 == 0 { x } else { -x }) } else { String::new() };
+            format!("{x},5{label}\n")
+        };
+        format!("x,p{}\n", if with_label { ",y" } else { "" }) + &(0..1_000).map(line).collect::<String>()
+    };
+    fs::write(folder.path().join("known.csv"), rows(0, true)).unwrap();
+    fs::write(folder.path().join("high.csv"), rows(50, false)).unwrap();
+    let asked = "evaluate high.csv --task regression --label y --score p --reference known.csv --format json";
+    let found = veracta(folder.path(), asked).json();
+    assert!((found["reference_mae"].as_f64().unwrap() - 0.495).abs() < 1e-9, "{found}");
+    // Trees do not go beyond what they have seen: half of these rows have an x of up to 1.49.
+    let expected = found["expected_mae"]["estimate"].as_f64().unwrap();
+    assert!((0.8..0.95).contains(&expected), "{found}");
+    let refused = veracta(folder.path(), "evaluate known.csv --label y --score p --reference known.csv");
+    assert!(refused.code == 2 && refused.err.contains("--task regression"), "{refused:?}");
 }

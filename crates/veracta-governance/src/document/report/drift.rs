@@ -15,7 +15,10 @@ pub fn report(subject: &str, measured: &DriftMeasurement) -> Report {
     let (n_drifted, n_undecided, n) = (count(Change::Drifted), count(Change::Undecided), measured.columns.len());
     let lost = measured.lost.len();
     let verdict = match (n_drifted, n_undecided) {
-        _ if lost > 0 => bad(&format!("{lost} columns are gone or of another type; {n_drifted} of the other {n} have drifted")),
+        _ if lost > 0 => {
+            let gone = if lost == 1 { "1 column is".to_owned() } else { format!("{lost} columns are") };
+            bad(&format!("{gone} gone or of another type; {n_drifted} of the other {n} have drifted"))
+        }
         (0, 0) => good(&format!("Stable: all {n} columns stay within the tolerances")),
         (0, _) => open(&format!("No drift shown; {n_undecided} of {n} columns need more rows to tell")),
         _ => bad(&format!("{n_drifted} of {n} columns have drifted")),

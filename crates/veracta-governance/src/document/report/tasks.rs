@@ -83,6 +83,33 @@ pub fn expected(subject: &str, n: usize, confusion: &Confusion, metrics: &[(Metr
     }
 }
 
+/// Gathers the report of the error of a regression expected without labels: rows of the reference and of the current file.
+pub fn expected_error(subject: &str, n: [usize; 2], reference: f64, expected: Option<&Estimate>, inputs: &[String]) -> Report {
+    let text = format!("Mean absolute error expected: {}", with_interval(expected));
+    let rows = vec![
+        vec![text_cell("On the reference, with labels"), number_cell(number(reference))],
+        vec![text_cell("Expected on the current rows (band)"), number_cell(with_interval(expected))],
+    ];
+    Report {
+        title: "Expected error".to_owned(),
+        subject: subject.to_owned(),
+        verdict: Headline { text, tone: Tone::Plain },
+        chips: vec![format!("{} reference rows", grouped(n[0])), format!("{} current rows", grouped(n[1])), "no labels".to_owned()],
+        sections: vec![ReportSection {
+            heading: "Mean absolute error".to_owned(),
+            blocks: vec![ReportBlock::Table {
+                caption: format!("Foretold from {}", inputs.join(", ")),
+                columns: ["", "Mean absolute error"].map(str::to_owned).to_vec(),
+                rows,
+            }],
+        }],
+        method:
+            "Direct loss estimation: boosted trees learn which rows of the reference had a large error, and foretell those of the current \
+                 rows. It sees errors that follow from the inputs and the prediction, and no change of their relation to the label."
+                .to_owned(),
+    }
+}
+
 /// Gathers the report of a metric over windows.
 pub fn over_time(subject: &str, metric: Metric, windows: &[(String, WindowMetric)], labelled: f64) -> Report {
     let title = metric.descriptor().title;
