@@ -268,7 +268,7 @@ fn the_error_of_a_regression_is_foretold_without_labels() {
     let rows = |from: u32, with_label: bool| -> String {
         let line = |row: u32| {
             let x = f64::from(from + row % 100) / 100.0;
-            let label = if with_label { format!(",{}", 5.0 + if row % 2 == 0 { x } else { -x }) } else { String::new() };
+            let label = if with_label { format!(",{}", 5.0 + if row.is_multiple_of(2) { x } else { -x }) } else { String::new() };
             format!("{x},5{label}\n")
         };
         format!("x,p{}\n", if with_label { ",y" } else { "" }) + &(0..1_000).map(line).collect::<String>()
