@@ -114,6 +114,18 @@ pub struct MembershipMeasurement {
     pub n_shadows: usize,
 }
 
+/// Rows of one side: their labels and the probabilities that the attacked model gives them.
+struct Scores {
+    labels: Vec<bool>,
+    probabilities: Vec<f64>,
+}
+
+/// Takes rows with a small loss for members.
+fn attack_by_loss([members, others]: [&Scores; 2], level: f64) -> Attack {
+    let negated = |side: &Scores| losses(&side.labels, &side.probabilities).into_iter().map(|loss| -loss).collect::<Vec<f64>>();
+    attack(&negated(members), &negated(others), level)
+}
+
 /// Attacks a model by the losses of members and others, and with shadow models by likelihood ratios.
 pub fn attack_membership(
     [members, others]: [(&Application, &Path); 2],
@@ -129,26 +141,20 @@ pub fn attack_membership(
         if found.n_outputs != 1 || found.values.iter().any(|p| !(0.0..=1.0).contains(p)) {
             return Err(LifecycleError::NotDefined { what: "membership inference, which needs the probability of one of two classes," });
         }
-        Ok((table, labels, found.values))
+        Ok((table, Scores { labels, probabilities: found.values }))
     };
-    let (member_table, member_labels, member_scores) = side(members)?;
-    let (other_table, other_labels, other_scores) = side(others)?;
-    let negated = |labels: &[bool], scores: &[f64]| losses(labels, scores).into_iter().map(|loss| -loss).collect::<Vec<f64>>();
-    let by_loss = attack(&negated(&member_labels, &member_scores), &negated(&other_labels, &other_scores), level);
+    let (member_table, first) = side(members)?;
+    let (other_table, second) = side(others)?;
+    let by_loss = attack_by_loss([&first, &second], level);
     let by_likelihood_ratio = if n_shadows == 0 {
         None
     } else {
         let label_of = Label { column: label.to_owned(), positive: positive.unwrap_or("1").to_owned() };
         let inputs = shadow_inputs(&member_table, &members.0.inputs)?;
         let rows = [encode(&member_table, &inputs)?, encode(&other_table, &inputs)?];
-        let labels = [member_labels.as_slice(), &other_labels].concat();
-        let own: Vec<f64> = labels.iter().zip(member_scores.iter().chain(&other_scores)).map(|(label, p)| confidence(*label, *p)).collect();
         let spec = TrainingSpec::GradientBoosting(BoostingParameters::default());
-        let trained = Shadows { inputs: &inputs, label: &label_of, spec: &spec, n: n_shadows, seed };
-        let ratios = trained.ratios(&rows, &labels, &own)?;
-        let (of_members, of_others) = ratios.split_at(member_labels.len());
-        let known = |ratios: &[Option<f64>]| ratios.iter().flatten().copied().collect::<Vec<f64>>();
-        Some(attack(&known(of_members), &known(of_others), level))
+        let shadows = Shadows { inputs: &inputs, label: &label_of, spec: &spec, n: n_shadows, seed };
+        Some(shadows.attack(&rows, [&first, &second], level)?)
     };
     Ok(MembershipMeasurement { model: members.0.model.kind(), by_loss, by_likelihood_ratio, n_shadows })
 }
@@ -161,17 +167,12 @@ pub(crate) fn attack_predictor(
     (n_shadows, seed): (usize, u64),
     level: f64,
 ) -> Result<Vec<(String, Attack)>, LifecycleError> {
-    let [first, second] = [&members, &others].map(|(rows, labels)| (predictor.predict(rows), labels));
-    let negated = |(scores, labels): &(Vec<f64>, &Vec<bool>)| losses(labels, scores).into_iter().map(|loss| -loss).collect::<Vec<f64>>();
-    let mut attacks = vec![("loss threshold".to_owned(), attack(&negated(&first), &negated(&second), level))];
+    let scores = |(rows, labels): &(Matrix, Vec<bool>)| Scores { labels: labels.clone(), probabilities: predictor.predict(rows) };
+    let (first, second) = (scores(&members), scores(&others));
+    let mut attacks = vec![("loss threshold".to_owned(), attack_by_loss([&first, &second], level))];
     if n_shadows > 0 {
-        let labels = [members.1.as_slice(), &others.1].concat();
-        let own: Vec<f64> = labels.iter().zip(first.0.iter().chain(&second.0)).map(|(label, p)| confidence(*label, *p)).collect();
-        let n_members = members.1.len();
-        let trained = Shadows { inputs: &predictor.inputs, label: &predictor.label, spec, n: n_shadows, seed };
-        let ratios = trained.ratios(&[members.0, others.0], &labels, &own)?;
-        let known = |ratios: &[Option<f64>]| ratios.iter().flatten().copied().collect::<Vec<f64>>();
-        attacks.push(("likelihood ratio".to_owned(), attack(&known(&ratios[..n_members]), &known(&ratios[n_members..]), level)));
+        let shadows = Shadows { inputs: &predictor.inputs, label: &predictor.label, spec, n: n_shadows, seed };
+        attacks.push(("likelihood ratio".to_owned(), shadows.attack(&[members.0, others.0], [&first, &second], level)?));
     }
     Ok(attacks)
 }
@@ -195,6 +196,17 @@ struct Shadows<'s> {
 }
 
 impl Shadows<'_> {
+    /// Attacks by likelihood ratios: encoded rows of members and others, with what the attacked model says of them.
+    fn attack(&self, rows: &[Matrix; 2], [members, others]: [&Scores; 2], level: f64) -> Result<Attack, LifecycleError> {
+        let labels = [members.labels.as_slice(), &others.labels].concat();
+        let probabilities = members.probabilities.iter().chain(&others.probabilities);
+        let own: Vec<f64> = labels.iter().zip(probabilities).map(|(label, p)| confidence(*label, *p)).collect();
+        let ratios = self.ratios(rows, &labels, &own)?;
+        let (of_members, of_others) = ratios.split_at(members.labels.len());
+        let known = |ratios: &[Option<f64>]| ratios.iter().flatten().copied().collect::<Vec<f64>>();
+        Ok(attack(&known(of_members), &known(of_others), level))
+    }
+
     /// Trains shadows on random halves of all rows and returns the likelihood ratio of each row.
     fn ratios(&self, [first, second]: &[Matrix; 2], labels: &[bool], own: &[f64]) -> Result<Vec<Option<f64>>, LifecycleError> {
         let n_rows = labels.len();

@@ -268,6 +268,29 @@ pub fn percentile_interval(values: &mut Vec<f64>, level: f64) -> Option<(f64, f6
     Some((quantile_sorted(values, tail), quantile_sorted(values, 1.0 - tail)))
 }
 
+/// Returns an estimate between percentiles of its resampled values; `None` when fewer than half the resamples have a value.
+pub(crate) fn resampled_estimate(
+    estimate: Option<f64>,
+    mut values: Vec<f64>,
+    level: f64,
+    bootstrap: Bootstrap,
+    method: Method,
+) -> Option<Estimate> {
+    let estimate = estimate?;
+    if values.len() * 2 < bootstrap.n_resamples as usize {
+        return None;
+    }
+    let (lower, upper) = percentile_interval(&mut values, level)?;
+    Some(Estimate { estimate, lower, upper, level, method })
+}
+
+impl Estimate {
+    /// Widens the bounds to hold the estimate: resamples of an extreme, or of a gap between extremes, may all lie on one side of it.
+    pub(crate) fn holding_itself(self) -> Self {
+        Self { lower: self.lower.min(self.estimate), upper: self.upper.max(self.estimate), ..self }
+    }
+}
+
 /// Returns a bootstrap interval of any metric: rows are drawn with replacement within each class.
 ///
 /// `None` when the metric is not defined on the data, or on half the resamples.
@@ -288,13 +311,8 @@ pub fn bootstrap_intervals(
 ) -> Vec<Option<Estimate>> {
     let drawn = bootstrap_draws(scored, metrics, threshold, bootstrap);
     let interval = |(position, metric): (usize, &Metric)| {
-        let estimate = metric.evaluate(scored, threshold)?;
-        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[position]).collect();
-        if values.len() * 2 < bootstrap.n_resamples as usize {
-            return None;
-        }
-        let (lower, upper) = percentile_interval(&mut values, level)?;
-        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
+        let values = drawn.iter().filter_map(|values| values[position]).collect();
+        resampled_estimate(metric.evaluate(scored, threshold), values, level, bootstrap, Method::BootstrapStratified)
     };
     metrics.iter().enumerate().map(interval).collect()
 }

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use crate::fairness::{Against, Disparity, MetricFrame, Rate};
-use crate::interval::{Bootstrap, Estimate, Method, OrderedRows, bootstrap_draws, percentile_interval};
+use crate::interval::{Bootstrap, Estimate, Method, OrderedRows, bootstrap_draws, resampled_estimate};
 use crate::numeric::{below, generator, mean, normal_quantile, normal_upper_tail, quantile_sorted};
 use crate::performance::{Confusion, Metric, Scored};
 
@@ -32,13 +32,8 @@ fn draw_clusters(n: usize, bootstrap: Bootstrap, resample: u32) -> Vec<f64> {
     drawn
 }
 
-fn percentiles(estimate: f64, mut values: Vec<f64>, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    if values.len() * 2 < bootstrap.n_resamples as usize {
-        return None;
-    }
-    let (lower, upper) = percentile_interval(&mut values, level)?;
-    // A gap between extremes only grows when it is redrawn: the interval is widened to hold the estimate.
-    Some(Estimate { estimate, lower: lower.min(estimate), upper: upper.max(estimate), level, method: Method::BootstrapCluster })
+fn percentiles(estimate: f64, values: Vec<f64>, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
+    resampled_estimate(Some(estimate), values, level, bootstrap, Method::BootstrapCluster).map(Estimate::holding_itself)
 }
 
 /// Returns the cluster bootstrap interval of each metric; `None` where the metric is not defined, on the data or on half the

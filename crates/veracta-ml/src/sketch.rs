@@ -285,11 +285,6 @@ impl NumberSketch {
         Self { n: 0, mean: 0.0, squares: 0.0, min: None, max: None, rank_error: 0, levels: vec![Vec::new()], turns: vec![false] }
     }
 
-    /// Returns the variance (n − 1); `None` of fewer than two numbers.
-    pub fn variance(&self) -> Option<f64> {
-        (self.n >= 2).then(|| self.squares / (self.n - 1) as f64)
-    }
-
     /// Returns the share of rows by which a rank can be wrong at most.
     pub fn rank_error_share(&self) -> f64 {
         if self.n == 0 { 0.0 } else { self.rank_error as f64 / self.n as f64 }

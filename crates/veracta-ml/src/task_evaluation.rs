@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{Bootstrap, Estimate, Method, percentile_interval};
+use crate::interval::{Bootstrap, Estimate, Method, resampled_estimate};
 use crate::numeric::{below, generator};
 use crate::performance::multiclass::{Average, Classified, Disagreement, Scheme};
 use crate::performance::ranking::{Query, mean_over_queries};
@@ -50,15 +50,8 @@ fn resampled(
     };
     let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
     let interval = |(place, estimate): (usize, &Option<f64>)| {
-        let estimate = (*estimate)?;
-        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[place]).collect();
-        if values.len() * 2 < bootstrap.n_resamples as usize {
-            return None;
-        }
-        let (lower, upper) = percentile_interval(&mut values, level)?;
-        // The largest error of resampled rows is never above that of all.
-        let (lower, upper) = (lower.min(estimate), upper.max(estimate));
-        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapRows })
+        let values = drawn.iter().filter_map(|values| values[place]).collect();
+        resampled_estimate(*estimate, values, level, bootstrap, Method::BootstrapRows).map(Estimate::holding_itself)
     };
     estimates.iter().enumerate().map(interval).collect()
 }

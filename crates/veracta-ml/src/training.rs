@@ -121,14 +121,10 @@ pub fn fit(spec: &TrainingSpec, inputs: &[Input], label: &Label, matrix: &Matrix
     Ok(Predictor { inputs: inputs.to_vec(), label: label.clone(), form })
 }
 
-fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matrix, labels: &[bool]) -> Result<Form, TrainingError> {
-    let targets: Vec<f32> = labels.iter().map(|label| f32::from(u8::from(*label))).collect();
-    let types: Vec<FeatureType> =
-        inputs.iter().map(|input| if input.levels.is_some() { FeatureType::Categorical } else { FeatureType::Numerical }).collect();
-    let values: Vec<f32> = matrix.values.iter().map(|value| *value as f32).collect();
-    let data = DMatrix::from_dense(&values, matrix.n_rows, matrix.n_columns)?.with_labels(&targets)?.with_feature_types(&types)?;
+/// Returns the library's settings for an objective.
+fn settings(objective: Objective, parameters: &BoostingParameters) -> Result<TrainingParams, TrainingError> {
     let settings = TrainingParams::builder()
-        .objective(Objective::BinaryLogistic(RegLoss::default()))
+        .objective(objective)
         .tree_method(TreeMethod::Hist)
         .max_depth(parameters.max_depth as usize)
         .eta(parameters.learning_rate)
@@ -138,6 +134,16 @@ fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matr
         .lambda(parameters.lambda)
         .seed(parameters.seed)
         .build()?;
+    Ok(settings)
+}
+
+fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matrix, labels: &[bool]) -> Result<Form, TrainingError> {
+    let targets: Vec<f32> = labels.iter().map(|label| f32::from(u8::from(*label))).collect();
+    let types: Vec<FeatureType> =
+        inputs.iter().map(|input| if input.levels.is_some() { FeatureType::Categorical } else { FeatureType::Numerical }).collect();
+    let values: Vec<f32> = matrix.values.iter().map(|value| *value as f32).collect();
+    let data = DMatrix::from_dense(&values, matrix.n_rows, matrix.n_columns)?.with_labels(&targets)?.with_feature_types(&types)?;
+    let settings = settings(Objective::BinaryLogistic(RegLoss::default()), parameters)?;
     let model = train(&settings, &data, parameters.rounds as usize)?;
     let pretty: serde_json::Value = serde_json::from_slice(&model.encode(ModelFormat::XgboostJson)?)?;
     let compact = serde_json::to_string(&pretty)?;
@@ -149,15 +155,7 @@ pub(crate) fn fit_regression_trees(matrix: &Matrix, targets: &[f64]) -> Result<T
     let parameters = BoostingParameters::default();
     let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<f32>>();
     let data = DMatrix::from_dense(&narrow(&matrix.values), matrix.n_rows, matrix.n_columns)?.with_labels(&narrow(targets))?;
-    let settings = TrainingParams::builder()
-        .objective(Objective::SquaredError(RegLoss::default()))
-        .tree_method(TreeMethod::Hist)
-        .max_depth(parameters.max_depth as usize)
-        .eta(parameters.learning_rate)
-        .min_child_weight(parameters.min_child_weight)
-        .lambda(parameters.lambda)
-        .seed(parameters.seed)
-        .build()?;
+    let settings = settings(Objective::SquaredError(RegLoss::default()), &parameters)?;
     let model = train(&settings, &data, parameters.rounds as usize)?;
     Ok(read_xgboost_json(&model.encode(ModelFormat::XgboostJson)?)?)
 }

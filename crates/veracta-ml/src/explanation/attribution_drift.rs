@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{Bootstrap, Estimate, Method, percentile_interval};
+use crate::interval::{Bootstrap, Estimate, Method, resampled_estimate};
 use crate::numeric::{below, generator};
 
 /// Gain below which features are taken for reordered.
@@ -70,10 +70,8 @@ pub fn attribution_drift(names: &[String], reference: &[f64], current: &[f64], l
     };
     let estimate = ndcg(&before, &now).filter(|_| n_rows > 0);
     let interval = estimate.and_then(|estimate| {
-        let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
-        let (lower, upper) = percentile_interval(&mut values, level)?;
-        let (lower, upper) = (lower.min(estimate), upper.max(estimate));
-        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapRows })
+        let values = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
+        resampled_estimate(Some(estimate), values, level, bootstrap, Method::BootstrapRows).map(Estimate::holding_itself)
     });
     let mut features: Vec<(String, [f64; 2])> =
         names.iter().zip(before.iter().zip(&now)).map(|(name, (a, b))| (name.clone(), [*a, *b])).collect();

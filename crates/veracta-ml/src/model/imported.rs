@@ -116,15 +116,6 @@ impl Model {
         ensemble.best_round.filter(|best| best + 1 < n_rounds).map(|best| (best, n_rounds))
     }
 
-    /// Returns whether its prediction is the probability of one class.
-    pub fn is_binary_probability(&self) -> bool {
-        match self {
-            Self::Own(_) => true,
-            Self::Trees { ensemble, .. } => ensemble.n_outputs() == 1 && matches!(ensemble.link, Link::Logistic { .. }),
-            Self::Graph(graph) => graph.n_classes() == 2,
-        }
-    }
-
     /// Returns the rows of a table as the model reads them.
     pub fn rows(&self, table: &Table) -> Result<Matrix, ModelError> {
         if let Self::Own(predictor) = self {

@@ -270,11 +270,6 @@ impl Graph {
         self.inputs.iter().find(holds).expect("the column exists").kind
     }
 
-    /// Returns how many classes it tells apart; 0 of a regression, or when the graph does not say.
-    pub fn n_classes(&self) -> usize {
-        self.classes.len()
-    }
-
     /// Returns the names of the columns when each input is one column; else position decides.
     pub fn column_names(&self) -> Option<Vec<String>> {
         let is_named = self.inputs.iter().all(|input| input.n_columns == 1);

@@ -5,7 +5,7 @@
 //! changed.
 
 use super::{Confusion, Metric, Scored};
-use crate::interval::{Bootstrap, Estimate, Method, percentile_interval};
+use crate::interval::{Bootstrap, Estimate, Method, resampled_estimate};
 use crate::model::Matrix;
 use crate::numeric::{below, generator, normal_quantile, uniform};
 use crate::training::{TrainingError, fit_regression_trees};
@@ -77,13 +77,8 @@ pub fn expected_intervals(
     }
     let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
     let interval = |(place, estimate): (usize, &Option<f64>)| {
-        let estimate = (*estimate)?;
-        let mut values: Vec<f64> = drawn.iter().filter_map(|values| values[place]).collect();
-        if values.len() * 2 < bootstrap.n_resamples as usize {
-            return None;
-        }
-        let (lower, upper) = percentile_interval(&mut values, level)?;
-        Some(Estimate { estimate, lower: lower.min(estimate), upper: upper.max(estimate), level, method: Method::ExpectedBand })
+        let values = drawn.iter().filter_map(|values| values[place]).collect();
+        resampled_estimate(*estimate, values, level, bootstrap, Method::ExpectedBand).map(Estimate::holding_itself)
     };
     estimates.iter().enumerate().map(interval).collect()
 }
