@@ -7,15 +7,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::prefix::PrefixStore;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 use veracta_ledger::Hash;
 
-use crate::StoreError;
+use crate::tables::actors::random_digits;
+use crate::{Backend, StoreError};
 
 /// Bytes handed to the object store at once while a file is copied.
 const CHUNK_BYTES: usize = 8 << 20;
+/// Largest object that stores copy by themselves (S3: 5 GiB); a larger one is read and written again.
+const COPY_BYTES_LIMIT: u64 = 5 << 30;
 
 /// Content-addressed bytes and named log files of a workspace.
 #[derive(Debug, Clone)]
@@ -29,15 +34,141 @@ fn blob_path(digest: Hash) -> Path {
     Path::from(format!("blobs/{}/{name}", &name[..2]))
 }
 
+/// Reads until the buffer is full or the reader ends.
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, StoreError> {
+    let mut n_filled = 0;
+    while n_filled < buffer.len() {
+        match reader.read(&mut buffer[n_filled..]) {
+            Ok(0) => break,
+            Ok(n_read) => n_filled += n_read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(StoreError::Source(source)),
+        }
+    }
+    Ok(n_filled)
+}
+
+/// Reads an object piece by piece.
+struct Chunks {
+    blobs: Blobs,
+    path: Path,
+    at: u64,
+    n_bytes: u64,
+    chunk: Bytes,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.chunk.is_empty() && self.at < self.n_bytes {
+            let end = self.n_bytes.min(self.at + CHUNK_BYTES as u64);
+            let read = self.blobs.objects.get_range(&self.path, self.at..end);
+            self.chunk = self.blobs.runtime.block_on(read).map_err(std::io::Error::other)?;
+            self.at = end;
+        }
+        let n_bytes = buffer.len().min(self.chunk.len());
+        buffer[..n_bytes].copy_from_slice(&self.chunk.split_to(n_bytes));
+        Ok(n_bytes)
+    }
+}
+
 fn log_path(name: &str) -> Path {
     Path::from(format!("log/{name}"))
 }
 
 impl Blobs {
+    /// Opens the object store of a workspace: the one its URL names, or `folder`.
+    pub(crate) fn open(backend: &Backend, folder: &std::path::Path) -> Result<Self, StoreError> {
+        let file = StoreError::file(folder);
+        let Some(url) = &backend.objects else {
+            let objects = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true).with_fsync(true);
+            return Self::new(Arc::new(objects)).map_err(file);
+        };
+        // The cause may hold the secret that the URL does.
+        let unusable = |reason: &str| StoreError::ObjectsUrl { reason: reason.to_owned() };
+        let url = url::Url::parse(url).map_err(|_| unusable("it is not a URL"))?;
+        if url.scheme() == "file" {
+            let folder = url.to_file_path().map_err(|()| unusable("it names no folder"))?;
+            std::fs::create_dir_all(&folder).map_err(StoreError::file(&folder))?;
+            return Self::open(&Backend::default(), &folder);
+        }
+        if !["s3", "gs", "az", "azure", "abfs", "abfss", "s3a"].contains(&url.scheme()) {
+            return Err(unusable("it must begin with s3://, gs://, az:// or file://"));
+        }
+        // Another part of the program may have chosen the same already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let options = backend.object_options.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        let (objects, prefix) = object_store::parse_url_opts(&url, options)?;
+        Self::new(Arc::new(PrefixStore::new(objects, prefix))).map_err(file)
+    }
+
     /// Wraps an object store.
     pub fn new(objects: Arc<dyn ObjectStore>) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { objects, runtime: Arc::new(runtime) })
+    }
+
+    /// Stores what a reader gives under its digest, found on the way; returns the digest and the number of bytes. Memory stays bounded.
+    ///
+    /// A reader that fails leaves nothing behind.
+    pub fn upload(&self, reader: &mut dyn Read) -> Result<(Hash, u64), StoreError> {
+        let mut first = vec![0; CHUNK_BYTES];
+        let n_first = fill(reader, &mut first)?;
+        if n_first < CHUNK_BYTES {
+            first.truncate(n_first);
+            return Ok((self.put(first)?, n_first as u64));
+        }
+        let staged = Path::from(format!("staging/{}", random_digits()?));
+        let mut hasher = Sha256::new();
+        let n_bytes = self.runtime.block_on(async {
+            let upload = self.objects.put_multipart(&staged).await?;
+            let mut writer = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
+            let (mut chunk, mut n_read, mut n_bytes) = (first, n_first, 0);
+            while n_read > 0 {
+                hasher.update(&chunk[..n_read]);
+                n_bytes += n_read as u64;
+                writer.wait_for_capacity(2).await?;
+                writer.write(&chunk[..n_read]);
+                n_read = match fill(reader, &mut chunk) {
+                    Ok(n_read) => n_read,
+                    Err(error) => {
+                        writer.abort().await?;
+                        return Err(error);
+                    }
+                };
+            }
+            writer.finish().await?;
+            Ok::<_, StoreError>(n_bytes)
+        })?;
+        let digest = Hash(hasher.finalize().into());
+        self.keep(&staged, digest, n_bytes)?;
+        Ok((digest, n_bytes))
+    }
+
+    /// Gives staged bytes the name of their digest.
+    fn keep(&self, staged: &Path, digest: Hash, n_bytes: u64) -> Result<(), StoreError> {
+        if self.contains(digest)? {
+            self.runtime.block_on(self.objects.delete(staged))?;
+        } else if n_bytes <= COPY_BYTES_LIMIT {
+            self.runtime.block_on(self.objects.rename(staged, &blob_path(digest)))?;
+        } else {
+            let mut source = Chunks { blobs: self.clone(), path: staged.clone(), at: 0, n_bytes, chunk: Bytes::new() };
+            self.put_reader(digest, &mut source)?;
+            self.runtime.block_on(self.objects.delete(staged))?;
+        }
+        Ok(())
+    }
+
+    /// Returns a reader of the bytes of a range, which reads them piece by piece and does not check their digest.
+    pub fn reader(&self, digest: Hash, range: std::ops::Range<u64>) -> impl Read + Send + use<> {
+        Chunks { blobs: self.clone(), path: blob_path(digest), at: range.start, n_bytes: range.end, chunk: Bytes::new() }
+    }
+
+    /// Removes the bytes; nothing may refer to them any more.
+    pub(crate) fn remove(&self, digest: Hash) -> Result<(), StoreError> {
+        match self.runtime.block_on(self.objects.delete(&blob_path(digest))) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Stores bytes under their digest; storing them again does nothing.

@@ -21,6 +21,20 @@ pub enum StoreError {
         /// Folder looked in.
         folder: String,
     },
+    /// The database holds a log that another key signs.
+    #[error(
+        "the database holds the log `{origin}` of another key; give the workspace the `ledger.key` and `log.vkey` of that log, or another database"
+    )]
+    OtherLog {
+        /// Name of the log found.
+        origin: String,
+    },
+    /// The URL of the object store cannot be used; it may hold a secret and is not repeated.
+    #[error("the URL of the object store cannot be used: {reason}")]
+    ObjectsUrl {
+        /// Why.
+        reason: String,
+    },
     /// The database is gone.
     #[error("the workspace has no database: `{file}` is not there")]
     NoDatabase {
@@ -117,6 +131,33 @@ pub enum StoreError {
     /// The database fails.
     #[error("the database fails")]
     Database(#[source] rusqlite::Error),
+    /// PostgreSQL refuses a statement.
+    #[error("the database fails")]
+    Postgres(#[source] postgres::Error),
+    /// PostgreSQL does not answer, for now.
+    #[error("the database does not answer; nothing of what was being written is certain to be there, and repeating it does no harm")]
+    DatabaseUnavailable(#[source] postgres::Error),
+    /// A database URL that cannot be used; the URL may hold a password and is not repeated.
+    #[error("the database URL cannot be used: {reason}")]
+    DatabaseUrl {
+        /// Why.
+        reason: String,
+    },
+    /// A row of another form than this program writes.
+    #[error("a row of the database has another form than this program writes (column {column}): it was changed behind the program's back")]
+    MalformedRow {
+        /// Column of the answer, from 0.
+        column: usize,
+    },
+    /// A change of a finished run without a record of it.
+    #[error("run `{run}` has ended, and its change was not recorded")]
+    Unrecorded {
+        /// The run.
+        run: String,
+    },
+    /// What was being stored ended early.
+    #[error("what was being stored ended early; nothing of it was kept")]
+    Source(#[source] std::io::Error),
     /// The object store fails.
     #[error("the object store fails")]
     Objects(#[source] object_store::Error),
@@ -153,6 +194,12 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+impl From<postgres::Error> for StoreError {
+    fn from(error: postgres::Error) -> Self {
+        crate::database::postgres_failure(error)
+    }
+}
+
 impl From<object_store::Error> for StoreError {
     fn from(error: object_store::Error) -> Self {
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
@@ -169,6 +216,38 @@ impl From<object_store::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the connection it came from must not be used again.
+    pub(crate) fn breaks_connection(&self) -> bool {
+        match self {
+            Self::DiskFull | Self::DatabaseUnavailable(_) => true,
+            Self::Database(cause) => cause.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation),
+            _ => false,
+        }
+    }
+
+    /// Whether a failed write leaves the state of the disk unknown.
+    pub(crate) fn leaves_disk_unknown(&self) -> bool {
+        match self {
+            Self::Database(cause) => cause.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure),
+            _ => false,
+        }
+    }
+
+    /// Returns what the others of a group are told when this failed.
+    pub(crate) fn for_the_group(&self) -> Self {
+        match self {
+            Self::DiskFull => Self::DiskFull,
+            error if error.leaves_disk_unknown() => Self::Poisoned,
+            Self::Poisoned => Self::Poisoned,
+            _ => Self::GroupFailed,
+        }
+    }
+
+    /// Whether repeating the request later may succeed.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::DiskFull | Self::DatabaseUnavailable(_) | Self::Objects(_) | Self::GroupFailed)
+    }
+
     /// Returns the error of a file operation.
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let file = path.display().to_string();

@@ -5,16 +5,21 @@
 //! anything.
 
 mod blob;
+mod database;
 mod error;
 mod keys;
 mod migrations;
 mod sequencer;
 mod store;
 mod tables;
+pub mod tracking;
 mod tree;
 mod verify;
+mod work;
 
 pub use blob::Blobs;
 pub use error::StoreError;
 pub use sequencer::{Committed, NewRecord, Pending};
-pub use store::{InitOptions, Store, Transaction};
+pub use store::{Backend, InitOptions, Store, Transaction};
+pub use tables::{Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};
+pub use work::{Draft, Reading, Recorded, View, Work};

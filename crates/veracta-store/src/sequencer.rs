@@ -1,7 +1,8 @@
 //! The one writer: gives records their position and commits them in groups.
 //!
-//! Each process has one sequencer thread; an operating-system lock keeps processes apart, so that nobody waits on a locked
-//! database. While a group is being synced the next one collects: latency is one sync, throughput is as many records as arrive in it.
+//! Each process has one sequencer thread; a lock keeps processes apart (of the operating system for SQLite, of the database for
+//! PostgreSQL), so that nobody waits on a locked database. While a group is being synced the next one collects: latency is one sync,
+//! throughput is as many records as arrive in it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,16 +10,20 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, TransactionBehavior};
 use veracta_governance::record::Record;
 use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, ENTRY_VERSION, Entry, EntryError, Link, is_time};
 
 use crate::StoreError;
+use crate::database::{Database, Location};
+use crate::tables::records::NewRow;
 use crate::tables::{actors, records};
+use crate::work::Work;
 
 /// Records waiting to be committed; a full queue makes producers wait. 64 producers with 64 in flight fit.
 const QUEUE_LENGTH: usize = 8192;
+/// Prepared entries inserted together.
+const UNWRITTEN_LIMIT: usize = 500;
 /// Most records of one transaction.
 const GROUP_LENGTH: usize = 4096;
 
@@ -65,10 +70,16 @@ struct Draft {
 }
 
 /// What a producer hands over.
-struct Job {
-    draft: Draft,
-    reply: SyncSender<Result<Committed, StoreError>>,
+enum Job {
+    Record { draft: Box<Draft>, reply: Reply },
+    Work(Box<Task>),
 }
+
+type Reply = SyncSender<Result<Committed, StoreError>>;
+/// Tells a producer how its work ended, once the group it was in has.
+pub(crate) type Conclude = dyn FnOnce(Result<(), StoreError>) + Send;
+/// Reads and changes in the writer's transaction; says whether to keep what it changed.
+pub(crate) type Task = dyn FnOnce(&mut Work<'_>) -> (bool, Box<Conclude>) + Send;
 
 /// The handle to the writer thread.
 #[derive(Debug)]
@@ -78,8 +89,8 @@ pub(crate) struct Sequencer {
 }
 
 /// What the writer keeps between groups, valid while nobody else writes.
-#[derive(Default)]
-struct Tail {
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
     size: u64,
     last_at: String,
     /// Latest position by kind and subject.
@@ -118,16 +129,35 @@ impl Tail {
 
 impl Sequencer {
     /// Starts the writer on a connection of its own.
-    pub(crate) fn start(connection: Connection, lock_path: PathBuf) -> Result<Self, StoreError> {
+    pub(crate) fn start(location: Location, lock_path: PathBuf) -> Result<Self, StoreError> {
         let (jobs, queue) = sync_channel(QUEUE_LENGTH);
         let lock = File::options().create(true).append(true).open(&lock_path).map_err(StoreError::file(&lock_path))?;
-        let run = move || write_groups(connection, &lock, &queue);
+        let db = Some(location.connect()?);
+        let writer = Writer { location, db, lock, tail: Tail::default(), is_poisoned: false };
+        let run = move || writer.write_groups(&queue);
         let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(run).map_err(StoreError::file(&lock_path))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Hands a record over.
     pub(crate) fn submit(&self, new: NewRecord, actor: String, at: String) -> Result<Pending, StoreError> {
+        let (reply, answer) = sync_channel(1);
+        self.send(Job::Record { draft: Box::new(Draft::new(new, actor, at)?), reply })?;
+        Ok(Pending(answer))
+    }
+
+    /// Hands work over.
+    pub(crate) fn submit_work(&self, task: Box<Task>) -> Result<(), StoreError> {
+        self.send(Job::Work(task))
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        self.jobs.as_ref().ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Draft {
+    fn new(new: NewRecord, actor: String, at: String) -> Result<Self, StoreError> {
         if !is_time(&at) {
             return Err(EntryError::Time.into());
         }
@@ -146,10 +176,7 @@ impl Sequencer {
             links: new.links,
             artifacts: new.artifacts,
         };
-        let (reply, answer) = sync_channel(1);
-        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send(Job { draft: Draft { entry, actor, body }, reply }).map_err(|_| StoreError::Closed)?;
-        Ok(Pending(answer))
+        Ok(Self { entry, actor, body })
     }
 }
 
@@ -164,95 +191,193 @@ impl Drop for Sequencer {
     }
 }
 
-fn write_groups(mut connection: Connection, lock: &File, queue: &Receiver<Job>) {
-    let mut tail = Tail::default();
-    let mut is_poisoned = false;
-    while let Ok(first) = queue.recv() {
-        let (mut replies, mut drafts) = (vec![first.reply], vec![first.draft]);
-        while drafts.len() < GROUP_LENGTH
-            && let Ok(job) = queue.try_recv()
-        {
-            replies.push(job.reply);
-            drafts.push(job.draft);
+/// What the writer thread owns.
+struct Writer {
+    location: Location,
+    /// None after a connection was lost, until the next group.
+    db: Option<Database>,
+    lock: File,
+    tail: Tail,
+    is_poisoned: bool,
+}
+
+/// How one job of a group ended, told once the group is durable.
+enum Ended {
+    Record(Reply, Result<Committed, StoreError>),
+    Work(Box<Conclude>),
+}
+
+impl Ended {
+    /// Returns how a job ended that was not tried; work hears of it by the end of its channel.
+    fn untried(job: Job) -> Option<Self> {
+        match job {
+            Job::Record { reply, .. } => Some(Self::Record(reply, Err(StoreError::GroupFailed))),
+            Job::Work(_) => None,
         }
-        if is_poisoned {
-            replies.iter().for_each(|reply| answer(reply, Err(StoreError::Poisoned)));
-            continue;
+    }
+
+    /// Tells the producer. One that no longer waits has dropped its receiver; what it handed over is committed all the same.
+    fn conclude(self, failure: Option<StoreError>) {
+        match (self, failure) {
+            (Self::Record(reply, result), None) => drop(reply.send(result)),
+            (Self::Record(reply, _), Some(error)) => drop(reply.send(Err(error))),
+            (Self::Work(conclude), None) => conclude(Ok(())),
+            (Self::Work(conclude), Some(error)) => conclude(Err(error)),
         }
-        match write_group(&mut connection, lock, &mut tail, drafts) {
-            Ok(results) => replies.iter().zip(results).for_each(|(reply, result)| answer(reply, result)),
-            Err(error) => {
-                tail = Tail::default();
-                // After a failed sync the state of the page cache is unknown: nothing more is acknowledged.
-                let cause = match &error {
-                    StoreError::Database(cause) => cause.sqlite_error_code(),
-                    _ => None,
-                };
-                is_poisoned = cause == Some(rusqlite::ErrorCode::SystemIoFailure);
-                let is_full = matches!(error, StoreError::DiskFull);
-                let mut first = Some(error);
-                for reply in &replies {
-                    let fallback = match (is_full, is_poisoned) {
-                        (true, _) => StoreError::DiskFull,
-                        (false, true) => StoreError::Poisoned,
-                        (false, false) => StoreError::GroupFailed,
-                    };
-                    answer(reply, Err(first.take().unwrap_or(fallback)));
+    }
+}
+
+impl Writer {
+    fn write_groups(mut self, queue: &Receiver<Job>) {
+        while let Ok(first) = queue.recv() {
+            let mut jobs = vec![first];
+            while jobs.len() < GROUP_LENGTH
+                && let Ok(job) = queue.try_recv()
+            {
+                jobs.push(job);
+            }
+            let mut ended = Vec::with_capacity(jobs.len());
+            let written = if self.is_poisoned {
+                ended.extend(jobs.into_iter().filter_map(Ended::untried));
+                Err(StoreError::Poisoned)
+            } else {
+                self.write_group(jobs, &mut ended)
+            };
+            let Err(error) = written else {
+                ended.into_iter().for_each(|ended| ended.conclude(None));
+                continue;
+            };
+            self.tail = Tail::default();
+            self.db = self.db.filter(|db| !db.is_broken());
+            // After a failed sync the state of the page cache is unknown: nothing more is acknowledged.
+            self.is_poisoned |= error.leaves_disk_unknown();
+            let others = error.for_the_group();
+            let mut first = Some(error);
+            for ended in ended {
+                ended.conclude(Some(first.take().unwrap_or_else(|| others.for_the_group())));
+            }
+        }
+    }
+
+    /// Commits a group in one transaction. A record or work that is refused on its own leaves the others standing.
+    fn write_group(&mut self, jobs: Vec<Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
+        let _guard = match self.location {
+            Location::Sqlite(_) => Some(WriteGuard::take(&self.lock)?),
+            Location::Postgres(_) => None,
+        };
+        let result = match &mut self.db {
+            Some(db) => write(db, &mut self.tail, jobs, ended),
+            None => match self.location.connect() {
+                Ok(db) => write(self.db.insert(db), &mut self.tail, jobs, ended),
+                Err(error) => {
+                    ended.extend(jobs.into_iter().filter_map(Ended::untried));
+                    Err(error)
                 }
-            }
+            },
+        };
+        if result.is_err()
+            && let Some(db) = &self.db
+        {
+            db.roll_back();
         }
+        result
     }
 }
 
-fn answer(reply: &SyncSender<Result<Committed, StoreError>>, result: Result<Committed, StoreError>) {
-    // A producer that no longer waits has dropped its receiver; the record is committed all the same.
-    let _ = reply.send(result);
+/// Rows of entries that are prepared and not yet inserted.
+#[derive(Default)]
+pub(crate) struct Unwritten(Vec<NewRow>);
+
+impl Unwritten {
+    /// Inserts them.
+    pub(crate) fn flush(&mut self, db: &Database) -> Result<(), StoreError> {
+        records::insert(db, &std::mem::take(&mut self.0))
+    }
 }
 
-/// Commits a group in one transaction. A record that is refused on its own leaves the others standing.
-fn write_group(
-    connection: &mut Connection,
-    lock: &File,
-    tail: &mut Tail,
-    drafts: Vec<Draft>,
-) -> Result<Vec<Result<Committed, StoreError>>, StoreError> {
-    let _guard = WriteGuard::take(lock)?;
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let size = records::size(&tx)?;
+fn write(db: &Database, tail: &mut Tail, jobs: Vec<Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
+    let mut jobs = jobs.into_iter();
+    let result = write_jobs(db, tail, &mut jobs, ended);
+    // After a failure nothing that remains is tried.
+    ended.extend(jobs.filter_map(Ended::untried));
+    result
+}
+
+fn write_jobs(db: &Database, tail: &mut Tail, jobs: &mut dyn Iterator<Item = Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
+    db.begin_writing()?;
+    let size = records::size(db)?;
     if size != tail.size || size == 0 {
-        *tail = Tail { size, last_at: last_at(&tx, size)?, ..Tail::default() };
+        *tail = Tail { size, last_at: last_at(db, size)?, ..Tail::default() };
     }
-    let mut results = Vec::with_capacity(drafts.len());
-    let mut inserter = records::Inserter::new(&tx)?;
-    for draft in drafts {
-        match prepare(&tx, tail, draft) {
-            Ok((entry, bytes, body)) => {
-                inserter.insert(tail.size, &entry, &bytes, &body)?;
-                tail.note(&entry);
-                results.push(Ok(Committed { idx: tail.size, entry }));
-                tail.size += 1;
+    let mut unwritten = Unwritten::default();
+    for job in jobs {
+        match job {
+            Job::Record { draft, reply } => {
+                let result = append(db, tail, *draft, &mut unwritten);
+                if db.is_broken() {
+                    let error = result.err().unwrap_or(StoreError::GroupFailed);
+                    ended.push(Ended::Record(reply, Err(StoreError::GroupFailed)));
+                    return Err(error);
+                }
+                ended.push(Ended::Record(reply, result));
             }
-            Err(error @ (StoreError::Database(_) | StoreError::DiskFull)) => return Err(error),
-            Err(refused) => results.push(Err(refused)),
+            Job::Work(task) => {
+                unwritten.flush(db)?;
+                ended.push(Ended::Work(run_task(db, tail, task)?));
+            }
         }
     }
-    drop(inserter);
-    tx.commit()?;
-    Ok(results)
+    unwritten.flush(db)?;
+    db.commit()
 }
 
-fn last_at(connection: &Connection, size: u64) -> Result<String, StoreError> {
-    match size.checked_sub(1).map(|last| records::entry_bytes(connection, last)).transpose()?.flatten() {
+/// Runs work inside a savepoint, which is undone when the work is refused.
+fn run_task(db: &Database, tail: &mut Tail, task: Box<Task>) -> Result<Box<Conclude>, StoreError> {
+    db.batch("SAVEPOINT work")?;
+    let size = tail.size;
+    let mut work = Work::new(db, tail);
+    let (is_kept, conclude) = task(&mut work);
+    if db.is_broken() {
+        conclude(Err(StoreError::GroupFailed));
+        return Err(StoreError::GroupFailed);
+    }
+    if is_kept {
+        db.batch("RELEASE SAVEPOINT work")?;
+    } else {
+        db.batch("ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work")?;
+        if tail.size != size {
+            *tail = Tail { size, last_at: last_at(db, size)?, ..Tail::default() };
+        } else {
+            // A handle that was made for it is gone again.
+            tail.handles.clear();
+        }
+    }
+    Ok(conclude)
+}
+
+fn last_at(db: &Database, size: u64) -> Result<String, StoreError> {
+    match size.checked_sub(1).map(|last| records::entry_bytes(db, last)).transpose()?.flatten() {
         Some(bytes) => Ok(Entry::parse(&bytes)?.at),
         None => Ok(String::new()),
     }
 }
 
-/// Fills in what depends on the position, and checks the links.
-fn prepare(connection: &Connection, tail: &mut Tail, draft: Draft) -> Result<(Entry, Vec<u8>, Vec<u8>), StoreError> {
+/// Commits one record inside work.
+pub(crate) fn append_now(db: &Database, tail: &mut Tail, new: NewRecord, actor: &str, at: &str) -> Result<Committed, StoreError> {
+    let mut unwritten = Unwritten::default();
+    let committed = append(db, tail, Draft::new(new, actor.to_owned(), at.to_owned())?, &mut unwritten)?;
+    unwritten.flush(db)?;
+    Ok(committed)
+}
+
+/// Fills in what depends on the position, checks the links, and adds the entry at the end.
+fn append(db: &Database, tail: &mut Tail, draft: Draft, unwritten: &mut Unwritten) -> Result<Committed, StoreError> {
     let Draft { mut entry, actor, body } = draft;
+    if !entry.links.is_empty() || unwritten.0.len() >= UNWRITTEN_LIMIT {
+        unwritten.flush(db)?;
+    }
     for link in &entry.links {
-        let target = (link.idx < tail.size).then(|| records::entry_bytes(connection, link.idx)).transpose()?.flatten();
+        let target = (link.idx < tail.size).then(|| records::entry_bytes(db, link.idx)).transpose()?.flatten();
         let target = target.map(|bytes| Entry::parse(&bytes)).transpose()?;
         if target.is_none_or(|target| target.body != link.body) {
             return Err(StoreError::BadLink { idx: link.idx });
@@ -261,7 +386,7 @@ fn prepare(connection: &Connection, tail: &mut Tail, draft: Draft) -> Result<(En
     entry.actor = match tail.handles.get(&actor) {
         Some(handle) => handle.clone(),
         None => {
-            let handle = actors::handle_of(connection, &actor)?;
+            let handle = actors::handle_of(db, &actor)?;
             tail.handles.insert(actor, handle.clone());
             handle
         }
@@ -271,10 +396,20 @@ fn prepare(connection: &Connection, tail: &mut Tail, draft: Draft) -> Result<(En
     }
     entry.previous = match tail.latest.get(&entry.kind).and_then(|subjects| subjects.get(&entry.subject)) {
         Some(idx) => Some(*idx),
-        None => records::latest(connection, &entry.kind, &entry.subject)?,
+        None => {
+            if tail.n_subjects == 0 {
+                // What the writer remembered was just given up: the latest may be among the rows not yet inserted.
+                unwritten.flush(db)?;
+            }
+            records::latest(db, &entry.kind, &entry.subject)?
+        }
     };
     let bytes = entry.to_bytes()?;
-    Ok((entry, bytes, body))
+    tail.note(&entry);
+    let idx = tail.size;
+    tail.size += 1;
+    unwritten.0.push(NewRow { idx, entry: entry.clone(), entry_bytes: bytes, body });
+    Ok(Committed { idx, entry })
 }
 
 /// Holds the lock between processes; released on drop, and by the system when the process dies.

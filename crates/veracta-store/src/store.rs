@@ -1,38 +1,51 @@
 //! The workspace: opening it, reading it, and the transaction that is the only way to change it.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 
 use ed25519_dalek::SigningKey;
-use object_store::local::LocalFileSystem;
-use rusqlite::Connection;
 use veracta_governance::evidence::{Evidence, EvidenceSet};
 use veracta_governance::record::{LedgerCheckpoint, Record};
 use veracta_ledger::Hash;
 use veracta_ledger::merkle::empty_root;
 use veracta_ledger::note::{KeyType, VerifierKey, is_name};
 
+use crate::database::{Database, Location};
 use crate::sequencer::{Committed, NewRecord, Pending, Sequencer};
 use crate::tables::records::Filter;
 use crate::tables::{actors, records};
+use crate::work::Work;
 use crate::{Blobs, StoreError, keys, migrations};
 
 /// Folder of a workspace inside a project.
 const FOLDER: &str = ".veracta";
-/// Readers wait this long while another process recovers the database after a crash.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
+/// Connections kept open for readers between requests.
+const IDLE_READERS: usize = 8;
 
 /// An open workspace.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    reader: Mutex<Connection>,
+    location: Location,
+    readers: Mutex<Vec<Database>>,
     sequencer: Sequencer,
     blobs: Blobs,
     key: SigningKey,
     log_key: VerifierKey,
+}
+
+/// Where a workspace keeps what grows; the folder always keeps the signing key.
+#[derive(Clone, Default)]
+pub struct Backend {
+    /// URL of a PostgreSQL database; SQLite in the folder when not given.
+    pub database: Option<String>,
+    /// URL of an object store (`s3://`, `gs://`, `az://`, `file://`); the folder when not given.
+    pub objects: Option<String>,
+    /// Settings of the object store, by the names its own tools have in the environment, such as `AWS_ENDPOINT`.
+    pub object_options: Vec<(String, String)>,
 }
 
 /// How a workspace begins.
@@ -46,6 +59,29 @@ pub struct InitOptions {
     pub at: String,
     /// Program with its version.
     pub program: String,
+}
+
+/// A connection to read with; given back when dropped.
+pub(crate) struct Reader<'s> {
+    store: &'s Store,
+    db: Option<Database>,
+}
+
+impl Deref for Reader<'_> {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.db.as_ref().expect("it is there until dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.store.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = self.db.take().filter(|db| !db.is_broken() && idle.len() < IDLE_READERS) {
+            idle.push(db);
+        }
+    }
 }
 
 /// The way to change state: who changes it, and when.
@@ -66,11 +102,40 @@ impl Transaction<'_> {
     pub fn submit(&self, new: NewRecord) -> Result<Pending, StoreError> {
         self.store.sequencer.submit(new, self.actor.clone(), self.at.clone())
     }
+
+    /// Reads and changes in one step that nobody else can come between, and returns once what it changed is durable.
+    ///
+    /// What is returned as an error is undone as if it had never been tried.
+    pub fn work<T, E>(&self, work: impl FnOnce(&mut Work<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        let (actor, at) = (self.actor.clone(), self.at.clone());
+        let task = move |inner: &mut Work<'_>| {
+            inner.begin(actor, at);
+            let result = work(inner).and_then(|value| inner.end().map(|()| value).map_err(E::from));
+            let is_kept = result.is_ok();
+            let conclude: Box<crate::sequencer::Conclude> = Box::new(move |durable| {
+                // A producer that no longer waits has dropped its receiver.
+                let _ = reply.send(durable.map_err(E::from).and(result));
+            });
+            (is_kept, conclude)
+        };
+        self.store.sequencer.submit_work(Box::new(task))?;
+        answer.recv().map_err(|_| StoreError::GroupFailed)?
+    }
 }
 
 impl Store {
-    /// Begins a workspace in `project`.
+    /// Begins a workspace in `project`, kept in its folder.
     pub fn init(project: &Path, options: InitOptions) -> Result<Self, StoreError> {
+        Self::init_at(project, &Backend::default(), options)
+    }
+
+    /// Begins a workspace in `project` with what grows kept elsewhere.
+    pub fn init_at(project: &Path, backend: &Backend, options: InitOptions) -> Result<Self, StoreError> {
         let folder = project.join(FOLDER);
         if folder.join("log.vkey").exists() {
             return Err(StoreError::WorkspaceExists { folder: folder.display().to_string() });
@@ -91,21 +156,26 @@ impl Store {
         let key_path = folder.join("ledger.key");
         // A crash between here and the first entry leaves a key without a log: beginning again continues with it.
         let key = if key_path.exists() { keys::load_key(&key_path)? } else { keys::create_key(&key_path)? };
-        let mut connection = connect(&folder)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        migrations::migrate(&mut connection)?;
+        let location = location(&folder, backend)?;
+        let db = location.connect()?;
+        if !db.is_postgres() {
+            db.rows("PRAGMA journal_mode = WAL", &[])?;
+        }
+        migrations::migrate(&db)?;
         // A crash after the first entry leaves a log that is bound to its key and name already.
-        let begun = records::evidence(&connection, 0)?.and_then(|opening| match opening.record {
-            Record::LedgerCheckpoint(body) => Some(body.origin),
-            _ => None,
-        });
-        drop(connection);
-        let origin = match begun.or(options.origin) {
+        let begun = opening(&db)?;
+        drop(db);
+        if let Some(begun) = &begun
+            && !is_of_key(begun, &key)
+        {
+            return Err(StoreError::OtherLog { origin: begun.origin.clone() });
+        }
+        let origin = match begun.map(|begun| begun.origin).or(options.origin) {
             Some(origin) => origin,
             None => format!("veracta.invalid/{}", Hash::of(key.verifying_key().as_bytes()).short()),
         };
         let log_key = VerifierKey::new(&origin, KeyType::Ed25519, key.verifying_key())?;
-        let store = Self::assemble(folder, key, log_key.clone())?;
+        let store = Self::assemble(folder, location, backend, key, log_key.clone())?;
         if store.size()? == 0 {
             let opening = LedgerCheckpoint { origin, key: log_key.to_string(), size: 0, root: empty_root(), program: options.program };
             let record = Record::LedgerCheckpoint(opening);
@@ -118,8 +188,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the workspace of `project`.
+    /// Opens the workspace of `project`, kept in its folder.
     pub fn open(project: &Path) -> Result<Self, StoreError> {
+        Self::open_at(project, &Backend::default())
+    }
+
+    /// Opens the workspace of `project` with what grows kept elsewhere.
+    pub fn open_at(project: &Path, backend: &Backend) -> Result<Self, StoreError> {
         let folder = project.join(FOLDER);
         let vkey_path = folder.join("log.vkey");
         let text = match fs::read_to_string(&vkey_path) {
@@ -134,23 +209,28 @@ impl Store {
         if key.verifying_key() != *log_key.key() {
             return Err(StoreError::Key { file: folder.join("ledger.key").display().to_string() });
         }
-        let database = folder.join("veracta.db");
-        if !database.exists() {
-            return Err(StoreError::NoDatabase { file: database.display().to_string() });
+        let location = location(&folder, backend)?;
+        if let Location::Sqlite(file) = &location
+            && !file.exists()
+        {
+            return Err(StoreError::NoDatabase { file: file.display().to_string() });
         }
-        let mut connection = connect(&folder)?;
-        migrations::migrate(&mut connection)?;
-        drop(connection);
-        Self::assemble(folder, key, log_key)
+        let db = location.connect()?;
+        migrations::migrate(&db)?;
+        if let Some(begun) = opening(&db)?
+            && begun.key != log_key.to_string()
+        {
+            return Err(StoreError::OtherLog { origin: begun.origin });
+        }
+        drop(db);
+        Self::assemble(folder, location, backend, key, log_key)
     }
 
-    fn assemble(folder: PathBuf, key: SigningKey, log_key: VerifierKey) -> Result<Self, StoreError> {
+    fn assemble(folder: PathBuf, location: Location, backend: &Backend, key: SigningKey, log_key: VerifierKey) -> Result<Self, StoreError> {
         let root = folder.join("objects");
-        let objects = LocalFileSystem::new_with_prefix(&root)?.with_automatic_cleanup(true).with_fsync(true);
-        let blobs = Blobs::new(Arc::new(objects)).map_err(StoreError::file(&root))?;
-        let sequencer = Sequencer::start(connect(&folder)?, folder.join("write.lock"))?;
-        let reader = Mutex::new(connect(&folder)?);
-        Ok(Self { folder, reader, sequencer, blobs, key, log_key })
+        let blobs = Blobs::open(backend, &root)?;
+        let sequencer = Sequencer::start(location.clone(), folder.join("write.lock"))?;
+        Ok(Self { folder, location, readers: Mutex::new(Vec::new()), sequencer, blobs, key, log_key })
     }
 
     /// Begins a change by `actor` at `at` (RFC 3339, UTC).
@@ -178,19 +258,21 @@ impl Store {
         &self.key
     }
 
-    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
-        // A panic while reading leaves a connection that can still read.
-        self.reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        // A panic while reading leaves connections that can still read.
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let db = idle.map_or_else(|| self.location.connect(), Ok)?;
+        Ok(Reader { store: self, db: Some(db) })
     }
 
     /// Returns the number of entries.
     pub fn size(&self) -> Result<u64, StoreError> {
-        records::size(&self.reader())
+        records::size(&*self.reader()?)
     }
 
     /// Returns one record with its entry.
     pub fn evidence(&self, idx: u64) -> Result<Evidence, StoreError> {
-        let reader = self.reader();
+        let reader = self.reader()?;
         match records::evidence(&reader, idx)? {
             Some(evidence) => Ok(evidence),
             None => Err(StoreError::NoRecord { idx, size: records::size(&reader)? }),
@@ -199,7 +281,7 @@ impl Store {
 
     /// Returns a record's stored bytes.
     pub fn body_bytes(&self, idx: u64) -> Result<Vec<u8>, StoreError> {
-        let reader = self.reader();
+        let reader = self.reader()?;
         match records::body(&reader, idx)? {
             Some(body) => Ok(body),
             None => Err(StoreError::NoRecord { idx, size: records::size(&reader)? }),
@@ -207,7 +289,7 @@ impl Store {
     }
 
     fn collect(&self, filter: Filter<'_>) -> Result<Vec<Evidence>, StoreError> {
-        let reader = self.reader();
+        let reader = self.reader()?;
         let found = records::positions(&reader, filter)?.into_iter().map(|idx| records::evidence(&reader, idx));
         found.filter_map(Result::transpose).collect()
     }
@@ -234,7 +316,7 @@ impl Store {
 
     /// Returns a record and everything it rests on, directly or through others, with the opening of the log.
     pub fn lineage(&self, idx: u64) -> Result<EvidenceSet, StoreError> {
-        let reader = self.reader();
+        let reader = self.reader()?;
         let (mut open, mut seen, mut found) = (vec![idx, 0], std::collections::BTreeSet::new(), Vec::new());
         while let Some(idx) = open.pop() {
             if !seen.insert(idx) {
@@ -250,7 +332,7 @@ impl Store {
 
     /// Returns the name behind an actor's handle, unless it was erased.
     pub fn actor_name(&self, handle: &str) -> Result<Option<String>, StoreError> {
-        actors::name_of(&self.reader(), handle)
+        actors::name_of(&*self.reader()?, handle)
     }
 }
 
@@ -263,14 +345,18 @@ fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
     write().map_err(StoreError::file(path))
 }
 
-fn connect(folder: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open(folder.join("veracta.db"))?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    // FULL syncs the write-ahead log at each commit: an acknowledged record survives a crash of the machine.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // Pages of 4 KiB: the write-ahead log is copied back every 64 MiB, and as much is kept in memory.
-    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
-    connection.pragma_update(None, "cache_size", 16_384)?;
-    connection.set_prepared_statement_cache_capacity(32);
-    Ok(connection)
+fn location(folder: &Path, backend: &Backend) -> Result<Location, StoreError> {
+    Location::new(backend.database.as_deref(), folder.join("veracta.db"))
+}
+
+/// Returns how the log begins, if it does; what is there instead is told by `verify`.
+fn opening(db: &Database) -> Result<Option<LedgerCheckpoint>, StoreError> {
+    Ok(records::evidence(db, 0).ok().flatten().and_then(|opening| match opening.record {
+        Record::LedgerCheckpoint(body) => Some(body),
+        _ => None,
+    }))
+}
+
+fn is_of_key(begun: &LedgerCheckpoint, key: &SigningKey) -> bool {
+    begun.key.parse::<VerifierKey>().is_ok_and(|begun| *begun.key() == key.verifying_key())
 }

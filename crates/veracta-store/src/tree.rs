@@ -16,7 +16,8 @@ use veracta_ledger::tile::{
 };
 
 use crate::keys::{SignerState, load_signer_state, store_signer_state};
-use crate::tables::records;
+use crate::store::Reader;
+use crate::tables::{records, signer};
 use crate::{Store, StoreError};
 
 /// Takes a tile that is complete.
@@ -62,6 +63,20 @@ impl Edge {
     }
 }
 
+/// Nobody else publishes while this is held: on this machine, or in all processes that share a database.
+enum Publishing<'s> {
+    Alone { _lock: File },
+    Shared(Reader<'s>),
+}
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        if let Self::Shared(reader) = self {
+            signer::unlock(reader);
+        }
+    }
+}
+
 impl Store {
     /// Publishes everything committed so far and returns the signed checkpoint.
     ///
@@ -86,11 +101,27 @@ impl Store {
         self.extend(edge, size)
     }
 
-    fn lock_publishing(&self) -> Result<File, StoreError> {
+    fn lock_publishing(&self) -> Result<Publishing<'_>, StoreError> {
+        let reader = self.reader()?;
+        if reader.is_postgres() {
+            signer::lock(&reader)?;
+            return Ok(Publishing::Shared(reader));
+        }
         let path = self.folder().join("publish.lock");
         let lock = File::options().create(true).append(true).open(&path).map_err(StoreError::file(&path))?;
         lock.lock().map_err(StoreError::file(&path))?;
-        Ok(lock)
+        Ok(Publishing::Alone { _lock: lock })
+    }
+
+    /// Returns what this key signed last, as it was kept.
+    pub(crate) fn load_signer(&self) -> Result<Option<SignerState>, StoreError> {
+        let reader = self.reader()?;
+        if reader.is_postgres() { signer::load(&reader) } else { load_signer_state(&self.folder().join("signer.json")) }
+    }
+
+    fn store_signer(&self, state: SignerState) -> Result<(), StoreError> {
+        let reader = self.reader()?;
+        if reader.is_postgres() { signer::store(&reader, state) } else { store_signer_state(&self.folder().join("signer.json"), state) }
     }
 
     /// Returns the published checkpoint when it verifies.
@@ -103,7 +134,7 @@ impl Store {
     /// Returns what was signed last: what the signer kept or, when that is gone, the published checkpoint, which this key signed.
     /// A published checkpoint that contradicts what the signer kept is a fork.
     fn last_signed(&self) -> Result<Option<SignerState>, StoreError> {
-        let kept = load_signer_state(&self.folder().join("signer.json"))?;
+        let kept = self.load_signer()?;
         let published = self.published_head()?.map(|(head, _)| SignerState { size: head.size, root: head.root });
         let (Some(kept), Some(published)) = (kept, published) else { return Ok(kept.or(published)) };
         if published.size > kept.size || published.size == kept.size && published.root != kept.root {
@@ -120,7 +151,7 @@ impl Store {
         let hashes = self.tile(TileId { level: Some(0), idx, width: tile_width(0, idx, signed_size) }, signed_size)?;
         let from = idx * TILE_WIDTH;
         let mut is_same = true;
-        let n_visited = records::visit_entries(&self.reader(), from, signed_size, &mut |position, entry| {
+        let n_visited = records::visit_entries(&*self.reader()?, from, signed_size, &mut |position, entry| {
             is_same &= hashes.get((position - from) as usize) == Some(&leaf_hash(entry));
             Ok(())
         })?;
@@ -139,13 +170,13 @@ impl Store {
                 return Err(StoreError::Fork { size: signed.size, reason: "entries are missing" });
             }
             let mut edge = Edge::default();
-            records::visit_entries(&self.reader(), 0, signed.size, &mut |_, entry| edge.push(leaf_hash(entry), &mut |_, _| Ok(())))?;
+            records::visit_entries(&*self.reader()?, 0, signed.size, &mut |_, entry| edge.push(leaf_hash(entry), &mut |_, _| Ok(())))?;
             if edge.size != signed.size || edge.root() != signed.root {
                 return Err(StoreError::Fork { size: signed.size, reason: "the entries give another root" });
             }
         }
         // A gap above the signed size is found before anything published is taken away.
-        if records::visit_entries(&self.reader(), 0, size, &mut |_, _| Ok(()))? != size {
+        if records::visit_entries(&*self.reader()?, 0, size, &mut |_, _| Ok(()))? != size {
             return Err(StoreError::Fork { size, reason: "an entry is missing" });
         }
         self.blobs().clear_tiles()?;
@@ -164,7 +195,7 @@ impl Store {
             let id = TileId { level: None, idx, width: entries.len() as u16 };
             blobs.put_log_file(&id.to_string(), encode_bundle(entries.iter().map(Vec::as_slice))?)
         };
-        let n_visited = records::visit_entries(&self.reader(), bundle_from, size, &mut |idx, entry| {
+        let n_visited = records::visit_entries(&*self.reader()?, bundle_from, size, &mut |idx, entry| {
             bundle.push(entry.to_vec());
             if idx >= from {
                 edge.push(leaf_hash(entry), &mut put)?;
@@ -189,9 +220,8 @@ impl Store {
 
     /// Keeps durably what is about to be signed, then signs and publishes it.
     fn sign(&self, state: SignerState) -> Result<String, StoreError> {
-        let kept = self.folder().join("signer.json");
-        if load_signer_state(&kept)? != Some(state) {
-            store_signer_state(&kept, state)?;
+        if self.load_signer()? != Some(state) {
+            self.store_signer(state)?;
         }
         let checkpoint = Checkpoint { origin: self.log_key().name().to_owned(), size: state.size, root: state.root };
         let note = checkpoint.sign(self.signing_key())?.to_string();
@@ -254,7 +284,7 @@ impl Store {
             Ok::<_, StoreError>(subtree_root(&hashes[range]))
         })?;
         let proof = TlogProof { leaf_idx: idx, hashes, checkpoint: note };
-        let entry = records::entry_bytes(&self.reader(), idx)?.ok_or(StoreError::NoRecord { idx, size: checkpoint.size })?;
+        let entry = records::entry_bytes(&*self.reader()?, idx)?.ok_or(StoreError::NoRecord { idx, size: checkpoint.size })?;
         if proof.verify(&entry, self.log_key()).is_err() {
             return Err(StoreError::Fork {
                 size: checkpoint.size,

@@ -9,7 +9,7 @@ use veracta_ledger::merkle::{CompactRange, leaf_hash, root_at};
 use veracta_ledger::tile::{TILE_WIDTH, encode_bundle, encode_tile, tiles_added};
 use veracta_ledger::verify::VerificationReport;
 
-use crate::keys::{SignerState, load_signer_state};
+use crate::keys::SignerState;
 use crate::tables::records;
 use crate::{Store, StoreError};
 
@@ -37,7 +37,7 @@ impl Store {
     pub fn verify(&self) -> Result<VerificationReport, StoreError> {
         let mut report = VerificationReport { origin: Some(self.log_key().name().to_owned()), ..Default::default() };
         // Before the entries: what is published meanwhile is about more of them.
-        let signed = load_signer_state(&self.folder().join("signer.json"))?;
+        let signed = self.load_signer()?;
         let published = self.published_checkpoint()?;
         let replay = self.replay(&mut report)?;
         let blobs = self.verify_records(&replay, &mut report)?;
@@ -53,7 +53,7 @@ impl Store {
 
     /// Calls `visit` with the first `n_entries` entries in order, or as many as there are.
     pub fn visit_entries(&self, n_entries: u64, visit: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        records::visit_entries(&self.reader(), 0, n_entries, &mut |_, entry| {
+        records::visit_entries(&*self.reader()?, 0, n_entries, &mut |_, entry| {
             visit(entry);
             Ok(())
         })?;
@@ -82,7 +82,7 @@ impl Store {
     /// Checks every entry with its record, and returns the artefacts they commit to.
     fn verify_records(&self, replay: &Replay, report: &mut VerificationReport) -> Result<BTreeMap<Hash, usize>, StoreError> {
         let (mut blobs, mut last_at, n_checks) = (BTreeMap::new(), String::new(), report.checks.len());
-        let reader = self.reader();
+        let reader = self.reader()?;
         for (idx, bytes) in replay.entries.iter().enumerate() {
             let entry = match Entry::parse(bytes) {
                 Ok(entry) => entry,

@@ -1,80 +1,96 @@
 //! Records and their entries.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use veracta_governance::evidence::Evidence;
 use veracta_governance::record::Record;
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Entry;
 
 use crate::StoreError;
+use crate::database::{Database, Value};
+
+/// Entries read at once while many are visited: a few megabytes.
+const VISITED_TOGETHER: u64 = 8192;
 
 /// Returns the number of entries.
-pub(crate) fn size(connection: &Connection) -> Result<u64, StoreError> {
-    let last: Option<i64> = connection.prepare_cached("SELECT MAX(idx) FROM entries")?.query_row([], |row| row.get(0))?;
+pub(crate) fn size(db: &Database) -> Result<u64, StoreError> {
+    let last = db.row("SELECT MAX(idx) FROM entries", &[])?.map(|row| row.integer_or_null(0)).transpose()?.flatten();
     Ok(last.map_or(0, |last| last as u64 + 1))
 }
 
-/// Adds entries with their records; the statements are looked up once for a whole group.
-pub(crate) struct Inserter<'c> {
-    entry: CachedStatement<'c>,
-    record: CachedStatement<'c>,
+/// One entry with its record, to be added.
+pub(crate) struct NewRow {
+    /// Position.
+    pub(crate) idx: u64,
+    /// The entry.
+    pub(crate) entry: Entry,
+    /// Its bytes.
+    pub(crate) entry_bytes: Vec<u8>,
+    /// Bytes of the record.
+    pub(crate) body: Vec<u8>,
 }
 
-impl<'c> Inserter<'c> {
-    /// Prepares both statements.
-    pub(crate) fn new(connection: &'c Connection) -> Result<Self, StoreError> {
-        Ok(Self {
-            entry: connection.prepare_cached("INSERT INTO entries (idx, entry) VALUES ($1, $2)")?,
-            record: connection.prepare_cached("INSERT INTO records (idx, kind, subject, step_key, body) VALUES ($1, $2, $3, $4, $5)")?,
+/// Adds entries with their records.
+pub(crate) fn insert(db: &Database, rows: &[NewRow]) -> Result<(), StoreError> {
+    let entries: Vec<_> = rows.iter().map(|row| vec![(row.idx as i64).into(), row.entry_bytes.as_slice().into()]).collect();
+    db.insert("INSERT INTO entries (idx, entry)", "", &entries)?;
+    let records: Vec<Vec<Value<'_>>> = rows
+        .iter()
+        .map(|row| {
+            let key = row.entry.key.as_ref().map(|key| key.0.as_slice());
+            vec![(row.idx as i64).into(), (&row.entry.kind).into(), (&row.entry.subject).into(), key.into(), row.body.as_slice().into()]
         })
-    }
-
-    /// Adds one entry with its record.
-    pub(crate) fn insert(&mut self, idx: u64, entry: &Entry, entry_bytes: &[u8], body: &[u8]) -> Result<(), StoreError> {
-        let (idx, key) = (idx as i64, entry.key.as_ref().map(|key| key.0.as_slice()));
-        self.entry.execute(params![idx, entry_bytes])?;
-        self.record.execute(params![idx, entry.kind, entry.subject, key, body])?;
-        Ok(())
-    }
+        .collect();
+    db.insert("INSERT INTO records (idx, kind, subject, step_key, body)", "", &records)?;
+    Ok(())
 }
 
 /// Returns the bytes of an entry.
-pub(crate) fn entry_bytes(connection: &Connection, idx: u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let bytes = connection.prepare_cached("SELECT entry FROM entries WHERE idx = $1")?.query_row([idx as i64], |row| row.get(0));
-    Ok(bytes.optional()?)
+pub(crate) fn entry_bytes(db: &Database, idx: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = db.row("SELECT entry FROM entries WHERE idx = $1", &[(idx as i64).into()])?;
+    row.map(|mut row| row.bytes(0)).transpose()
 }
 
 /// Takes a position and the bytes of the entry there.
 pub(crate) type VisitEntry<'v> = dyn FnMut(u64, &[u8]) -> Result<(), StoreError> + 'v;
 
 /// Calls `visit` with the entries `from..to` in order; stops at the first gap and returns how many there were.
-pub(crate) fn visit_entries(connection: &Connection, from: u64, to: u64, visit: &mut VisitEntry<'_>) -> Result<u64, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT idx, entry FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx")?;
-    let mut rows = statement.query([from as i64, to as i64])?;
-    let mut n_visited = 0;
-    while let Some(row) = rows.next()? {
-        let idx = row.get::<_, i64>(0)? as u64;
-        if idx != from + n_visited {
+pub(crate) fn visit_entries(db: &Database, from: u64, to: u64, visit: &mut VisitEntry<'_>) -> Result<u64, StoreError> {
+    let mut next = from;
+    while next < to {
+        let begun = next;
+        let end = to.min(begun + VISITED_TOGETHER);
+        let sql = "SELECT idx, entry FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+        let mut is_whole = true;
+        db.visit(sql, &[(begun as i64).into(), (end as i64).into()], &mut |mut row| {
+            is_whole &= row.integer(0)? as u64 == next;
+            if is_whole {
+                visit(next, &row.bytes(1)?)?;
+                next += 1;
+            }
+            Ok(())
+        })?;
+        if next < end {
             break;
         }
-        visit(idx, row.get_ref(1)?.as_blob().map_err(|error| StoreError::Database(error.into()))?)?;
-        n_visited += 1;
     }
-    Ok(n_visited)
+    Ok(next - from)
 }
 
 /// Returns the body of a record.
-pub(crate) fn body(connection: &Connection, idx: u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let bytes = connection.prepare_cached("SELECT body FROM records WHERE idx = $1")?.query_row([idx as i64], |row| row.get(0));
-    Ok(bytes.optional()?)
+pub(crate) fn body(db: &Database, idx: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = db.row("SELECT body FROM records WHERE idx = $1", &[(idx as i64).into()])?;
+    row.map(|mut row| row.bytes(0)).transpose()
+}
+
+/// Erases the body of a record; its entry stays.
+pub(crate) fn erase_body(db: &Database, idx: u64) -> Result<(), StoreError> {
+    db.execute("DELETE FROM records WHERE idx = $1", &[(idx as i64).into()]).map(|_| ())
 }
 
 /// Returns the latest position of a kind and subject.
-pub(crate) fn latest(connection: &Connection, kind: &str, subject: &str) -> Result<Option<u64>, StoreError> {
-    let idx: Option<i64> = connection
-        .prepare_cached("SELECT MAX(idx) FROM records WHERE kind = $1 AND subject = $2")?
-        .query_row([kind, subject], |row| row.get(0))?;
-    Ok(idx.map(|idx| idx as u64))
+pub(crate) fn latest(db: &Database, kind: &str, subject: &str) -> Result<Option<u64>, StoreError> {
+    let row = db.row("SELECT MAX(idx) FROM records WHERE kind = $1 AND subject = $2", &[kind.into(), subject.into()])?;
+    Ok(row.map(|row| row.integer_or_null(0)).transpose()?.flatten().map(|idx| idx as u64))
 }
 
 /// Which records to list.
@@ -91,24 +107,20 @@ pub(crate) enum Filter<'f> {
 }
 
 /// Returns positions in order.
-pub(crate) fn positions(connection: &Connection, filter: Filter<'_>) -> Result<Vec<u64>, StoreError> {
-    let collect = |sql: &str, parameters: &[&dyn rusqlite::ToSql]| -> Result<Vec<u64>, StoreError> {
-        let mut statement = connection.prepare_cached(sql)?;
-        let rows = statement.query_map(parameters, |row| Ok(row.get::<_, i64>(0)? as u64))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    };
-    match filter {
-        Filter::All => collect("SELECT idx FROM records ORDER BY idx", &[]),
-        Filter::Kind(kind) => collect("SELECT idx FROM records WHERE kind = $1 ORDER BY idx", &[&kind]),
+pub(crate) fn positions(db: &Database, filter: Filter<'_>) -> Result<Vec<u64>, StoreError> {
+    let rows = match filter {
+        Filter::All => db.rows("SELECT idx FROM records ORDER BY idx", &[]),
+        Filter::Kind(kind) => db.rows("SELECT idx FROM records WHERE kind = $1 ORDER BY idx", &[kind.into()]),
         Filter::Subject(kind, subject) => {
-            collect("SELECT idx FROM records WHERE kind = $1 AND subject = $2 ORDER BY idx", &[&kind, &subject])
+            db.rows("SELECT idx FROM records WHERE kind = $1 AND subject = $2 ORDER BY idx", &[kind.into(), subject.into()])
         }
-        Filter::Key(key) => collect("SELECT idx FROM records WHERE step_key = $1 ORDER BY idx", &[&key.0.as_slice()]),
-    }
+        Filter::Key(key) => db.rows("SELECT idx FROM records WHERE step_key = $1 ORDER BY idx", &[key.0.as_slice().into()]),
+    }?;
+    rows.iter().map(|row| Ok(row.integer(0)? as u64)).collect()
 }
 
 /// Returns a record with its entry; `None` when there is none.
-pub(crate) fn evidence(connection: &Connection, idx: u64) -> Result<Option<Evidence>, StoreError> {
-    let (Some(entry), Some(body)) = (entry_bytes(connection, idx)?, body(connection, idx)?) else { return Ok(None) };
+pub(crate) fn evidence(db: &Database, idx: u64) -> Result<Option<Evidence>, StoreError> {
+    let (Some(entry), Some(body)) = (entry_bytes(db, idx)?, body(db, idx)?) else { return Ok(None) };
     Ok(Some(Evidence { idx, entry: Entry::parse(&entry)?, record: Record::parse(&body)? }))
 }

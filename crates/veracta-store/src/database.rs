@@ -1,0 +1,469 @@
+//! One connection to the database: SQLite in the workspace, or PostgreSQL by URL.
+//!
+//! Statements are written once, with `$1…` placeholders and types that both have (BIGINT, DOUBLE PRECISION, TEXT, BYTEA). What the two say
+//! differently is here and in `migrations`, nowhere else.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use postgres::error::SqlState;
+use postgres::types::{IsNull, ToSql, Type};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+
+use crate::StoreError;
+
+/// Readers wait this long while another process recovers the database after a crash.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest wait for PostgreSQL to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements kept for one connection: those of the program, and recent searches.
+const STATEMENTS_LIMIT: usize = 256;
+/// Rows of one `INSERT` to PostgreSQL: 500 rows of ten values stay far below its 65,535 parameters.
+const INSERT_ROWS: usize = 500;
+/// Name of the lock that the one writer of a PostgreSQL database holds: "veracta" in ASCII.
+const WRITER_LOCK: i64 = 0x76_65_72_61_63_74_61;
+
+/// Where the records are kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Location {
+    /// A file in the workspace.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<postgres::Config>),
+}
+
+impl Location {
+    /// Reads a database URL; the embedded database when there is none.
+    pub(crate) fn new(url: Option<&str>, embedded: PathBuf) -> Result<Self, StoreError> {
+        let Some(url) = url else { return Ok(Self::Sqlite(embedded)) };
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::DatabaseUrl { reason: "it must begin with postgres://".to_owned() });
+        }
+        // The cause may hold the password: only its kind is told.
+        let config: postgres::Config =
+            url.parse().map_err(|_| StoreError::DatabaseUrl { reason: "it is not a PostgreSQL URL".to_owned() })?;
+        if matches!(config.get_ssl_mode(), postgres::config::SslMode::Require) {
+            return Err(StoreError::DatabaseUrl {
+                reason: "sslmode=require is not supported; put a tunnel in front of the database".to_owned(),
+            });
+        }
+        let mut config = config;
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("veracta");
+        Ok(Self::Postgres(Box::new(config)))
+    }
+
+    /// Opens a connection.
+    pub(crate) fn connect(&self) -> Result<Database, StoreError> {
+        let engine = match self {
+            Self::Sqlite(path) => Engine::Sqlite(connect_sqlite(path)?),
+            Self::Postgres(config) => Engine::Postgres(Box::new(Session {
+                client: RefCell::new(config.connect(postgres::NoTls)?),
+                statements: RefCell::new(HashMap::new()),
+            })),
+        };
+        Ok(Database { engine, is_broken: Cell::new(false) })
+    }
+}
+
+fn connect_sqlite(path: &std::path::Path) -> Result<rusqlite::Connection, StoreError> {
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // FULL syncs the write-ahead log at each commit: an acknowledged record survives a crash of the machine.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Pages of 4 KiB: the write-ahead log is copied back every 64 MiB, and as much is kept in memory.
+    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    connection.pragma_update(None, "cache_size", 16_384)?;
+    // As PostgreSQL has it; ILIKE is written out.
+    connection.pragma_update(None, "case_sensitive_like", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_LIMIT);
+    Ok(connection)
+}
+
+/// A value of a row or of a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value<'v> {
+    /// No value.
+    Null,
+    /// BIGINT.
+    Integer(i64),
+    /// DOUBLE PRECISION.
+    Real(f64),
+    /// TEXT.
+    Text(Cow<'v, str>),
+    /// BYTEA.
+    Bytes(Cow<'v, [u8]>),
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<f64> for Value<'_> {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(value: String) -> Self {
+        Self::Text(Cow::Owned(value))
+    }
+}
+
+impl<'v> From<&'v str> for Value<'v> {
+    fn from(value: &'v str) -> Self {
+        Self::Text(Cow::Borrowed(value))
+    }
+}
+
+impl<'v> From<&'v String> for Value<'v> {
+    fn from(value: &'v String) -> Self {
+        Self::Text(Cow::Borrowed(value))
+    }
+}
+
+impl<'v> From<&'v [u8]> for Value<'v> {
+    fn from(value: &'v [u8]) -> Self {
+        Self::Bytes(Cow::Borrowed(value))
+    }
+}
+
+impl<'v, T: Into<Value<'v>>> From<Option<T>> for Value<'v> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row(Vec<Value<'static>>);
+
+impl Row {
+    fn malformed<T>(&self, column: usize) -> Result<T, StoreError> {
+        Err(StoreError::MalformedRow { column })
+    }
+
+    /// Returns a whole number.
+    pub(crate) fn integer(&self, column: usize) -> Result<i64, StoreError> {
+        self.integer_or_null(column)?.map_or_else(|| self.malformed(column), Ok)
+    }
+
+    /// Returns a whole number, if there is one.
+    pub(crate) fn integer_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Integer(value)) => Ok(Some(*value)),
+            Some(Value::Null) => Ok(None),
+            _ => self.malformed(column),
+        }
+    }
+
+    /// Returns a number.
+    pub(crate) fn real(&self, column: usize) -> Result<f64, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Real(value)) => Ok(*value),
+            _ => self.malformed(column),
+        }
+    }
+
+    /// Takes a text out of the row.
+    pub(crate) fn text(&mut self, column: usize) -> Result<String, StoreError> {
+        self.text_or_null(column)?.map_or_else(|| self.malformed(column), Ok)
+    }
+
+    /// Takes a text out of the row, if there is one.
+    pub(crate) fn text_or_null(&mut self, column: usize) -> Result<Option<String>, StoreError> {
+        match self.0.get_mut(column).map(std::mem::take) {
+            Some(Value::Text(value)) => Ok(Some(value.into_owned())),
+            Some(Value::Null) => Ok(None),
+            _ => self.malformed(column),
+        }
+    }
+
+    /// Takes bytes out of the row.
+    pub(crate) fn bytes(&mut self, column: usize) -> Result<Vec<u8>, StoreError> {
+        match self.0.get_mut(column).map(std::mem::take) {
+            Some(Value::Bytes(value)) => Ok(value.into_owned()),
+            _ => self.malformed(column),
+        }
+    }
+}
+
+impl Default for Value<'_> {
+    fn default() -> Self {
+        Self::Null
+    }
+}
+
+/// A connection. After a failure that leaves its state unknown it is `broken` and not used again.
+#[derive(Debug)]
+pub(crate) struct Database {
+    engine: Engine,
+    is_broken: Cell<bool>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<Session>),
+}
+
+struct Session {
+    client: RefCell<postgres::Client>,
+    statements: RefCell<HashMap<String, postgres::Statement>>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgreSQL")
+    }
+}
+
+/// Calls `visit` with each row.
+pub(crate) type VisitRow<'v> = dyn FnMut(Row) -> Result<(), StoreError> + 'v;
+
+impl Database {
+    /// Returns whether this is PostgreSQL.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Returns whether the connection must not be used again.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.get()
+    }
+
+    fn noting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &result
+            && error.breaks_connection()
+        {
+            self.is_broken.set(true);
+        }
+        result
+    }
+
+    /// Runs statements that have no parameters.
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        self.noting(match &self.engine {
+            Engine::Sqlite(connection) => connection.execute_batch(sql).map_err(StoreError::from),
+            Engine::Postgres(session) => session.client.borrow_mut().batch_execute(sql).map_err(StoreError::from),
+        })
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.noting(match &self.engine {
+            Engine::Sqlite(connection) => execute_sqlite(connection, sql, values),
+            Engine::Postgres(session) => session.execute(sql, values),
+        })
+    }
+
+    /// Calls `visit` with each row of the answer.
+    pub(crate) fn visit(&self, sql: &str, values: &[Value<'_>], visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+        match &self.engine {
+            Engine::Sqlite(connection) => self.noting(visit_sqlite(connection, sql, values, visit)),
+            Engine::Postgres(session) => self.noting(session.rows(sql, values))?.into_iter().try_for_each(visit),
+        }
+    }
+
+    /// Returns the rows of the answer.
+    pub(crate) fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        self.visit(sql, values, &mut |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Returns the first row of the answer.
+    pub(crate) fn row(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values)?.into_iter().next())
+    }
+
+    /// Adds rows: `head` is `INSERT INTO table (columns)`, `tail` what follows the values, such as `ON CONFLICT DO NOTHING`.
+    pub(crate) fn insert(&self, head: &str, tail: &str, rows: &[Vec<Value<'_>>]) -> Result<u64, StoreError> {
+        let Some(n_columns) = rows.first().map(Vec::len) else { return Ok(0) };
+        let row = |row_idx: usize| {
+            let places: Vec<String> = (1..=n_columns).map(|column| format!("${}", row_idx * n_columns + column)).collect();
+            format!("({})", places.join(", "))
+        };
+        if !self.is_postgres() {
+            let sql = format!("{head} VALUES {} {tail}", row(0));
+            return rows.iter().map(|values| self.execute(&sql, values)).sum();
+        }
+        let mut n_inserted = 0;
+        for chunk in rows.chunks(INSERT_ROWS) {
+            let places: Vec<String> = (0..chunk.len()).map(row).collect();
+            let values: Vec<Value<'_>> = chunk.iter().flatten().cloned().collect();
+            n_inserted += self.execute(&format!("{head} VALUES {} {tail}", places.join(", ")), &values)?;
+        }
+        Ok(n_inserted)
+    }
+
+    /// Begins a transaction; the one writer also takes its lock, which ends with the transaction.
+    pub(crate) fn begin_writing(&self) -> Result<(), StoreError> {
+        if !self.is_postgres() {
+            return self.batch("BEGIN IMMEDIATE");
+        }
+        self.batch("BEGIN")?;
+        self.rows("SELECT pg_advisory_xact_lock($1)", &[WRITER_LOCK.into()]).map(|_| ())
+    }
+
+    /// Ends the transaction: durable when this returns.
+    pub(crate) fn commit(&self) -> Result<(), StoreError> {
+        self.batch("COMMIT")
+    }
+
+    /// Undoes the transaction.
+    pub(crate) fn roll_back(&self) {
+        // A transaction that the database has undone already, or a lost connection, leaves nothing to undo.
+        let _ = self.batch("ROLLBACK");
+    }
+
+    /// Returns the word for a case-sensitive match, after which no character but `%` and `_` is special.
+    pub(crate) fn like(&self, column: &str, place: &str, ignore_case: bool) -> String {
+        let escape = if self.is_postgres() { " ESCAPE ''" } else { "" };
+        match ignore_case {
+            true => format!("LOWER({column}) LIKE LOWER({place}){escape}"),
+            false => format!("{column} LIKE {place}{escape}"),
+        }
+    }
+}
+
+/// SQLite numbers its places with `?`: `$2` would be a name there.
+fn numbered(sql: &str) -> Cow<'_, str> {
+    if sql.contains('$') { Cow::Owned(sql.replace('$', "?")) } else { Cow::Borrowed(sql) }
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Real(value) => ValueRef::Real(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Bytes(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn execute_sqlite(connection: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(&numbered(sql))?;
+    Ok(statement.execute(rusqlite::params_from_iter(values))? as u64)
+}
+
+fn visit_sqlite(connection: &rusqlite::Connection, sql: &str, values: &[Value<'_>], visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(&numbered(sql))?;
+    let n_columns = statement.column_count();
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        let cells = (0..n_columns).map(|column| {
+            Ok(match row.get_ref(column)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(value) => Value::Integer(value),
+                ValueRef::Real(value) => Value::Real(value),
+                ValueRef::Text(value) => Value::Text(Cow::Owned(String::from_utf8_lossy(value).into_owned())),
+                ValueRef::Blob(value) => Value::Bytes(Cow::Owned(value.to_vec())),
+            })
+        });
+        visit(Row(cells.collect::<rusqlite::Result<_>>()?))?;
+    }
+    Ok(())
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(value) => value.to_sql(ty, out),
+            Self::Real(value) => value.to_sql(ty, out),
+            Self::Text(value) => value.to_sql(ty, out),
+            Self::Bytes(value) => value.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(value) => value.to_sql_checked(ty, out),
+            Self::Real(value) => value.to_sql_checked(ty, out),
+            Self::Text(value) => value.to_sql_checked(ty, out),
+            Self::Bytes(value) => value.to_sql_checked(ty, out),
+        }
+    }
+}
+
+impl Session {
+    fn statement(&self, sql: &str) -> Result<postgres::Statement, StoreError> {
+        if let Some(known) = self.statements.borrow().get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.borrow_mut().prepare(sql)?;
+        let mut statements = self.statements.borrow_mut();
+        if statements.len() >= STATEMENTS_LIMIT {
+            statements.clear();
+        }
+        statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let statement = self.statement(sql)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        Ok(self.client.borrow_mut().execute(&statement, &values)?)
+    }
+
+    fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statement(sql)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        let rows = self.client.borrow_mut().query(&statement, &values)?;
+        rows.iter().map(row_of_postgres).collect()
+    }
+}
+
+fn row_of_postgres(row: &postgres::Row) -> Result<Row, StoreError> {
+    let cell = |column: usize| -> Result<Value<'static>, StoreError> {
+        let ty = row.columns()[column].type_();
+        Ok(match *ty {
+            Type::INT8 => row.try_get::<_, Option<i64>>(column)?.into(),
+            Type::INT4 => row.try_get::<_, Option<i32>>(column)?.map(i64::from).into(),
+            Type::BOOL => row.try_get::<_, Option<bool>>(column)?.map(i64::from).into(),
+            Type::FLOAT8 => row.try_get::<_, Option<f64>>(column)?.into(),
+            Type::TEXT | Type::VARCHAR => row.try_get::<_, Option<String>>(column)?.into(),
+            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(column)?.map_or(Value::Null, |bytes| Value::Bytes(Cow::Owned(bytes))),
+            // Of a function that returns nothing.
+            Type::VOID => Value::Null,
+            _ => return Err(StoreError::MalformedRow { column }),
+        })
+    };
+    Ok(Row((0..row.len()).map(cell).collect::<Result<_, _>>()?))
+}
+
+/// Returns what a failure of PostgreSQL means.
+pub(crate) fn postgres_failure(error: postgres::Error) -> StoreError {
+    match error.code() {
+        Some(&SqlState::DISK_FULL) => StoreError::DiskFull,
+        Some(code) if !is_passing(code) => StoreError::Postgres(error),
+        // Without a code it is the connection that failed, not the statement, unless a value could not be converted.
+        None if !error.is_closed() && std::error::Error::source(&error).is_some_and(|cause| !cause.is::<std::io::Error>()) => {
+            StoreError::Postgres(error)
+        }
+        _ => StoreError::DatabaseUnavailable(error),
+    }
+}
+
+/// Whether a failure goes away by itself: a lost or refused connection, a shutdown, a deadlock.
+fn is_passing(code: &SqlState) -> bool {
+    ["08", "53", "57"].iter().any(|class| code.code().starts_with(class))
+        || [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+}

@@ -1,0 +1,471 @@
+//! Searches of the tracking API as SQL: what may be compared and sorted by, and how it is said.
+//!
+//! A value never becomes part of a statement's text; a column comes from the lists here only.
+
+use crate::StoreError;
+use crate::database::{Database, Row, Value};
+use crate::work::View;
+
+/// What is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noun {
+    /// Runs.
+    Runs,
+    /// Experiments.
+    Experiments,
+    /// Registered models.
+    RegisteredModels,
+    /// Versions of registered models.
+    ModelVersions,
+    /// Logged models.
+    LoggedModels,
+}
+
+/// A column that a search may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribute {
+    column: &'static str,
+    /// Whether it holds whole numbers.
+    pub is_number: bool,
+    is_nullable: bool,
+}
+
+const RUN_ATTRIBUTES: &[(&str, &str, bool)] = &[
+    ("run_id", "run_id", false),
+    ("run_name", "name", false),
+    ("status", "status", false),
+    ("user_id", "user_id", false),
+    ("artifact_uri", "artifact_uri", false),
+    ("lifecycle_stage", "stage", false),
+    ("start_time", "start_ms", true),
+    ("end_time", "end_ms", true),
+];
+const EXPERIMENT_ATTRIBUTES: &[(&str, &str, bool)] = &[
+    ("name", "name", false),
+    ("experiment_id", "experiment_id", true),
+    ("creation_time", "created_ms", true),
+    ("last_update_time", "updated_ms", true),
+    ("artifact_location", "artifact_location", false),
+    ("lifecycle_stage", "stage", false),
+];
+const MODEL_ATTRIBUTES: &[(&str, &str, bool)] =
+    &[("name", "name", false), ("creation_timestamp", "created_ms", true), ("last_updated_timestamp", "updated_ms", true)];
+const VERSION_ATTRIBUTES: &[(&str, &str, bool)] = &[
+    ("name", "model", false),
+    ("run_id", "run_id", false),
+    ("source_path", "source", false),
+    ("version_number", "version", true),
+    ("creation_timestamp", "created_ms", true),
+    ("last_updated_timestamp", "updated_ms", true),
+];
+const LOGGED_MODEL_ATTRIBUTES: &[(&str, &str, bool)] = &[
+    ("name", "name", false),
+    ("model_id", "model_id", false),
+    ("model_type", "model_type", false),
+    ("status", "status", false),
+    ("source_run_id", "source_run_id", false),
+    ("experiment_id", "experiment_id", true),
+    ("creation_timestamp", "created_ms", true),
+    ("last_updated_timestamp", "updated_ms", true),
+    ("artifact_location", "artifact_location", false),
+];
+
+/// Columns that may be empty.
+const NULLABLE: [&str; 3] = ["end_ms", "model_type", "source_run_id"];
+
+impl Attribute {
+    /// Returns the attribute of that name.
+    pub fn of(noun: Noun, name: &str) -> Option<Self> {
+        let found = noun.attributes().iter().find(|(known, ..)| *known == name);
+        found.map(|(_, column, is_number)| Self { column, is_number: *is_number, is_nullable: NULLABLE.contains(column) })
+    }
+}
+
+/// What is compared or sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Field {
+    /// A column.
+    Attribute(Attribute),
+    /// A parameter.
+    Param(String),
+    /// A tag.
+    Tag(String),
+    /// The latest value of a metric; of logged models also one on a dataset (name, digest).
+    Metric(String, Option<(String, Option<String>)>),
+    /// Name of a dataset read by the run.
+    DatasetName,
+    /// Its digest.
+    DatasetDigest,
+    /// The context in which it was read.
+    DatasetContext,
+}
+
+/// How two values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `=`
+    Equal,
+    /// `!=`; needs the key to be there.
+    NotEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// With `%` and `_`.
+    Like,
+    /// The same without regard to the case of ASCII letters.
+    ILike,
+    /// One of several.
+    In,
+    /// None of several.
+    NotIn,
+    /// The key is not there.
+    IsNull,
+    /// It is.
+    IsNotNull,
+}
+
+/// What is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    /// Nothing (`IS NULL`).
+    Nothing,
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// Several texts.
+    Texts(Vec<String>),
+}
+
+/// One comparison; all of a search must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// What is compared.
+    pub field: Field,
+    /// How.
+    pub operator: Operator,
+    /// With what.
+    pub operand: Operand,
+}
+
+/// A direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// What to sort by; what is missing comes last either way, NaN before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// By what.
+    pub field: Field,
+    /// In which direction.
+    pub direction: Direction,
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    /// All must hold.
+    pub comparisons: Vec<Comparison>,
+    /// The first decides first.
+    pub order: Vec<Order>,
+}
+
+/// Which part of what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selection {
+    /// Left out at the beginning.
+    pub offset: u64,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// Whether deleted ones count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewed {
+    /// Only what is there.
+    Active,
+    /// Only what was deleted.
+    Deleted,
+    /// Both.
+    All,
+}
+
+impl Noun {
+    fn attributes(self) -> &'static [(&'static str, &'static str, bool)] {
+        match self {
+            Self::Runs => RUN_ATTRIBUTES,
+            Self::Experiments => EXPERIMENT_ATTRIBUTES,
+            Self::RegisteredModels => MODEL_ATTRIBUTES,
+            Self::ModelVersions => VERSION_ATTRIBUTES,
+            Self::LoggedModels => LOGGED_MODEL_ATTRIBUTES,
+        }
+    }
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Experiments => "experiments",
+            Self::RegisteredModels => "registered_models",
+            Self::ModelVersions => "model_versions",
+            Self::LoggedModels => "logged_models",
+        }
+    }
+
+    /// Table of the tags, and how a row `x` of it belongs to a row `t`.
+    fn tags(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Runs => ("tags", "x.run_no = t.run_no"),
+            Self::Experiments => ("experiment_tags", "x.experiment_id = t.experiment_id"),
+            Self::RegisteredModels => ("registered_model_tags", "x.model = t.name"),
+            Self::ModelVersions => ("model_version_tags", "x.model = t.model AND x.version = t.version"),
+            Self::LoggedModels => ("logged_model_tags", "x.model_id = t.model_id"),
+        }
+    }
+
+    fn params(self) -> (&'static str, &'static str) {
+        match self {
+            Self::LoggedModels => ("logged_model_params", "x.model_id = t.model_id"),
+            _ => ("params", "x.run_no = t.run_no"),
+        }
+    }
+
+    fn tie_break(self, has_order: bool) -> &'static str {
+        match self {
+            Self::Runs => "t.start_ms DESC, t.run_id",
+            Self::Experiments if has_order => "t.experiment_id DESC",
+            Self::Experiments => "t.created_ms DESC, t.experiment_id",
+            Self::RegisteredModels => "t.name",
+            Self::ModelVersions if has_order => "t.model, t.version DESC",
+            Self::ModelVersions => "t.updated_ms DESC, t.model, t.version DESC",
+            Self::LoggedModels => "t.created_ms DESC, t.model_id",
+        }
+    }
+}
+
+/// A statement being written.
+pub(super) struct Statement<'d> {
+    db: &'d Database,
+    noun: Noun,
+    joins: String,
+    pub(super) conditions: Vec<String>,
+    order: Vec<String>,
+    values: Vec<Value<'static>>,
+    /// Metrics that are joined already, with the name of the join.
+    joined: Vec<(Field, String)>,
+}
+
+impl<'d> Statement<'d> {
+    pub(super) fn new(db: &'d Database, noun: Noun) -> Self {
+        Self { db, noun, joins: String::new(), conditions: Vec::new(), order: Vec::new(), values: Vec::new(), joined: Vec::new() }
+    }
+
+    /// Adds a value and returns its place.
+    pub(super) fn place(&mut self, value: impl Into<Value<'static>>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    pub(super) fn places(&mut self, values: impl IntoIterator<Item = impl Into<Value<'static>>>) -> String {
+        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
+        // A list without members is in neither database's language; nothing is in it.
+        if places.is_empty() { "NULL".to_owned() } else { places.join(", ") }
+    }
+
+    pub(super) fn restrict(&mut self, viewed: Viewed) {
+        match viewed {
+            Viewed::Active => self.conditions.push("t.stage = 'active'".to_owned()),
+            Viewed::Deleted => self.conditions.push("t.stage = 'deleted'".to_owned()),
+            Viewed::All => {}
+        }
+    }
+
+    /// Says `column operator operand`.
+    fn comparison(&mut self, column: &str, operator: Operator, operand: &Operand) -> String {
+        let word = match operator {
+            Operator::Equal => "=",
+            Operator::NotEqual => "!=",
+            Operator::Greater => ">",
+            Operator::GreaterOrEqual => ">=",
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+            Operator::In => "IN",
+            Operator::NotIn => "NOT IN",
+            Operator::IsNull => return format!("{column} IS NULL"),
+            Operator::IsNotNull => return format!("{column} IS NOT NULL"),
+            Operator::Like | Operator::ILike => {
+                let Operand::Text(pattern) = operand else { return "1 = 0".to_owned() };
+                let place = self.place(pattern.clone());
+                return self.db.like(column, &format!("CAST({place} AS TEXT)"), operator == Operator::ILike);
+            }
+        };
+        match operand {
+            Operand::Nothing => "1 = 0".to_owned(),
+            Operand::Text(text) => format!("{column} {word} {}", self.place(text.clone())),
+            Operand::Integer(number) => format!("{column} {word} {}", self.place(*number)),
+            Operand::Number(number) => format!("{column} {word} {}", self.place(*number)),
+            Operand::Texts(texts) => format!("{column} {word} ({})", self.places(texts.iter().cloned())),
+        }
+    }
+
+    fn compare(&mut self, comparison: &Comparison) -> Result<(), StoreError> {
+        let Comparison { field, operator, operand } = comparison;
+        let condition = match field {
+            Field::Attribute(attribute) => self.comparison(&format!("t.{}", attribute.column), *operator, operand),
+            Field::Param(name) => self.compare_value(self.noun.params(), name, *operator, operand),
+            Field::Tag(name) => self.compare_value(self.noun.tags(), name, *operator, operand),
+            Field::Metric(..) => {
+                let join = self.join_metric(field, "JOIN")?;
+                let condition = self.comparison(&format!("{join}.value"), *operator, operand);
+                format!("{join}.is_nan = 0 AND {condition}")
+            }
+            Field::DatasetName => self.compare_dataset("d.name", *operator, operand),
+            Field::DatasetDigest => self.compare_dataset("d.digest", *operator, operand),
+            Field::DatasetContext => self.compare_dataset("c.value", *operator, operand),
+        };
+        self.conditions.push(condition);
+        Ok(())
+    }
+
+    fn compare_value(&mut self, (table, join): (&str, &str), name: &str, operator: Operator, operand: &Operand) -> String {
+        let exists = if operator == Operator::IsNull { "NOT EXISTS" } else { "EXISTS" };
+        let key = self.place(name.to_owned());
+        let head = format!("{exists} (SELECT 1 FROM {table} x WHERE {join} AND x.name = {key}");
+        if matches!(operator, Operator::IsNull | Operator::IsNotNull) {
+            return format!("{head})");
+        }
+        let condition = self.comparison("x.value", operator, operand);
+        // The index holds the beginning of a value.
+        let indexed = match (operator, operand) {
+            (Operator::Equal, Operand::Text(text)) if matches!(table, "tags" | "params") => {
+                let start: String = text.chars().take(100).collect();
+                format!(" AND SUBSTR(x.value, 1, 100) = {}", self.place(start))
+            }
+            _ => String::new(),
+        };
+        format!("{head} AND {condition}{indexed})")
+    }
+
+    fn compare_dataset(&mut self, column: &str, operator: Operator, operand: &Operand) -> String {
+        let condition = self.comparison(column, operator, operand);
+        let context = match column {
+            "c.value" => " JOIN run_input_tags c ON c.run_no = i.run_no AND c.dataset_no = i.dataset_no AND c.name = 'mlflow.data.context'",
+            _ => "",
+        };
+        format!(
+            "EXISTS (SELECT 1 FROM run_inputs i JOIN datasets d ON d.dataset_no = i.dataset_no{context} WHERE i.run_no = t.run_no AND {condition})"
+        )
+    }
+
+    /// Joins the latest value of a metric; returns the name of the join.
+    fn join_metric(&mut self, field: &Field, word: &str) -> Result<String, StoreError> {
+        let Field::Metric(name, dataset) = field else { return Ok(String::new()) };
+        if let Some((_, join)) = self.joined.iter().find(|(known, _)| known == field) {
+            return Ok(join.clone());
+        }
+        let join = format!("m{}", self.joined.len());
+        self.joined.push((field.clone(), join.clone()));
+        if self.noun == Noun::LoggedModels {
+            self.join_model_metric(&join, word, name, dataset.as_ref());
+            return Ok(join);
+        }
+        let key = self.db.row("SELECT key_no FROM metric_keys WHERE name = $1", &[name.into()])?;
+        let key_no = key.map_or(Ok(-1), |row| row.integer(0))?;
+        let place = self.place(key_no);
+        self.joins += &format!(" {word} latest_metrics {join} ON {join}.run_no = t.run_no AND {join}.key_no = {place}");
+        Ok(join)
+    }
+
+    /// Of a logged model's values of one metric the one with the greatest step, time and value counts.
+    fn join_model_metric(&mut self, join: &str, word: &str, name: &str, dataset: Option<&(String, Option<String>)>) {
+        let key = self.place(name.to_owned());
+        let mut inner = format!("y.model_id = t.model_id AND y.name = {key}");
+        if let Some((dataset, digest)) = dataset {
+            inner += &format!(" AND y.dataset_name = {}", self.place(dataset.clone()));
+            if let Some(digest) = digest {
+                inner += &format!(" AND y.dataset_digest = {}", self.place(digest.clone()));
+            }
+        }
+        let columns = "model_id, name, dataset_name, dataset_digest, run_id";
+        let equal: Vec<String> = columns.split(", ").map(|column| format!("{join}.{column} = z.{column}")).collect();
+        self.joins += &format!(
+            " {word} logged_model_metrics {join} ON {join}.model_id = t.model_id AND EXISTS (SELECT 1 FROM \
+             (SELECT {columns} FROM logged_model_metrics y WHERE {inner} \
+             ORDER BY y.step DESC, y.timestamp_ms DESC, y.value DESC, y.run_id LIMIT 1) z WHERE {})",
+            equal.join(" AND ")
+        );
+    }
+
+    fn sort(&mut self, order: &Order) -> Result<(), StoreError> {
+        let word = match order.direction {
+            Direction::Ascending => "ASC",
+            Direction::Descending => "DESC",
+        };
+        let (column, rank) = match &order.field {
+            Field::Attribute(attribute) if !attribute.is_nullable => (format!("t.{}", attribute.column), None),
+            Field::Attribute(attribute) => {
+                let column = format!("t.{}", attribute.column);
+                (column.clone(), Some(format!("CASE WHEN {column} IS NULL THEN 1 ELSE 0 END")))
+            }
+            Field::Metric(..) => {
+                let is_certain = self.joined.iter().any(|(known, _)| known == &order.field);
+                let join = self.join_metric(&order.field, "LEFT JOIN")?;
+                let rank = format!("CASE WHEN {join}.value IS NULL THEN 2 WHEN {join}.is_nan = 1 THEN 1 ELSE 0 END");
+                (format!("{join}.value"), (!is_certain).then_some(rank))
+            }
+            Field::Param(name) => self.join_value(self.noun.params(), name),
+            Field::Tag(name) => self.join_value(self.noun.tags(), name),
+            Field::DatasetName | Field::DatasetDigest | Field::DatasetContext => return Ok(()),
+        };
+        self.order.extend(rank);
+        self.order.push(format!("{column} {word}"));
+        Ok(())
+    }
+
+    fn join_value(&mut self, (table, on): (&str, &str), name: &str) -> (String, Option<String>) {
+        let join = format!("o{}", self.order.len());
+        let key = self.place(name.to_owned());
+        self.joins += &format!(" LEFT JOIN {table} {join} ON {} AND {join}.name = {key}", on.replace("x.", &format!("{join}.")));
+        (format!("{join}.value"), Some(format!("CASE WHEN {join}.value IS NULL THEN 1 ELSE 0 END")))
+    }
+
+    /// Runs the search; `columns` are of the noun's table.
+    pub(super) fn rows(mut self, columns: &str, query: &Query, selection: Selection) -> Result<Vec<Row>, StoreError> {
+        for comparison in &query.comparisons {
+            self.compare(comparison)?;
+        }
+        for order in &query.order {
+            self.sort(order)?;
+        }
+        self.order.push(self.noun.tie_break(!query.order.is_empty()).to_owned());
+        let limit = self.place(i64::try_from(selection.limit).unwrap_or(i64::MAX));
+        let offset = self.place(i64::try_from(selection.offset).unwrap_or(i64::MAX));
+        let columns: Vec<String> = columns.split(", ").map(|column| format!("t.{column}")).collect();
+        let filter = if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) };
+        let sql = format!(
+            "SELECT {} FROM {} t{}{filter} ORDER BY {} LIMIT {limit} OFFSET {offset}",
+            columns.join(", "),
+            self.noun.table(),
+            self.joins,
+            self.order.join(", ")
+        );
+        self.db.rows(&sql, &self.values)
+    }
+}
+
+impl View<'_> {
+    pub(super) fn statement(&self, noun: Noun) -> Statement<'_> {
+        Statement::new(self.db, noun)
+    }
+}
