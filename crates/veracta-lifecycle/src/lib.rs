@@ -19,6 +19,7 @@ mod recording;
 pub mod registry;
 pub mod reproduction;
 pub mod robustness;
+pub mod tracking;
 pub mod training;
 pub mod validation;
 pub mod windows;

@@ -6,6 +6,7 @@
 //! | `GET /tile/{*path}` | tiles and entry bundles, immutable |
 //! | `GET /log.vkey` | the log's public key |
 //! | `GET /healthz` | whether the process answers |
+//! | `/api/2.0/mlflow/…`, `/ajax-api/…` | MLflow's API, see [`crate::mlflow`] |
 
 use std::sync::Arc;
 
@@ -19,24 +20,40 @@ use veracta_lifecycle::Platform;
 
 use crate::error::ApiError;
 
-pub(crate) fn router(platform: Arc<Platform>) -> Router {
+/// What a server offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// The ledger, which anybody may read.
+    LedgerOnly,
+    /// Tracking and the registry too. There are no accounts: only for those who can reach this machine's own address.
+    Tracking,
+}
+
+pub(crate) fn router(platform: Arc<Platform>, offer: Offer) -> Router {
+    let tracking = match offer {
+        Offer::LedgerOnly => Router::new(),
+        Offer::Tracking => crate::mlflow::router(),
+    };
     Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
         .route("/log.vkey", get(log_key))
         .route("/healthz", get(async || "ok\n"))
+        .merge(tracking)
+        .fallback(async || ApiError::NoRoute)
         .with_state(platform)
 }
 
 /// Runs blocking work beside the event loop.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::Internal)?
 }
 
 async fn checkpoint(State(platform): State<Arc<Platform>>) -> Result<Response, ApiError> {
-    let note = blocking(move || platform.store.published_checkpoint().map_err(|_| ApiError::Internal)).await?;
+    // What was committed since the last time is published now.
+    let note = blocking(move || Ok(platform.store.publish()?)).await?;
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "max-age=5")];
-    Ok((headers, note.ok_or(ApiError::NotFound)?).into_response())
+    Ok((headers, note).into_response())
 }
 
 async fn tile(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {

@@ -104,6 +104,11 @@ pub(crate) struct Tail {
 const SUBJECTS_LIMIT: usize = 100_000;
 
 impl Tail {
+    /// Returns the number of entries.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Remembers an entry that was inserted at the end.
     fn note(&mut self, entry: &Entry) {
         if self.n_subjects >= SUBJECTS_LIMIT {

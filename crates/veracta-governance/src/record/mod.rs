@@ -4,6 +4,7 @@
 //! hashed into the ledger once and never written again. Changing a field is a new `schema_version`; every version ever written
 //! stays readable (see the corpus in `tests/corpus`).
 
+mod access_log;
 mod approval_signature;
 mod attestation;
 mod bias_report;
@@ -14,6 +15,8 @@ mod dataset_split;
 mod dataset_version;
 mod document_export;
 mod drift_report;
+mod erasure_receipt;
+mod experiment;
 mod explain_report;
 mod fairness_report;
 mod ledger_checkpoint;
@@ -21,15 +24,19 @@ mod model_card;
 mod model_version;
 mod performance_report;
 mod privacy_report;
+mod registry_model;
+mod registry_version;
 mod reproduction_report;
 mod robustness_report;
 mod run;
+mod tracked_run;
 mod validation_report;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use veracta_ledger::Hash;
 
+pub use access_log::AccessLog;
 pub use approval_signature::ApprovalSignature;
 pub use attestation::{Attestation, VALIDATION_PLAN};
 pub use bias_report::{BiasReport, GroupShare, InputAssociation};
@@ -40,6 +47,8 @@ pub use dataset_split::{DatasetSplit, SplitMethod};
 pub use dataset_version::{ColumnUse, DataNature, DatasetColumn, DatasetVersion, Processing};
 pub use document_export::DocumentExport;
 pub use drift_report::{DriftReport, DriftedColumn};
+pub use erasure_receipt::ErasureReceipt;
+pub use experiment::Experiment;
 pub use explain_report::{ExplainReport, ExplainedCase, FeatureEffect};
 pub use fairness_report::{AttributeFairness, DisparityResult, FairnessReport, GroupRow, RateResult};
 pub use ledger_checkpoint::LedgerCheckpoint;
@@ -47,9 +56,12 @@ pub use model_card::ModelCard;
 pub use model_version::{ModelStatus, ModelVersion};
 pub use performance_report::{PerformanceGroup, PerformanceGroups, PerformanceReport};
 pub use privacy_report::PrivacyReport;
+pub use registry_model::RegistryModel;
+pub use registry_version::RegistryVersion;
 pub use reproduction_report::{OutputComparison, ReproductionOutcome, ReproductionReport};
 pub use robustness_report::RobustnessReport;
 pub use run::{NamedDigest, Run, RunEnvironment};
+pub use tracked_run::{TrackedDataset, TrackedMetric, TrackedRun};
 pub use validation_report::{MetricResult, RocPoint, ValidationReport};
 
 /// Largest record body, in bytes: a report on ten thousand groups stays below it.
@@ -92,6 +104,7 @@ macro_rules! records {
 }
 
 records! {
+    AccessLog = "access.log" v 1,
     ApprovalSignature = "approval.signature" v 1,
     Attestation = "attestation" v 1,
     BiasReport = "bias.report" v 1,
@@ -102,6 +115,8 @@ records! {
     DatasetVersion = "dataset.version" v 1,
     DocumentExport = "document.export" v 1,
     DriftReport = "drift.report" v 1,
+    ErasureReceipt = "erasure.receipt" v 1,
+    Experiment = "experiment" v 1,
     ExplainReport = "explain.report" v 1,
     FairnessReport = "fairness.report" v 1,
     LedgerCheckpoint = "ledger.checkpoint" v 1,
@@ -109,9 +124,12 @@ records! {
     ModelVersion = "model.version" v 1,
     PerformanceReport = "performance.report" v 1,
     PrivacyReport = "privacy.report" v 1,
+    RegistryModel = "registry.model" v 1,
+    RegistryVersion = "registry.version" v 1,
     ReproductionReport = "reproduction.report" v 1,
     RobustnessReport = "robustness.report" v 1,
     Run = "run" v 1,
+    TrackedRun = "run" v 2,
     ValidationReport = "validation.report" v 1,
 }
 

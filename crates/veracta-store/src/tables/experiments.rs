@@ -1,5 +1,6 @@
 //! Experiments.
 
+use super::search::{Noun, Query, Selection, Viewed};
 use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
@@ -56,7 +57,15 @@ impl View<'_> {
         Ok(row.map(|row| row.integer_or_null(0)).transpose()?.flatten().map_or(0, |last| last + 1))
     }
 
-    /// Returns the ids of all runs of an experiment.
+    /// Returns the experiments that a search finds.
+    pub fn search_experiments(&self, query: &Query, viewed: Viewed, selection: Selection) -> Result<Vec<Experiment>, StoreError> {
+        let mut statement = self.statement(Noun::Experiments);
+        statement.restrict(viewed);
+        let ids = statement.rows("experiment_id", query, selection)?;
+        by_ids(self.db, &ids.iter().map(|row| row.integer(0)).collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Returns how many runs an experiment has.
     pub fn n_runs(&self, experiment_id: i64) -> Result<u64, StoreError> {
         let row = self.db.row("SELECT COUNT(*) FROM runs WHERE experiment_id = $1", &[experiment_id.into()])?;
         row.map_or(Ok(0), |row| Ok(row.integer(0)? as u64))

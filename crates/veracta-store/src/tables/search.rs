@@ -74,6 +74,11 @@ const LOGGED_MODEL_ATTRIBUTES: &[(&str, &str, bool)] = &[
 const NULLABLE: [&str; 3] = ["end_ms", "model_type", "source_run_id"];
 
 impl Attribute {
+    /// Returns the names of all attributes.
+    pub fn names(noun: Noun) -> Vec<&'static str> {
+        noun.attributes().iter().map(|(name, ..)| *name).collect()
+    }
+
     /// Returns the attribute of that name.
     pub fn of(noun: Noun, name: &str) -> Option<Self> {
         let found = noun.attributes().iter().find(|(known, ..)| *known == name);

@@ -1,0 +1,80 @@
+//! `run`, version 2: a run that a tracking client logged, as it stands when it ends or is changed afterwards.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use veracta_ledger::Hash;
+
+use super::NamedDigest;
+
+/// A run with everything that was logged of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackedRun {
+    /// What happened: `ended`, `reopened`, `changed`, `deleted`, `restored` or `imported`.
+    pub event: String,
+    /// Why, when somebody said so.
+    pub reason: Option<String>,
+    /// Random, so that nobody can guess the values from the digest once they are erased.
+    pub salt: Hash,
+    /// Its id.
+    pub run_id: String,
+    /// Its experiment.
+    pub experiment_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Who ran it, as the client says.
+    pub user_id: String,
+    /// Where it stands: `FINISHED`, `FAILED`, `KILLED`, `RUNNING` or `SCHEDULED`.
+    pub status: String,
+    /// `active` or `deleted`.
+    pub stage: String,
+    /// Start, milliseconds since 1970 in UTC.
+    pub start_ms: i64,
+    /// End.
+    pub end_ms: Option<i64>,
+    /// Parameters.
+    pub params: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Every metric with all its values.
+    pub metrics: Vec<TrackedMetric>,
+    /// Datasets it read: name and digest as the client computed it, and the digest of all that was said about the dataset.
+    pub datasets: Vec<TrackedDataset>,
+    /// Logged models it read.
+    pub model_inputs: Vec<String>,
+    /// Logged models it made.
+    pub model_outputs: Vec<String>,
+    /// Its files, and those of the models it made.
+    pub artifacts: Vec<NamedDigest>,
+}
+
+/// A metric of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackedMetric {
+    /// Its key.
+    pub name: String,
+    /// Its last value; absent when that is not a number.
+    pub last: Option<f64>,
+    /// At which step.
+    pub step: i64,
+    /// Number of values.
+    pub n_points: u64,
+    /// SHA-256 of all values by time, step and value, each as three 8-byte big-endian words (time, step, bits of the value).
+    pub points: Hash,
+}
+
+/// A dataset of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackedDataset {
+    /// Its name.
+    pub name: String,
+    /// Its digest, as the client computed it.
+    pub digest: String,
+    /// What it was used for, such as `training`.
+    pub context: Option<String>,
+    /// SHA-256 of source, schema, profile and tags as JSON.
+    pub description: Hash,
+}

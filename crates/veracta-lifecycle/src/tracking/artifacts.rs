@@ -1,0 +1,187 @@
+//! Files of runs and models: put, read, listed and removed by path; the bytes are kept by digest.
+//!
+//! The files of a registered version cannot change, and those of a finished run change with a record.
+
+use std::io::Read;
+
+use percent_encoding::percent_decode_str;
+use veracta_store::View;
+use veracta_store::tracking::{ArtifactFile, ModelVersion, Run};
+
+use super::evidence::Event;
+use super::{PROXY_SCHEME, TrackingError, now_ms, random, runs};
+use crate::Platform;
+
+/// Longest path, in bytes: what file systems allow.
+const PATH_BYTES: usize = 4_096;
+/// How often a path may be encoded.
+const DECODINGS: usize = 8;
+
+/// Returns the path that an artifact URI of this server stands for.
+pub fn path_of(uri: &str) -> Option<String> {
+    let rest = uri.strip_prefix(PROXY_SCHEME)?;
+    // With a host the path begins after it.
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => rest,
+    };
+    Some(path.trim_matches('/').to_owned())
+}
+
+fn uri_of(path: &str) -> String {
+    format!("{PROXY_SCHEME}/{path}")
+}
+
+/// Checks a path that a client sent, decoding it until nothing is encoded any more, and returns it in its one form.
+pub fn checked_path(path: &str) -> Result<String, TrackingError> {
+    let invalid = || TrackingError::invalid("Invalid path");
+    let mut decoded = path.to_owned();
+    for round in 0.. {
+        let next = percent_decode_str(&decoded).decode_utf8().map_err(|_| invalid())?.into_owned();
+        if next == decoded {
+            break;
+        }
+        if round >= DECODINGS {
+            return Err(invalid());
+        }
+        decoded = next;
+    }
+    let is_drive = decoded.as_bytes().get(1) == Some(&b':') && decoded.as_bytes()[0].is_ascii_alphabetic();
+    let is_wrong = decoded.starts_with('/')
+        || is_drive
+        || decoded.contains(['\\', '#', '\0'])
+        || decoded.chars().any(char::is_control)
+        || decoded.len() > PATH_BYTES
+        || decoded.starts_with("file:");
+    if is_wrong {
+        return Err(invalid());
+    }
+    let steps: Vec<&str> = decoded.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
+    if steps.contains(&"..") {
+        return Err(invalid());
+    }
+    Ok(steps.join("/"))
+}
+
+/// Returns the run or the logged model's run that a path belongs to.
+fn owner(view: View<'_>, path: &str) -> Result<Option<Run>, TrackingError> {
+    let steps: Vec<&str> = path.split('/').collect();
+    for (position, _) in steps.iter().enumerate().filter(|(_, step)| **step == "artifacts").filter(|(position, _)| *position > 0) {
+        let id = steps[position - 1];
+        let folder = uri_of(&steps[..=position].join("/"));
+        if let Some(run) = view.run(id)?.filter(|run| run.artifact_uri == folder) {
+            return Ok(Some(run));
+        }
+        if let Some(model) = view.logged_model(id)?.filter(|model| model.artifact_location == folder) {
+            return Ok(match model.source_run_id {
+                Some(run_id) => view.run(&run_id)?,
+                None => None,
+            });
+        }
+    }
+    Ok(None)
+}
+
+fn frozen(path: &str, version: &ModelVersion) -> TrackingError {
+    TrackingError::forbidden(format!(
+        "'{path}' belongs to version {} of registered model '{}', whose files cannot change. Log the model again and register it as a new version.",
+        version.version, version.model
+    ))
+}
+
+/// Stores a file at a checked path; memory stays bounded.
+pub fn upload(platform: &Platform, path: String, bytes: &mut dyn Read) -> Result<(), TrackingError> {
+    if path.is_empty() {
+        return Err(TrackingError::invalid("Invalid path"));
+    }
+    let (digest, n_bytes) = platform.store.blobs().upload(bytes)?;
+    let (now, salt) = (now_ms(platform), random()?);
+    platform.begin().work(move |work| {
+        let view = work.view();
+        let file = ArtifactFile { path, digest, bytes: n_bytes };
+        // The same bytes again are no change.
+        if view.artifact(&file.path)?.as_ref() == Some(&file) {
+            return Ok(());
+        }
+        if let Some(version) = view.version_at(&uri_of(&file.path))? {
+            return Err(frozen(&file.path, &version));
+        }
+        if !view.artifacts_below(&file.path)?.is_empty() {
+            return Err(TrackingError::invalid(format!("'{}' is a folder", file.path)));
+        }
+        let Some(run) = owner(view, &file.path)? else { return Ok(work.draft_of_none().put_artifact(&file, now)?) };
+        work.draft(&run).put_artifact(&file, now)?;
+        if run.record_idx.is_some() {
+            runs::record(work, &run, run.stage, salt, Event::new("changed"))?;
+        }
+        Ok(())
+    })?;
+    // Another request may have purged the last file with these bytes meanwhile; the client sends them again.
+    if !platform.store.blobs().contains(digest)? {
+        return Err(veracta_store::StoreError::NoBlob { digest }.into());
+    }
+    Ok(())
+}
+
+/// Returns the file at a checked path.
+pub fn find(platform: &Platform, path: &str) -> Result<ArtifactFile, TrackingError> {
+    let found = platform.store.reading()?.view().artifact(path)?;
+    found.ok_or_else(|| TrackingError::missing(format!("No such artifact: '{path}'")))
+}
+
+/// An entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its size; `None` of a folder.
+    pub bytes: Option<u64>,
+}
+
+/// Returns what is in a folder, by name; nothing when there is no such folder.
+pub fn list(platform: &Platform, folder: &str) -> Result<Vec<Listed>, TrackingError> {
+    let files = if folder.is_empty() {
+        platform.store.reading()?.view().all_artifacts()?
+    } else {
+        platform.store.reading()?.view().artifacts_below(folder)?
+    };
+    let mut found: Vec<Listed> = Vec::new();
+    for file in files {
+        let rest = if folder.is_empty() { file.path.as_str() } else { &file.path[folder.len() + 1..] };
+        let entry = match rest.split_once('/') {
+            Some((name, _)) => Listed { name: name.to_owned(), bytes: None },
+            None => Listed { name: rest.to_owned(), bytes: Some(file.bytes) },
+        };
+        if found.last() != Some(&entry) {
+            found.push(entry);
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.dedup();
+    Ok(found)
+}
+
+/// Removes a file or folder at a checked path; one that is not there is no error.
+pub fn delete(platform: &Platform, path: String) -> Result<(), TrackingError> {
+    if path.is_empty() {
+        return Err(TrackingError::invalid("Invalid path"));
+    }
+    let salt = random()?;
+    platform.begin().work(move |work| {
+        if let Some(version) = work.view().version_at(&uri_of(&path))? {
+            return Err(frozen(&path, &version));
+        }
+        if work.view().artifact(&path)?.is_none() && work.view().artifacts_below(&path)?.is_empty() {
+            return Ok(());
+        }
+        let Some(run) = owner(work.view(), &path)? else {
+            work.draft_of_none().remove_artifacts(&path)?;
+            return Ok(());
+        };
+        work.draft(&run).remove_artifacts(&path)?;
+        if run.record_idx.is_some() {
+            runs::record(work, &run, run.stage, salt, Event::new("changed"))?;
+        }
+        Ok(())
+    })
+}

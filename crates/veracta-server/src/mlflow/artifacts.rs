@@ -1,0 +1,185 @@
+//! `mlflow-artifacts/…` and the other ways to files: streamed both ways, with bounded memory.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::json;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+use veracta_lifecycle::Platform;
+use veracta_lifecycle::tracking::artifacts::{self, checked_path, path_of};
+use veracta_lifecycle::tracking::{logged_models, model_registry, runs, version_number};
+use veracta_store::tracking::ArtifactFile;
+
+use super::experiments::page;
+use super::fields::Fields;
+use super::json_response;
+use super::wire::{Answer, answer};
+use crate::error::ApiError;
+use crate::routes::blocking;
+
+/// Bytes of one piece of a download.
+const PIECE_BYTES: usize = 256 << 10;
+/// Pieces that wait for a slow client.
+const PIECES_WAITING: usize = 8;
+
+fn entry(path: String, bytes: Option<u64>) -> serde_json::Value {
+    match bytes {
+        Some(bytes) => json!({ "path": path, "is_dir": false, "file_size": bytes }),
+        None => json!({ "path": path, "is_dir": true }),
+    }
+}
+
+/// Lists what is at `path` below an artifact URI, with paths relative to it.
+pub(super) fn list_below(platform: &Platform, root_uri: &str, path: &str) -> Answer {
+    let path = checked_path(path)?;
+    let Some(root) = path_of(root_uri) else {
+        return Err(ApiError::invalid(format!("Artifacts at '{root_uri}' do not go through this server, which cannot list them.")));
+    };
+    let folder = if path.is_empty() { root } else { format!("{root}/{path}") };
+    let name = |name: String| if path.is_empty() { name } else { format!("{path}/{name}") };
+    let files: Vec<_> = artifacts::list(platform, &folder)?.into_iter().map(|listed| entry(name(listed.name), listed.bytes)).collect();
+    match files.is_empty() {
+        true => answer(&json!({ "root_uri": root_uri })),
+        false => answer(&json!({ "root_uri": root_uri, "files": files })),
+    }
+}
+
+pub(super) fn list_of_run(platform: &Platform, fields: &Fields) -> Answer {
+    let (run, _) = runs::get(platform, &fields.run_id()?)?;
+    list_below(platform, &run.artifact_uri, &fields.text("path")?)
+}
+
+pub(super) async fn list(State(platform): State<Arc<Platform>>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let body = blocking(move || {
+        let fields = Fields::of_query(query.as_deref().unwrap_or_default())?;
+        let folder = checked_path(&fields.text("path")?)?;
+        let files = artifacts::list(&platform, &folder)?;
+        page("files", &files.into_iter().map(|listed| entry(listed.name, listed.bytes)).collect::<Vec<_>>(), None)
+    });
+    Ok(json_response(body.await?))
+}
+
+pub(super) async fn upload(State(platform): State<Arc<Platform>>, Path(path): Path<String>, body: Body) -> Result<Response, ApiError> {
+    let path = checked_path(&path)?;
+    let stream = body.into_data_stream().map_err(std::io::Error::other);
+    let reader = SyncIoBridge::new(StreamReader::new(stream.boxed()));
+    blocking(move || {
+        let mut reader = reader;
+        Ok(artifacts::upload(&platform, path, &mut reader)?)
+    })
+    .await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+pub(super) async fn delete(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {
+    blocking(move || Ok(artifacts::delete(&platform, checked_path(&path)?)?)).await?;
+    Ok(json_response(b"{}".to_vec()))
+}
+
+pub(super) async fn download(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {
+    let finder = Arc::clone(&platform);
+    let file = blocking(move || Ok(artifacts::find(&finder, &checked_path(&path)?)?)).await?;
+    Ok(stream(platform, file))
+}
+
+/// Finds the file at a path below an artifact URI.
+fn find_below(platform: &Platform, root_uri: &str, path: &str) -> Result<ArtifactFile, ApiError> {
+    let path = checked_path(path)?;
+    let root = path_of(root_uri);
+    let root = root.ok_or_else(|| ApiError::invalid(format!("Artifacts at '{root_uri}' do not go through this server.")))?;
+    Ok(artifacts::find(platform, &format!("{root}/{path}"))?)
+}
+
+async fn found(
+    platform: Arc<Platform>,
+    query: Option<String>,
+    find: fn(&Platform, &Fields) -> Result<ArtifactFile, ApiError>,
+) -> Result<Response, ApiError> {
+    let finder = Arc::clone(&platform);
+    let file = blocking(move || find(&finder, &Fields::of_query(query.as_deref().unwrap_or_default())?)).await?;
+    Ok(stream(platform, file))
+}
+
+pub(super) async fn of_run(State(platform): State<Arc<Platform>>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    found(platform, query, |platform, fields| {
+        let (run, _) = runs::get(platform, &fields.run_id()?)?;
+        find_below(platform, &run.artifact_uri, &fields.required("path")?)
+    })
+    .await
+}
+
+pub(super) async fn of_version(State(platform): State<Arc<Platform>>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    found(platform, query, |platform, fields| {
+        let version = version_number(&fields.required("version")?)?;
+        let location = model_registry::download_uri(platform, &fields.required("name")?, version)?;
+        find_below(platform, &location, &fields.required("path")?)
+    })
+    .await
+}
+
+pub(super) async fn of_logged_model(
+    State(platform): State<Arc<Platform>>,
+    Path(model_id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query =
+        format!("{}&model_id={}", query.unwrap_or_default(), form_urlencoded::byte_serialize(model_id.as_bytes()).collect::<String>());
+    found(platform, Some(query), |platform, fields| {
+        let model = logged_models::get(platform, &fields.required("model_id")?)?;
+        find_below(platform, &model.artifact_location, &fields.required("artifact_file_path")?)
+    })
+    .await
+}
+
+/// The type of a file by the end of its name: only types that a browser shows as text are told, so that no upload becomes a page.
+fn type_of(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, end)| end) {
+        Some("json") => "application/json",
+        Some("txt" | "log" | "md" | "py" | "yaml" | "yml" | "csv" | "html" | "xml" | "sql" | "toml" | "cfg") => "text/plain",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Streams a file; a client that stops reading ends it.
+fn stream(platform: Arc<Platform>, file: ArtifactFile) -> Response {
+    let (pieces, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(PIECES_WAITING);
+    let (digest, n_bytes) = (file.digest, file.bytes);
+    tokio::task::spawn_blocking(move || {
+        let mut reader = platform.store.blobs().reader(digest, 0..n_bytes);
+        loop {
+            let mut piece = vec![0; PIECE_BYTES];
+            let read = reader.read(&mut piece).map(|n_read| {
+                piece.truncate(n_read);
+                Bytes::from(piece)
+            });
+            let is_last = read.as_ref().map_or(true, Bytes::is_empty);
+            if read.as_ref().is_ok_and(Bytes::is_empty) || pieces.blocking_send(read).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    let body = futures_util::stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|piece| (piece, receiver)));
+    let name: String = file
+        .path
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric() || "._- ".contains(*character))
+        .collect();
+    let headers = [
+        (CONTENT_TYPE, type_of(&file.path).to_owned()),
+        (CONTENT_LENGTH, n_bytes.to_string()),
+        (CONTENT_DISPOSITION, format!("attachment; filename={}", if name.contains(' ') { format!("\"{name}\"") } else { name })),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, Body::from_stream(body)).into_response()
+}

@@ -1,0 +1,291 @@
+//! Reads the fields of a request as protobuf's JSON form has them: names in snake or camel case, whole numbers also as text, doubles
+//! also as the words for what JSON cannot say. Unknown fields are ignored.
+
+use serde_json::{Map, Value};
+use veracta_store::tracking::KeyValue;
+
+use crate::error::ApiError;
+
+/// Deepest nesting of a request; serde_json stops at 128, requests of the API have four levels.
+const DEPTH_LIMIT: usize = 32;
+
+/// The fields of one object of a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields(Map<String, Value>);
+
+fn camel(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |so_far, part| {
+        let mut characters = part.chars();
+        let head = characters.next().map(|first| first.to_ascii_uppercase()).into_iter();
+        so_far + &head.chain(characters).collect::<String>()
+    })
+}
+
+fn is_shallow(value: &Value, depth: usize) -> bool {
+    depth > 0
+        && match value {
+            Value::Array(items) => items.iter().all(|item| is_shallow(item, depth - 1)),
+            Value::Object(fields) => fields.values().all(|field| is_shallow(field, depth - 1)),
+            _ => true,
+        }
+}
+
+fn has_zero_byte(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_zero_byte),
+        Value::Object(fields) => fields.iter().any(|(name, field)| name.contains('\0') || has_zero_byte(field)),
+        _ => false,
+    }
+}
+
+/// The word of the API's messages for the type of a value.
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
+fn wrong_type(name: &str, value: &Value) -> ApiError {
+    ApiError::invalid(format!(
+        "Invalid value {value} for parameter '{name}' supplied:  Hint: Value was of type '{}'. See the API docs for more information \
+         about request parameters.",
+        type_of(value)
+    ))
+}
+
+fn missing(name: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "Missing value for required parameter '{name}'. See the API docs for more information about request parameters."
+    ))
+}
+
+impl Fields {
+    /// Reads a body; what is no JSON counts as empty, as it does for MLflow. A text that holds JSON is read once more, for old clients.
+    pub(crate) fn of_body(body: &[u8]) -> Result<Self, ApiError> {
+        let value = match quoted_overflow(body) {
+            Some(body) => serde_json::from_slice(&body),
+            None => serde_json::from_slice(body),
+        };
+        let value = match value {
+            Ok(Value::String(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            Ok(value) => value,
+            Err(_) => Value::Null,
+        };
+        if !is_shallow(&value, DEPTH_LIMIT) {
+            return Err(ApiError::invalid(format!("The request is nested deeper than {DEPTH_LIMIT} levels.")));
+        }
+        if has_zero_byte(&value) {
+            return Err(ApiError::invalid("A text of the request has a zero byte."));
+        }
+        match value {
+            Value::Object(fields) => Ok(Self(fields)),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    /// Reads the parameters of a query; a repeated one is a list.
+    pub(crate) fn of_query(query: &str) -> Result<Self, ApiError> {
+        let mut fields: Map<String, Value> = Map::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if value.contains('\0') {
+                return Err(ApiError::invalid("A text of the request has a zero byte."));
+            }
+            let value = Value::from(value.into_owned());
+            match fields.get_mut(name.as_ref()) {
+                None => drop(fields.insert(name.into_owned(), value)),
+                Some(Value::Array(items)) => items.push(value),
+                Some(known) => *known = Value::Array(vec![known.take(), value]),
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    /// Adds what a path says.
+    pub(crate) fn with(mut self, name: &str, value: String) -> Self {
+        self.0.insert(name.to_owned(), Value::from(value));
+        self
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn value(&self, name: &str) -> Result<Option<&Value>, ApiError> {
+        let other = camel(name);
+        let (snake, camel) = (self.0.get(name), (other != name).then(|| self.0.get(&other)).flatten());
+        if snake.is_some() && camel.is_some() {
+            return Err(ApiError::invalid(format!("Parameter '{name}' is given twice, as '{name}' and as '{other}'.")));
+        }
+        Ok(snake.or(camel).filter(|value| !value.is_null()))
+    }
+
+    /// Returns a text.
+    pub(crate) fn text_or_none(&self, name: &str) -> Result<Option<String>, ApiError> {
+        match self.value(name)? {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(wrong_type(name, other)),
+        }
+    }
+
+    /// Returns a text, empty when there is none.
+    pub(crate) fn text(&self, name: &str) -> Result<String, ApiError> {
+        Ok(self.text_or_none(name)?.unwrap_or_default())
+    }
+
+    /// Returns a text that must be there.
+    pub(crate) fn required(&self, name: &str) -> Result<String, ApiError> {
+        self.text_or_none(name)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(name))
+    }
+
+    /// Returns the id of a run, under its old name too.
+    pub(crate) fn run_id(&self) -> Result<String, ApiError> {
+        match self.text_or_none("run_id")?.filter(|id| !id.is_empty()) {
+            Some(id) => Ok(id),
+            None => self.text_or_none("run_uuid")?.filter(|id| !id.is_empty()).ok_or_else(|| missing("run_id")),
+        }
+    }
+
+    /// Returns a whole number.
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let Some(value) = self.value(name)? else { return Ok(None) };
+        let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64);
+        let number = match value {
+            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.map(Some).ok_or_else(|| wrong_type(name, value))
+    }
+
+    /// Returns a number that must be there; `NaN` and the infinities are words.
+    pub(crate) fn double(&self, name: &str) -> Result<f64, ApiError> {
+        let value = self.value(name)?.ok_or_else(|| missing(name))?;
+        let number = match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => match text.as_str() {
+                "NaN" => Some(f64::NAN),
+                "Infinity" => Some(f64::INFINITY),
+                "-Infinity" => Some(f64::NEG_INFINITY),
+                text => text.parse().ok().filter(|number: &f64| number.is_finite()),
+            },
+            _ => None,
+        };
+        number.ok_or_else(|| wrong_type(name, value))
+    }
+
+    /// Returns yes or no; no when it is not there.
+    pub(crate) fn boolean(&self, name: &str) -> Result<bool, ApiError> {
+        match self.value(name)? {
+            None => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(other) => Err(wrong_type(name, other)),
+        }
+    }
+
+    /// Returns one of the words of an enumeration, given as such or as its number; `first` is the number of the first word.
+    pub(crate) fn word(&self, name: &str, words: &[&'static str], first: usize) -> Result<Option<&'static str>, ApiError> {
+        let Some(value) = self.value(name)? else { return Ok(None) };
+        let number = match value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let by_number = number.and_then(|number| words.get((number as usize).checked_sub(first)?));
+        let by_word = value.as_str().and_then(|text| words.iter().find(|word| **word == text));
+        by_number.or(by_word).map(|word| Some(*word)).ok_or_else(|| wrong_type(name, value))
+    }
+
+    /// Returns a list of texts; one value alone is a list of it (queries).
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>, ApiError> {
+        let text = |value: &Value| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) if name.ends_with("ids") => Ok(number.to_string()),
+            other => Err(wrong_type(name, other)),
+        };
+        match self.value(name)? {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => items.iter().map(text).collect(),
+            Some(value) => Ok(vec![text(value)?]),
+        }
+    }
+
+    /// Returns a list of objects.
+    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Self>, ApiError> {
+        let Some(value) = self.value(name)? else { return Ok(Vec::new()) };
+        let Value::Array(items) = value else { return Err(wrong_type(name, value)) };
+        let object = |item: &Value| match item {
+            Value::Object(fields) => Ok(Self(fields.clone())),
+            _ => Err(wrong_type(name, value)),
+        };
+        items.iter().map(object).collect()
+    }
+
+    /// Returns an object.
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, ApiError> {
+        match self.value(name)? {
+            None => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Self(fields.clone()))),
+            Some(other) => Err(wrong_type(name, other)),
+        }
+    }
+
+    /// Returns a list of keys with values; a missing value is empty.
+    pub(crate) fn key_values(&self, name: &str) -> Result<Vec<KeyValue>, ApiError> {
+        let pairs = self.objects(name)?;
+        let pair = |(position, pair): (usize, &Self)| {
+            let key = pair.text_or_none("key")?.filter(|key| !key.is_empty());
+            Ok((key.ok_or_else(|| missing(&format!("{name}[{position}].key")))?, pair.text("value")?))
+        };
+        pairs.iter().enumerate().map(pair).collect()
+    }
+}
+
+/// Numbers beyond the range of a double are an error to the JSON reader; as words they mean infinity, which is what MLflow makes of
+/// them. Returns the body with such numbers as words, or nothing when there is none.
+fn quoted_overflow(body: &[u8]) -> Option<Vec<u8>> {
+    // Only an exponent of three digits can go beyond; a body without one is left as it is.
+    let is_exponent =
+        |window: &[u8]| matches!(window[0], b'e' | b'E') && window[1..].iter().filter(|byte| byte.is_ascii_digit()).count() >= 3;
+    if !body.windows(5).any(is_exponent) && !body.ends_with(b"e400") {
+        return None;
+    }
+    let (mut out, mut position, mut is_text, mut changed) = (Vec::with_capacity(body.len()), 0, false, false);
+    while position < body.len() {
+        let byte = body[position];
+        if is_text || byte == b'"' {
+            let escaped = is_text && byte == b'\\';
+            out.push(byte);
+            is_text = if byte == b'"' { !is_text } else { is_text };
+            position += 1;
+            if escaped && position < body.len() {
+                out.push(body[position]);
+                position += 1;
+            }
+            continue;
+        }
+        let end = position + body[position..].iter().take_while(|byte| b"0123456789+-.eE".contains(byte)).count();
+        let number = std::str::from_utf8(&body[position..end]).ok().and_then(|text| text.parse::<f64>().ok());
+        match number {
+            Some(number) if number.is_infinite() => {
+                out.extend_from_slice(if number > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
+                changed = true;
+            }
+            _ => out.extend_from_slice(&body[position..end.max(position + 1)]),
+        }
+        position = end.max(position + 1);
+    }
+    changed.then_some(out)
+}
