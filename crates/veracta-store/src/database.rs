@@ -84,9 +84,10 @@ fn connect_sqlite(path: &std::path::Path) -> Result<rusqlite::Connection, StoreE
 }
 
 /// A value of a row or of a parameter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Value<'v> {
     /// No value.
+    #[default]
     Null,
     /// BIGINT.
     Integer(i64),
@@ -191,12 +192,6 @@ impl Row {
             Some(Value::Bytes(value)) => Ok(value.into_owned()),
             _ => self.malformed(column),
         }
-    }
-}
-
-impl Default for Value<'_> {
-    fn default() -> Self {
-        Self::Null
     }
 }
 

@@ -208,7 +208,7 @@ struct Writer {
 
 /// How one job of a group ended, told once the group is durable.
 enum Ended {
-    Record(Reply, Result<Committed, StoreError>),
+    Record(Reply, Box<Result<Committed, StoreError>>),
     Work(Box<Conclude>),
 }
 
@@ -216,7 +216,7 @@ impl Ended {
     /// Returns how a job ended that was not tried; work hears of it by the end of its channel.
     fn untried(job: Job) -> Option<Self> {
         match job {
-            Job::Record { reply, .. } => Some(Self::Record(reply, Err(StoreError::GroupFailed))),
+            Job::Record { reply, .. } => Some(Self::Record(reply, Box::new(Err(StoreError::GroupFailed)))),
             Job::Work(_) => None,
         }
     }
@@ -224,7 +224,7 @@ impl Ended {
     /// Tells the producer. One that no longer waits has dropped its receiver; what it handed over is committed all the same.
     fn conclude(self, failure: Option<StoreError>) {
         match (self, failure) {
-            (Self::Record(reply, result), None) => drop(reply.send(result)),
+            (Self::Record(reply, result), None) => drop(reply.send(*result)),
             (Self::Record(reply, _), Some(error)) => drop(reply.send(Err(error))),
             (Self::Work(conclude), None) => conclude(Ok(())),
             (Self::Work(conclude), Some(error)) => conclude(Err(error)),
@@ -321,10 +321,10 @@ fn write_jobs(db: &Database, tail: &mut Tail, jobs: &mut dyn Iterator<Item = Job
                 let result = append(db, tail, *draft, &mut unwritten);
                 if db.is_broken() {
                     let error = result.err().unwrap_or(StoreError::GroupFailed);
-                    ended.push(Ended::Record(reply, Err(StoreError::GroupFailed)));
+                    ended.push(Ended::Record(reply, Box::new(Err(StoreError::GroupFailed))));
                     return Err(error);
                 }
-                ended.push(Ended::Record(reply, result));
+                ended.push(Ended::Record(reply, Box::new(result)));
             }
             Job::Work(task) => {
                 unwritten.flush(db)?;

@@ -161,6 +161,19 @@ pub struct Dataset {
     pub profile: Option<String>,
 }
 
+/// A dataset with the context in which runs of an experiment read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetSummary {
+    /// The experiment.
+    pub experiment_id: i64,
+    /// Name.
+    pub name: String,
+    /// Digest, as the client computed it.
+    pub digest: String,
+    /// Such as `training`.
+    pub context: Option<String>,
+}
+
 /// A dataset as a run's input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasetInput {

@@ -14,16 +14,16 @@ use super::artifacts::path_of;
 
 /// What happened to something, and why, as somebody said.
 #[derive(Debug, Clone, Copy)]
-pub struct Event<'e> {
+pub(super) struct Event<'e> {
     /// A word of the record's kind.
-    pub event: &'e str,
+    pub(super) event: &'e str,
     /// Why.
-    pub reason: Option<&'e str>,
+    pub(super) reason: Option<&'e str>,
 }
 
 impl<'e> Event<'e> {
     /// Returns an event for which no reason was given.
-    pub fn new(event: &'e str) -> Self {
+    pub(super) fn new(event: &'e str) -> Self {
         Self { event, reason: None }
     }
 }

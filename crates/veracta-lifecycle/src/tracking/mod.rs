@@ -10,9 +10,9 @@ pub mod experiments;
 pub mod logged_models;
 pub mod model_registry;
 mod names;
-pub mod purge;
 pub mod runs;
 pub mod search;
+mod version_source;
 
 use veracta_ledger::Hash;
 

@@ -1,7 +1,9 @@
 //! Runs: their values while they run, and the record of all of them when they end.
 
 use veracta_ledger::Hash;
-use veracta_store::tracking::{DatasetInput, KeyValue, Metric, ModelLink, ModelMetric, Point, Run, RunData, RunStatus, Stage};
+use veracta_store::tracking::{
+    DatasetInput, DatasetSummary, KeyValue, Metric, ModelLink, ModelMetric, Point, Run, RunData, RunStatus, Stage,
+};
 use veracta_store::{Draft, Query, Selection, View, Viewed, Work};
 
 use super::evidence::{Event, of_run};
@@ -411,12 +413,8 @@ pub fn metric_interval(platform: &Platform, ids: &[String], name: &str, interval
     Ok(found)
 }
 
-/// Returns datasets that runs of these experiments read: (experiment, name, digest, context).
-pub fn datasets(
-    platform: &Platform,
-    experiment_ids: &[i64],
-    limit: u64,
-) -> Result<Vec<(i64, String, String, Option<String>)>, TrackingError> {
+/// Returns datasets that runs of these experiments read.
+pub fn datasets(platform: &Platform, experiment_ids: &[i64], limit: u64) -> Result<Vec<DatasetSummary>, TrackingError> {
     Ok(platform.store.reading()?.view().dataset_summaries(experiment_ids, limit)?)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use veracta_lifecycle::Platform;
 use veracta_lifecycle::tracking::{experiment_number, experiments, runs, search};
-use veracta_store::tracking::Stage;
+use veracta_store::tracking::{DatasetSummary, Stage};
 use veracta_store::{Noun, Query, Selection, Viewed};
 
 use super::fields::Fields;
@@ -104,7 +104,7 @@ pub(super) fn search_datasets(platform: &Platform, fields: &Fields) -> Answer {
     }
     let ids = ids.iter().map(|id| experiment_number(id)).collect::<Result<Vec<_>, _>>()?;
     let found = runs::datasets(platform, &ids, DATASETS_LIMIT)?;
-    let summary = |(id, name, digest, context): &(i64, String, String, Option<String>)| match context {
+    let summary = |DatasetSummary { experiment_id: id, name, digest, context }: &DatasetSummary| match context {
         Some(context) => json!({ "experiment_id": id.to_string(), "name": name, "digest": digest, "context": context }),
         None => json!({ "experiment_id": id.to_string(), "name": name, "digest": digest }),
     };

@@ -6,7 +6,7 @@ use super::search::{Noun, Query, Selection, Viewed};
 use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
-use crate::tracking::{Dataset, DatasetInput, KeyValue, ModelLink, Run, RunData, RunStatus, Stage};
+use crate::tracking::{Dataset, DatasetInput, DatasetSummary, KeyValue, ModelLink, Run, RunData, RunStatus, Stage};
 use crate::work::{Draft, Recorded, View};
 
 const COLUMNS: &str = "run_no, run_id, experiment_id, name, user_id, status, start_ms, end_ms, stage, artifact_uri, record_idx";
@@ -143,8 +143,8 @@ impl View<'_> {
         }
     }
 
-    /// Returns datasets of these experiments with their contexts, as a list for people: (experiment, name, digest, context).
-    pub fn dataset_summaries(&self, experiment_ids: &[i64], limit: u64) -> Result<Vec<(i64, String, String, Option<String>)>, StoreError> {
+    /// Returns datasets of these experiments with their contexts.
+    pub fn dataset_summaries(&self, experiment_ids: &[i64], limit: u64) -> Result<Vec<DatasetSummary>, StoreError> {
         let numbers: Vec<Value<'_>> = experiment_ids.iter().map(|id| (*id).into()).collect();
         let sql = "SELECT DISTINCT d.experiment_id, d.name, d.digest, c.value FROM datasets d
                    JOIN run_inputs i ON i.dataset_no = d.dataset_no
@@ -153,7 +153,12 @@ impl View<'_> {
         let mut found = Vec::new();
         values::for_each_of(self.db, sql, &numbers, &mut |mut row| {
             if (found.len() as u64) < limit {
-                found.push((row.integer(0)?, row.text(1)?, row.text(2)?, row.text_or_null(3)?));
+                found.push(DatasetSummary {
+                    experiment_id: row.integer(0)?,
+                    name: row.text(1)?,
+                    digest: row.text(2)?,
+                    context: row.text_or_null(3)?,
+                });
             }
             Ok(())
         })?;

@@ -7,6 +7,8 @@ use veracta_ledger::checkpoint::Checkpoint;
 use veracta_ledger::merkle::{CompactRange, leaf_hash};
 use veracta_ledger::note::VerifierKey;
 use veracta_ledger::verify::{Outcome, Trust, VerificationReport, verify_bundle};
+use veracta_lifecycle::tracking::compare_with_ledger;
+use veracta_store::Store;
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
@@ -36,10 +38,25 @@ pub(super) fn execute(
     Ok(report.holds().into())
 }
 
+/// Compares what tracking clients see with what the ledger says.
+fn verify_tracking(store: &Store, report: &mut VerificationReport) -> anyhow::Result<()> {
+    let (n_compared, found) = compare_with_ledger(store)?;
+    for discrepancy in &found {
+        report.fail(Some(&discrepancy.subject), discrepancy.message.clone());
+    }
+    if n_compared > 0 && found.is_empty() {
+        report.hold(format!(
+            "tracking: {n_compared} experiments, finished runs and registered models and versions are what their records say"
+        ));
+    }
+    Ok(())
+}
+
 fn verify_workspace(args: &Args, trust: &Trust) -> anyhow::Result<VerificationReport> {
     let platform = super::platform(args)?;
     let store = &platform.store;
     let mut report = store.verify()?;
+    verify_tracking(store, &mut report)?;
     match &trust.log_key {
         Some(key) if key == store.log_key() => report.hold("the log's key is the one that was passed"),
         Some(_) => report.fail(Some("log.vkey"), "the workspace has another key than the one that was passed"),

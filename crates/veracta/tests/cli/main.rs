@@ -16,3 +16,4 @@ mod measure;
 mod monitoring;
 mod reading;
 mod regressions;
+mod tracking;

@@ -1,0 +1,74 @@
+//! Where the files of a new version of a registered model are: what a client may name as its source.
+
+use veracta_store::View;
+
+use super::artifacts::path_of;
+use super::model_registry::{NewModelVersion, find, find_version};
+use super::{TrackingError, logged_models, names};
+
+/// Returns where the files of a new version are, and the logged model they belong to; the source must be the run's or the model's own.
+pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, Option<String>), TrackingError> {
+    let source = new.source.as_str();
+    let invalid = |why: &str| TrackingError::invalid(format!("Invalid model version source: '{source}'. {why}"));
+    if source.is_empty() {
+        return Err(TrackingError::invalid("Missing value for required parameter 'source'."));
+    }
+    if let Some(rest) = source.strip_prefix("models:/") {
+        return locate_model(view, rest.trim_matches('/'), new);
+    }
+    if source.contains(['?', '#', '\\']) || source.split('/').any(|step| step == "..") {
+        return Err(invalid("A source must not have a query, a fragment or `..`."));
+    }
+    if source.starts_with('/') || source.starts_with("file:") || !source.contains(":/") {
+        return Err(invalid(
+            "To use a local path as a model version source, the run_id request parameter has to be specified and the local path has to be \
+             contained within the artifact directory of the run specified by the run_id.",
+        ));
+    }
+    let location = source.trim_end_matches('/').to_owned();
+    if path_of(source).is_none() {
+        return Ok((location, new.model_id.clone()));
+    }
+    let is_within = |folder: &str| location == folder || location.starts_with(&format!("{folder}/"));
+    if let Some(model_id) = &new.model_id
+        && view.logged_model(model_id)?.is_some_and(|model| is_within(&model.artifact_location))
+    {
+        return Ok((location, new.model_id.clone()));
+    }
+    if new.run_id.is_empty() {
+        return Ok((location, new.model_id.clone()));
+    }
+    let run = super::runs::find(view, &new.run_id)?;
+    // Files of a model that the run made count as the run's.
+    let mut folders = vec![run.artifact_uri.clone()];
+    for link in view.run_data(std::slice::from_ref(&run))?.pop().unwrap_or_default().model_outputs {
+        folders.extend(view.logged_model(&link.model_id)?.map(|model| model.artifact_location));
+    }
+    if folders.iter().any(|folder| is_within(folder)) {
+        return Ok((location, new.model_id.clone()));
+    }
+    Err(invalid("The run_id request parameter must identify the resource that contains the source."))
+}
+
+/// Follows `models:/…` to the files it stands for.
+fn locate_model(view: View<'_>, reference: &str, new: &NewModelVersion) -> Result<(String, Option<String>), TrackingError> {
+    if let Some((name, alias)) = reference.split_once('@') {
+        let model = find(view, name)?;
+        let version = model.aliases.iter().find(|(known, _)| known == alias).map(|(_, version)| *version);
+        let version = version.ok_or_else(|| TrackingError::invalid(format!("Registered model alias {alias} not found.")))?;
+        let version = find_version(view, name, version)?;
+        return Ok((version.storage_location, version.model_id));
+    }
+    if let Some((name, version)) = reference.split_once('/') {
+        let version = find_version(view, name, names::version_number(version)?)?;
+        return Ok((version.storage_location, version.model_id));
+    }
+    let model = logged_models::find(view, reference)?;
+    if new.model_id.as_ref().is_some_and(|model_id| *model_id != model.id) {
+        return Err(TrackingError::invalid(format!(
+            "Invalid model version source: '{}'. The model_id request parameter must identify the resource that contains the source.",
+            new.source
+        )));
+    }
+    Ok((model.artifact_location, Some(model.id)))
+}

@@ -1,0 +1,195 @@
+//! `veracta serve` as tracking clients use it: a run from its first value to a registered version, and what the ledger says of it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::project::{PIPELINE, Project, program};
+
+/// A server in a project; ended when dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Server {
+    fn start(project: &Project) -> Self {
+        let mut command = program(project.folder());
+        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        Self { child, address }
+    }
+
+    /// Sends a request and returns status and body.
+    fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, answer) = self.send("POST", &format!("/api/2.0/mlflow/{path}"), "application/json", body.to_string().as_bytes());
+        (status, serde_json::from_str(&answer).unwrap())
+    }
+
+    /// Posts what must be answered, and returns the answer.
+    fn done(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.post(path, body);
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// Posts what must be refused with this status and a message that has these words.
+    fn refused(&self, path: &str, body: &Value, status: u16, words: &str) {
+        let (found, answer) = self.post(path, body);
+        let message = answer["message"].as_str().unwrap_or_default();
+        assert!(found == status && message.contains(words), "{path}: {found} {answer}");
+    }
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} of {value}"))
+}
+
+/// Logs a run with its values and a file, and ends it; returns its id.
+fn finished_run(server: &Server) -> String {
+    let experiment = server.done("experiments/create", &json!({ "name": "fraud" }));
+    server.refused("experiments/create", &json!({ "name": "fraud" }), 400, "already exists");
+    let run = server.done("runs/create", &json!({ "experiment_id": experiment["experiment_id"], "start_time": 1, "run_name": "first" }));
+    let id = text(&run, "/run/info/run_id").to_owned();
+    let metrics = json!([
+        { "key": "auc", "value": 0.75, "timestamp": 10, "step": 0 },
+        { "key": "auc", "value": 0.875, "timestamp": 20, "step": 1 },
+        { "key": "loss", "value": "NaN", "timestamp": 10, "step": 0 },
+    ]);
+    let batch = json!({ "run_id": id, "metrics": metrics, "params": [{ "key": "depth", "value": "3" }], "tags": [] });
+    server.done("runs/log-batch", &batch);
+    // A client that heard no answer sends it again.
+    server.done("runs/log-batch", &batch);
+    server.refused("runs/log-parameter", &json!({ "run_id": id, "key": "depth", "value": "4" }), 400, "Changing param values");
+    server.refused("runs/log-metric", &json!({ "run_id": id, "key": "../up", "value": 1, "timestamp": 1 }), 400, "Invalid value");
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/1/{id}/artifacts/model/weights.txt");
+    assert_eq!(server.send("PUT", &path, "text/plain", b"0.5 0.25").0, 200);
+    assert_eq!(server.send("GET", &path, "text/plain", b""), (200, "0.5 0.25".to_owned()));
+    server.done("runs/update", &json!({ "run_id": id, "status": "FINISHED", "end_time": 30 }));
+    id
+}
+
+/// Registers the model of a run and points an alias at it.
+fn registered_version(server: &Server, run_id: &str) {
+    server.done("registered-models/create", &json!({ "name": "fraud" }));
+    let source = format!("mlflow-artifacts:/1/{run_id}/artifacts/model");
+    let version = server.done("model-versions/create", &json!({ "name": "fraud", "source": source, "run_id": run_id }));
+    assert_eq!(text(&version, "/model_version/version"), "1");
+    server.done("registered-models/alias", &json!({ "name": "fraud", "alias": "champion", "version": "1" }));
+    server.refused("registered-models/alias", &json!({ "name": "fraud", "alias": "latest", "version": "1" }), 400, "reserved");
+}
+
+#[test]
+fn a_tracked_run_is_evidence_and_its_model_cannot_change() {
+    let project = Project::new(PIPELINE);
+    let id = {
+        let server = Server::start(&project);
+        let id = finished_run(&server);
+        let (_, history) =
+            server.send("GET", &format!("/api/2.0/mlflow/metrics/get-history?run_id={id}&metric_key=auc"), "text/plain", b"");
+        let history: Value = serde_json::from_str(&history).unwrap();
+        assert_eq!(history["metrics"].as_array().unwrap().len(), 2, "a repeated value is one value: {history}");
+        registered_version(&server, &id);
+        let path = format!("/api/2.0/mlflow-artifacts/artifacts/1/{id}/artifacts/model/weights.txt");
+        assert_eq!(server.send("PUT", &path, "text/plain", b"0.5 0.25").0, 200, "the same bytes are no change");
+        assert_eq!(server.send("PUT", &path, "text/plain", b"0.5 0.75").0, 403, "a registered model does not change");
+        assert_eq!(server.send("DELETE", &path, "text/plain", b"").0, 403);
+        id
+    };
+    let shown = project.veracta(&["log", "--kind", "run"]);
+    assert!(shown.stdout.contains(&format!("run:{id}")), "{shown:?}");
+    let verified = project.veracta(&["verify"]);
+    assert!(verified.code == 0 && verified.stdout.contains("tracking:"), "{verified:?}");
+}
+
+#[test]
+fn a_search_finds_what_its_filter_says() {
+    let project = Project::new(PIPELINE);
+    let server = Server::start(&project);
+    let id = finished_run(&server);
+    let check = |filter: &str, n_expected: usize| {
+        let found = server.done("runs/search", &json!({ "experiment_ids": ["1"], "filter": filter, "order_by": ["metrics.auc DESC"] }));
+        let runs = found["runs"].as_array().map_or(0, Vec::len);
+        assert_eq!(runs, n_expected, "{filter}: {found}");
+    };
+    check("", 1);
+    check("metrics.auc > 0.8 AND params.depth = '3'", 1);
+    check("metrics.auc < 0.8", 0);
+    check("metrics.loss >= 0", 0);
+    check("params.depth LIKE '_' and tags.`mlflow.runName` ILIKE 'FIRST'", 1);
+    check("params.depth != '3'", 0);
+    check("params.missing IS NULL", 1);
+    check(&format!("attributes.run_id IN ('{id}', 'another')"), 1);
+    check("status = 'FINISHED' and start_time <= 1", 1);
+    server.refused("runs/search", &json!({ "experiment_ids": ["1"], "filter": "metrics.auc > 'x'" }), 400, "numeric");
+    server.refused("runs/search", &json!({ "experiment_ids": ["1"], "filter": "a = 'b' OR c = 'd'" }), 400, "Invalid");
+    server.refused("runs/search", &json!({ "experiment_ids": ["1"], "order_by": ["start_time", "start_time"] }), 400, "duplicate");
+}
+
+#[test]
+fn a_path_that_leaves_its_folder_is_refused() {
+    let project = Project::new(PIPELINE);
+    let server = Server::start(&project);
+    for path in ["%2e%2e/x", "a/%252e%252e/x", "a/%25252e%25252e/x", "a%5Cb", "a%23b", "a/..%2f..%2fx", "%2fetc/passwd"] {
+        let (status, answer) = server.send("PUT", &format!("/api/2.0/mlflow-artifacts/artifacts/{path}"), "text/plain", b"x");
+        assert!(status == 400 && answer.contains("Invalid path"), "{path}: {status} {answer}");
+    }
+}
+
+#[test]
+fn values_changed_in_the_database_are_found() {
+    let project = Project::new(PIPELINE);
+    {
+        let server = Server::start(&project);
+        let id = finished_run(&server);
+        registered_version(&server, &id);
+    }
+    let check = |change: &str, undo: &str, words: &str| {
+        let database = rusqlite::Connection::open(project.path(".veracta/veracta.db")).unwrap();
+        assert!(database.execute(change, []).unwrap() > 0, "{change}");
+        let verified = project.veracta(&["verify"]);
+        assert!(verified.code == 1 && verified.stdout.contains(words), "{change}: {verified:?}");
+        database.execute(undo, []).unwrap();
+        assert_eq!(project.veracta(&["verify"]).code, 0, "{undo}");
+    };
+    check("UPDATE params SET value = '9'", "UPDATE params SET value = '3'", "run:");
+    check("UPDATE metrics SET value = 0.99 WHERE value = 0.75", "UPDATE metrics SET value = 0.75 WHERE value = 0.99", "run:");
+    check("UPDATE model_versions SET stage = 'Production'", "UPDATE model_versions SET stage = 'None'", "registry:fraud@1");
+    check(
+        "UPDATE registered_model_aliases SET alias = 'other'",
+        "UPDATE registered_model_aliases SET alias = 'champion'",
+        "registry:fraud",
+    );
+    check(
+        "UPDATE experiments SET name = 'x' WHERE name = 'fraud'",
+        "UPDATE experiments SET name = 'fraud' WHERE name = 'x'",
+        "experiment:1",
+    );
+}
