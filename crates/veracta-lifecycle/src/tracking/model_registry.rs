@@ -284,6 +284,10 @@ pub fn create_version(platform: &Platform, new: NewModelVersion) -> Result<Model
     platform.begin().work(move |work| {
         let mut model = find(work.view(), &new.model)?;
         let (storage_location, model_id) = locate(work.view(), &new)?;
+        let run_id = match &model_id {
+            Some(id) if new.run_id.is_empty() => work.view().logged_model(id)?.and_then(|model| model.source_run_id).unwrap_or_default(),
+            _ => new.run_id,
+        };
         let version =
             work.view().versions_of(std::slice::from_ref(&new.model), true)?.last().map_or(0, |last| last.version).max(model.last_version)
                 + 1;
@@ -299,7 +303,7 @@ pub fn create_version(platform: &Platform, new: NewModelVersion) -> Result<Model
             stage: STAGES[0].to_owned(),
             source: new.source,
             storage_location,
-            run_id: new.run_id,
+            run_id,
             run_link: new.run_link,
             model_id,
             tags,

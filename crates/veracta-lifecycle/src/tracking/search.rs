@@ -409,6 +409,12 @@ pub fn parse_order(noun: Noun, clauses: &[String]) -> Result<Vec<Order>, Trackin
 
 /// Leaves prompts out of a search of the registry, unless it names their tag.
 pub fn without_prompts(mut comparisons: Vec<Comparison>) -> Vec<Comparison> {
+    for comparison in &mut comparisons {
+        // As clients ask for models alone: a model without the tag is no prompt either.
+        if comparison.field == Field::Tag(PROMPT_TAG.to_owned()) && comparison.operator == Operator::NotEqual {
+            (comparison.operator, comparison.operand) = (Operator::IsNull, Operand::Nothing);
+        }
+    }
     let names_prompts = comparisons.iter().any(|comparison| comparison.field == Field::Tag(PROMPT_TAG.to_owned()));
     if !names_prompts {
         let field = Field::Tag(PROMPT_TAG.to_owned());

@@ -4,7 +4,11 @@ use veracta_store::View;
 
 use super::artifacts::path_of;
 use super::model_registry::{NewModelVersion, find, find_version};
+use super::search::PROMPT_TAG;
 use super::{TrackingError, logged_models, names};
+
+/// What clients send as the source of a prompt.
+const PROMPT_SOURCE: &str = "dummy-source";
 
 /// Returns where the files of a new version are, and the logged model they belong to; the source must be the run's or the model's own.
 pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, Option<String>), TrackingError> {
@@ -12,6 +16,10 @@ pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, O
     let invalid = |why: &str| TrackingError::invalid(format!("Invalid model version source: '{source}'. {why}"));
     if source.is_empty() {
         return Err(TrackingError::invalid("Missing value for required parameter 'source'."));
+    }
+    // A prompt has its text in a tag, and no files.
+    if source == PROMPT_SOURCE && new.tags.iter().any(|(name, _)| name == PROMPT_TAG) {
+        return Ok((source.to_owned(), None));
     }
     if let Some(rest) = source.strip_prefix("models:/") {
         return locate_model(view, rest.trim_matches('/'), new);

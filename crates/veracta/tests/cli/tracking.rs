@@ -124,9 +124,9 @@ fn a_tracked_run_is_evidence_and_its_model_cannot_change() {
         id
     };
     let shown = project.veracta(&["log", "--kind", "run"]);
-    assert!(shown.stdout.contains(&format!("run:{id}")), "{shown:?}");
+    assert!(shown.out.contains(&format!("run:{id}")), "{shown:?}");
     let verified = project.veracta(&["verify"]);
-    assert!(verified.code == 0 && verified.stdout.contains("tracking:"), "{verified:?}");
+    assert!(verified.code == 0 && verified.out.contains("tracking:"), "{verified:?}");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn values_changed_in_the_database_are_found() {
         let database = rusqlite::Connection::open(project.path(".veracta/veracta.db")).unwrap();
         assert!(database.execute(change, []).unwrap() > 0, "{change}");
         let verified = project.veracta(&["verify"]);
-        assert!(verified.code == 1 && verified.stdout.contains(words), "{change}: {verified:?}");
+        assert!(verified.code == 1 && verified.out.contains(words), "{change}: {verified:?}");
         database.execute(undo, []).unwrap();
         assert_eq!(project.veracta(&["verify"]).code, 0, "{undo}");
     };
