@@ -25,6 +25,8 @@ use crate::routes::blocking;
 
 /// Bytes of one piece of a download.
 const PIECE_BYTES: usize = 256 << 10;
+/// Bytes read of an upload that is refused.
+const DRAINED_BYTES_LIMIT: usize = 64 << 20;
 /// Pieces that wait for a slow client.
 const PIECES_WAITING: usize = 8;
 
@@ -66,7 +68,13 @@ pub(super) async fn list(State(platform): State<Arc<Platform>>, RawQuery(query):
 }
 
 pub(super) async fn upload(State(platform): State<Arc<Platform>>, Path(path): Path<String>, body: Body) -> Result<Response, ApiError> {
-    let path = checked_path(&path)?;
+    let path = match checked_path(&path) {
+        Ok(path) => path,
+        Err(refused) => {
+            drain(body).await;
+            return Err(refused.into());
+        }
+    };
     let stream = body.into_data_stream().map_err(std::io::Error::other);
     let reader = SyncIoBridge::new(StreamReader::new(stream.boxed()));
     blocking(move || {
@@ -75,6 +83,18 @@ pub(super) async fn upload(State(platform): State<Arc<Platform>>, Path(path): Pa
     })
     .await?;
     Ok(StatusCode::OK.into_response())
+}
+
+/// Reads what a refused client still sends, up to a limit: a connection that is closed earlier is reset before it hears why.
+async fn drain(body: Body) {
+    let mut stream = body.into_data_stream();
+    let mut n_bytes = 0;
+    while let Some(Ok(piece)) = stream.next().await {
+        n_bytes += piece.len();
+        if n_bytes > DRAINED_BYTES_LIMIT {
+            return;
+        }
+    }
 }
 
 pub(super) async fn delete(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {

@@ -206,7 +206,8 @@ pub(crate) enum Command {
     Robustness(Robustness),
     /// Say whether a model gives away which rows it was trained on. Exits with 1 when it does. Needs no workspace.
     Membership(Membership),
-    /// Publish the ledger read-only over HTTP, for monitors and auditors (C2SP tlog-tiles).
+    /// Answer MLflow's tracking, registry and artifact API on a loopback address, and publish the ledger read-only over HTTP, for monitors
+    /// and auditors (C2SP tlog-tiles).
     Serve {
         /// Address to listen on.
         #[arg(long, default_value = "127.0.0.1:7979")]
