@@ -1,5 +1,7 @@
 //! The only place that knows HTTP statuses. Causes never reach a response.
 
+use std::io::Write;
+
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
@@ -86,10 +88,15 @@ impl ApiError {
     }
 }
 
+/// Tells the operator the cause, which the client is not told.
+fn complain(error: &dyn std::error::Error) {
+    // Nobody may be listening: a closed pipe does not end the request.
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        // The cause is for the operator only.
-        eprintln!("error: {error}");
+        complain(&error);
         if error.is_passing() { Self::Unavailable } else { Self::Internal }
     }
 }
@@ -100,7 +107,7 @@ impl From<TrackingError> for ApiError {
             TrackingError::Refused { refusal, message } => Self::Refused { refusal, message },
             TrackingError::Store(error) => error.into(),
             TrackingError::Record(error) => {
-                eprintln!("error: {error}");
+                complain(&error);
                 Self::Internal
             }
         }

@@ -118,30 +118,38 @@ impl Blobs {
             return Ok((self.put(first)?, n_first as u64));
         }
         let staged = Path::from(format!("staging/{}", random_digits()?));
-        let mut hasher = Sha256::new();
-        let n_bytes = self.runtime.block_on(async {
-            let upload = self.objects.put_multipart(&staged).await?;
-            let mut writer = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
-            let (mut chunk, mut n_read, mut n_bytes) = (first, n_first, 0);
-            while n_read > 0 {
-                hasher.update(&chunk[..n_read]);
-                n_bytes += n_read as u64;
-                writer.wait_for_capacity(2).await?;
-                writer.write(&chunk[..n_read]);
-                n_read = match fill(reader, &mut chunk) {
-                    Ok(n_read) => n_read,
-                    Err(error) => {
-                        writer.abort().await?;
-                        return Err(error);
-                    }
-                };
-            }
-            writer.finish().await?;
-            Ok::<_, StoreError>(n_bytes)
-        })?;
-        let digest = Hash(hasher.finalize().into());
+        let (writer, digest, n_bytes) = self.copy(&staged, first, reader)?;
+        self.runtime.block_on(writer.finish())?;
         self.keep(&staged, digest, n_bytes)?;
         Ok((digest, n_bytes))
+    }
+
+    /// Writes a first piece and all that a reader still gives to a path; the writer that is returned must be finished or aborted.
+    ///
+    /// The reader is read outside the runtime: it may wait on one of its own.
+    fn copy(&self, path: &Path, first: Vec<u8>, reader: &mut dyn Read) -> Result<(WriteMultipart, Hash, u64), StoreError> {
+        let upload = self.runtime.block_on(self.objects.put_multipart(path))?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
+        let (mut chunk, mut hasher, mut n_bytes) = (first, Sha256::new(), 0);
+        loop {
+            hasher.update(&chunk);
+            n_bytes += chunk.len() as u64;
+            let written = self.runtime.block_on(async {
+                writer.wait_for_capacity(2).await?;
+                writer.write(&chunk);
+                Ok::<_, Error>(())
+            });
+            chunk.resize(CHUNK_BYTES, 0);
+            let next = written.map_err(StoreError::from).and_then(|()| fill(reader, &mut chunk));
+            match next {
+                Ok(0) => return Ok((writer, Hash(hasher.finalize().into()), n_bytes)),
+                Ok(n_read) => chunk.truncate(n_read),
+                Err(error) => {
+                    self.runtime.block_on(writer.abort())?;
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// Gives staged bytes the name of their digest.
@@ -163,14 +171,6 @@ impl Blobs {
         Chunks { blobs: self.clone(), path: blob_path(digest), at: range.start, n_bytes: range.end, chunk: Bytes::new() }
     }
 
-    /// Removes the bytes; nothing may refer to them any more.
-    pub(crate) fn remove(&self, digest: Hash) -> Result<(), StoreError> {
-        match self.runtime.block_on(self.objects.delete(&blob_path(digest))) {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Stores bytes under their digest; storing them again does nothing.
     pub fn put(&self, bytes: Vec<u8>) -> Result<Hash, StoreError> {
         let digest = Hash::of(&bytes);
@@ -185,30 +185,16 @@ impl Blobs {
         if self.contains(digest)? {
             return Ok(());
         }
-        let is_the_same = self.runtime.block_on(async {
-            let upload = self.objects.put_multipart(&blob_path(digest)).await?;
-            let mut writer = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
-            let (mut chunk, mut hasher) = (vec![0; CHUNK_BYTES], Sha256::new());
-            loop {
-                let n_bytes = match reader.read(&mut chunk) {
-                    Ok(0) => break,
-                    Ok(n_bytes) => n_bytes,
-                    Err(error) => {
-                        writer.abort().await?;
-                        return Err(Error::Generic { store: "source", source: Box::new(error) });
-                    }
-                };
-                hasher.update(&chunk[..n_bytes]);
-                writer.wait_for_capacity(2).await?;
-                writer.write(&chunk[..n_bytes]);
-            }
-            if Hash(hasher.finalize().into()) != digest {
-                writer.abort().await?;
-                return Ok(false);
-            }
-            writer.finish().await.map(|_| true)
-        })?;
-        if is_the_same { Ok(()) } else { Err(StoreError::ChangedWhileRead { digest }) }
+        let mut first = vec![0; CHUNK_BYTES];
+        let n_first = fill(reader, &mut first)?;
+        first.truncate(n_first);
+        let (writer, found, _) = self.copy(&blob_path(digest), first, reader)?;
+        if found != digest {
+            self.runtime.block_on(writer.abort())?;
+            return Err(StoreError::ChangedWhileRead { digest });
+        }
+        self.runtime.block_on(writer.finish())?;
+        Ok(())
     }
 
     /// Returns whether the bytes are there.

@@ -65,7 +65,7 @@ impl Location {
                 statements: RefCell::new(HashMap::new()),
             })),
         };
-        Ok(Database { engine, is_broken: Cell::new(false) })
+        Ok(Database { engine, breakage: Cell::new(None) })
     }
 }
 
@@ -195,11 +195,19 @@ impl Row {
     }
 }
 
+/// What broke a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breakage {
+    DiskFull,
+    DiskUnknown,
+    Other,
+}
+
 /// A connection. After a failure that leaves its state unknown it is `broken` and not used again.
 #[derive(Debug)]
 pub(crate) struct Database {
     engine: Engine,
-    is_broken: Cell<bool>,
+    breakage: Cell<Option<Breakage>>,
 }
 
 #[derive(Debug)]
@@ -230,14 +238,28 @@ impl Database {
 
     /// Returns whether the connection must not be used again.
     pub(crate) fn is_broken(&self) -> bool {
-        self.is_broken.get()
+        self.breakage.get().is_some()
+    }
+
+    /// Returns what whoever wrote on a broken connection is told.
+    pub(crate) fn failure(&self) -> StoreError {
+        match self.breakage.get() {
+            Some(Breakage::DiskFull) => StoreError::DiskFull,
+            Some(Breakage::DiskUnknown) => StoreError::Poisoned,
+            Some(Breakage::Other) | None => StoreError::GroupFailed,
+        }
     }
 
     fn noting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &result
             && error.breaks_connection()
         {
-            self.is_broken.set(true);
+            let breakage = match error {
+                StoreError::DiskFull => Breakage::DiskFull,
+                error if error.leaves_disk_unknown() => Breakage::DiskUnknown,
+                _ => Breakage::Other,
+            };
+            self.breakage.set(Some(breakage));
         }
         result
     }

@@ -228,6 +228,7 @@ impl StoreError {
     /// Whether a failed write leaves the state of the disk unknown.
     pub(crate) fn leaves_disk_unknown(&self) -> bool {
         match self {
+            Self::Poisoned => true,
             Self::Database(cause) => cause.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure),
             _ => false,
         }
@@ -238,7 +239,6 @@ impl StoreError {
         match self {
             Self::DiskFull => Self::DiskFull,
             error if error.leaves_disk_unknown() => Self::Poisoned,
-            Self::Poisoned => Self::Poisoned,
             _ => Self::GroupFailed,
         }
     }

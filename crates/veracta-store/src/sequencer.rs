@@ -104,11 +104,6 @@ pub(crate) struct Tail {
 const SUBJECTS_LIMIT: usize = 100_000;
 
 impl Tail {
-    /// Returns the number of entries.
-    pub(crate) fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Remembers an entry that was inserted at the end.
     fn note(&mut self, entry: &Entry) {
         if self.n_subjects >= SUBJECTS_LIMIT {
@@ -266,9 +261,16 @@ impl Writer {
 
     /// Commits a group in one transaction. A record or work that is refused on its own leaves the others standing.
     fn write_group(&mut self, jobs: Vec<Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
-        let _guard = match self.location {
-            Location::Sqlite(_) => Some(WriteGuard::take(&self.lock)?),
-            Location::Postgres(_) => None,
+        let guard = match self.location {
+            Location::Sqlite(_) => WriteGuard::take(&self.lock).map(Some),
+            Location::Postgres(_) => Ok(None),
+        };
+        let _guard = match guard {
+            Ok(guard) => guard,
+            Err(error) => {
+                ended.extend(jobs.into_iter().filter_map(Ended::untried));
+                return Err(error);
+            }
         };
         let result = match &mut self.db {
             Some(db) => write(db, &mut self.tail, jobs, ended),
@@ -343,8 +345,8 @@ fn run_task(db: &Database, tail: &mut Tail, task: Box<Task>) -> Result<Box<Concl
     let mut work = Work::new(db, tail);
     let (is_kept, conclude) = task(&mut work);
     if db.is_broken() {
-        conclude(Err(StoreError::GroupFailed));
-        return Err(StoreError::GroupFailed);
+        conclude(Err(db.failure()));
+        return Err(db.failure());
     }
     if is_kept {
         db.batch("RELEASE SAVEPOINT work")?;

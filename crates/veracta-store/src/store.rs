@@ -330,14 +330,6 @@ impl Store {
         Ok(EvidenceSet::new(found))
     }
 
-    /// Removes bytes that nothing refers to any more; those that are referred to again meanwhile stay.
-    pub fn remove_unreferenced(&self, digest: Hash) -> Result<(), StoreError> {
-        match self.reading()?.view().without_file(&[digest])?.is_empty() {
-            true => Ok(()),
-            false => self.blobs.remove(digest),
-        }
-    }
-
     /// Returns the name behind an actor's handle, unless it was erased.
     pub fn actor_name(&self, handle: &str) -> Result<Option<String>, StoreError> {
         actors::name_of(&*self.reader()?, handle)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// What happened: `created`, `renamed`, `tagged`, `deleted`, `restored`, `imported` or `purged`.
+    /// What happened: `created`, `renamed`, `tagged`, `deleted` or `restored`.
     pub event: String,
     /// Why, when somebody said so.
     pub reason: Option<String>,

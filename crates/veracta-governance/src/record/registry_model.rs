@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryModel {
-    /// What happened: `created`, `described`, `renamed`, `tagged`, `alias_set`, `alias_removed`, `deleted` or `imported`.
+    /// What happened: `created`, `described`, `tagged`, `alias_set`, `alias_removed`, `deleted`, `renamed` (it has another name from then
+    /// on) or `named` (it got this one).
     pub event: String,
     /// Why, when somebody said so.
     pub reason: Option<String>,
     /// Its name.
     pub name: String,
-    /// The name it had, when it was renamed.
+    /// The name it had, when it got this one.
     pub previous_name: Option<String>,
     /// In words.
     pub description: String,

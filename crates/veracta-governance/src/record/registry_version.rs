@@ -10,7 +10,8 @@ use super::NamedDigest;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryVersion {
-    /// What happened: `created`, `described`, `staged`, `archived`, `tagged`, `deleted` or `imported`.
+    /// What happened: `created`, `described`, `staged`, `archived`, `tagged`, `deleted`, `renamed` (its model has another name from then
+    /// on) or `named` (its model got this one).
     pub event: String,
     /// Why, when somebody said so.
     pub reason: Option<String>,

@@ -11,7 +11,7 @@ use super::NamedDigest;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrackedRun {
-    /// What happened: `ended`, `reopened`, `changed`, `deleted`, `restored` or `imported`.
+    /// What happened: `ended`, `reopened`, `changed`, `deleted` or `restored`.
     pub event: String,
     /// Why, when somebody said so.
     pub reason: Option<String>,

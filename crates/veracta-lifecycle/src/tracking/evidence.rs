@@ -6,7 +6,7 @@ use serde_json::json;
 use veracta_governance::record::{self, NamedDigest, Record, RegistryModel, RegistryVersion, TrackedDataset, TrackedMetric, TrackedRun};
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
-use veracta_store::tracking::{Experiment, KeyValue, ModelVersion, Point, RegisteredModel, Run, RunData};
+use veracta_store::tracking::{Experiment, KeyValue, ModelVersion, Point, RegisteredModel, Run, RunData, RunStatus, Stage};
 use veracta_store::{NewRecord, Selection, Store, View};
 
 use super::TrackingError;
@@ -198,74 +198,91 @@ pub struct Discrepancy {
 pub fn compare_with_ledger(store: &Store) -> Result<(u64, Vec<Discrepancy>), TrackingError> {
     let reading = store.reading()?;
     let view = reading.view();
-    let mut found = Vec::new();
-    let mut n_compared = 0;
+    let mut comparison = Comparison { store, n_compared: 0, found: Vec::new() };
     view.visit_recorded_runs(&mut |run| {
-        n_compared += 1;
+        comparison.n_compared += 1;
         if let Some(message) = discrepancy_of_run(store, view, &run) {
-            found.push(Discrepancy { subject: run.subject(), message });
+            comparison.found.push(Discrepancy { subject: run.subject(), message });
         }
         Ok(())
     })?;
-    for evidence in latest_of(store, "experiment")? {
-        n_compared += 1;
-        let Record::Experiment(body) = &evidence.record else { continue };
-        let now = view.experiment(body.experiment_id)?.map(|now| of_experiment(&now, body.n_runs, event_of(&body.event, &body.reason)));
-        note(&mut found, &evidence, now.map(|now| now.record));
-    }
-    for evidence in latest_of(store, "registry.model")? {
-        let Record::RegistryModel(body) = &evidence.record else { continue };
-        if body.event == "deleted" || is_renamed(store, &body.name)? {
-            continue;
+    comparison.each("run", &mut |record| match record {
+        // The row says which record it stands for; what it holds was compared above.
+        Record::TrackedRun(body) if is_ended(body) => {
+            Ok(Some(view.run(&body.run_id)?.filter(|run| run.record_idx.is_some()).map(|_| record.clone())))
         }
-        n_compared += 1;
+        _ => Ok(None),
+    })?;
+    comparison.each("experiment", &mut |record| {
+        let Record::Experiment(body) = record else { return Ok(None) };
+        let now = view.experiment(body.experiment_id)?;
+        Ok(Some(now.map(|now| of_experiment(&now, body.n_runs, event_of(&body.event, &body.reason)).record)))
+    })?;
+    comparison.each("registry.model", &mut |record| {
+        let Record::RegistryModel(body) = record else { return Ok(None) };
+        if LEAVING.contains(&body.event.as_str()) {
+            return Ok(None);
+        }
         let now = view.registered_model(&body.name)?;
-        let now = now.map(|now| of_registered_model(&now, body.previous_name.as_deref(), event_of(&body.event, &body.reason)));
-        note(&mut found, &evidence, now.map(|now| now.record));
-    }
-    for evidence in latest_of(store, "registry.version")? {
-        let Record::RegistryVersion(body) = &evidence.record else { continue };
-        if body.event == "deleted" || view.registered_model(&body.model)?.is_none() {
-            continue;
+        let record = |now| of_registered_model(&now, body.previous_name.as_deref(), event_of(&body.event, &body.reason)).record;
+        Ok(Some(now.map(record)))
+    })?;
+    comparison.each("registry.version", &mut |record| {
+        let Record::RegistryVersion(body) = record else { return Ok(None) };
+        if LEAVING.contains(&body.event.as_str()) {
+            return Ok(None);
         }
-        n_compared += 1;
         let now = view.model_version(&body.model, body.version)?;
-        let now = now.map(|now| of_model_version(view, &now, event_of(&body.event, &body.reason))).transpose()?;
-        note(&mut found, &evidence, now.map(|now| now.record));
+        Ok(Some(now.map(|now| of_model_version(view, &now, event_of(&body.event, &body.reason))).transpose()?.map(|new| new.record)))
+    })?;
+    Ok((comparison.n_compared, comparison.found))
+}
+
+/// Events after which a registered model or version is not there under its name.
+const LEAVING: [&str; 2] = ["deleted", "renamed"];
+
+fn is_ended(body: &TrackedRun) -> bool {
+    RunStatus::of(&body.status).is_some_and(RunStatus::is_ended)
+}
+
+/// A comparison of tables with records.
+struct Comparison<'s> {
+    store: &'s Store,
+    n_compared: u64,
+    found: Vec<Discrepancy>,
+}
+
+impl Comparison<'_> {
+    /// Compares the latest record of each subject of a kind with what `now` makes of the tables: nothing when there is nothing to
+    /// compare, and no record when the thing is not there.
+    fn each(
+        &mut self,
+        kind: &str,
+        now: &mut dyn FnMut(&Record) -> Result<Option<Option<Record>>, TrackingError>,
+    ) -> Result<(), TrackingError> {
+        let mut latest = Vec::new();
+        self.store.reading()?.view().visit_latest(kind, &mut |subject, idx| {
+            latest.push((subject, idx));
+            Ok(())
+        })?;
+        for (subject, idx) in latest {
+            // What is wrong with the record itself is told by the check of the ledger.
+            let Ok(evidence) = self.store.evidence(idx) else { continue };
+            let message = match now(&evidence.record)? {
+                None => continue,
+                Some(Some(now)) if now == evidence.record => None,
+                Some(Some(_)) => Some(format!("it is not what record #{idx} says: it was changed behind the program's back")),
+                Some(None) => Some(format!("it is gone, and record #{idx} says that it is there")),
+            };
+            self.n_compared += u64::from(kind != "run");
+            self.found.extend(message.map(|message| Discrepancy { subject, message }));
+        }
+        Ok(())
     }
-    Ok((n_compared, found))
 }
 
 fn event_of<'e>(event: &'e str, reason: &'e Option<String>) -> Event<'e> {
     Event { event, reason: reason.as_deref() }
-}
-
-fn note(found: &mut Vec<Discrepancy>, evidence: &veracta_governance::evidence::Evidence, now: Option<Record>) {
-    let message = match now {
-        Some(now) if now == evidence.record => return,
-        Some(_) => format!("it is not what record #{} says: it was changed behind the program's back", evidence.idx),
-        None => format!("it is gone, and record #{} says that it is there", evidence.idx),
-    };
-    found.push(Discrepancy { subject: evidence.entry.subject.clone(), message });
-}
-
-/// The latest record of each subject of a kind, by subject.
-fn latest_of(store: &Store, kind: &str) -> Result<Vec<veracta_governance::evidence::Evidence>, TrackingError> {
-    let mut latest = BTreeMap::new();
-    for evidence in store.of_kind(kind)? {
-        latest.insert(evidence.entry.subject.clone(), evidence);
-    }
-    Ok(latest.into_values().collect())
-}
-
-/// Whether a model has another name since: the record of the new name says so.
-fn is_renamed(store: &Store, name: &str) -> Result<bool, TrackingError> {
-    let renamed = |evidence: &veracta_governance::evidence::Evidence| match &evidence.record {
-        Record::RegistryModel(body) => body.previous_name.as_deref() == Some(name),
-        _ => false,
-    };
-    let last_own = store.about("registry.model", &format!("registry:{name}"))?.last().map_or(0, |own| own.idx);
-    Ok(store.of_kind("registry.model")?.iter().any(|evidence| evidence.idx > last_own && renamed(evidence)))
 }
 
 fn discrepancy_of_run(store: &Store, view: View<'_>, run: &Run) -> Option<String> {
@@ -275,15 +292,9 @@ fn discrepancy_of_run(store: &Store, view: View<'_>, run: &Run) -> Option<String
     if body.run_id != run.id {
         return Some(format!("record #{idx} is about another run"));
     }
-    // A run that was opened again is not compared until it ends.
-    if body.event == "reopened" {
-        return None;
-    }
     // Deleting an experiment deletes its runs without a record of each.
-    let as_recorded = Run {
-        stage: if body.stage == "deleted" { veracta_store::tracking::Stage::Deleted } else { veracta_store::tracking::Stage::Active },
-        ..run.clone()
-    };
+    let stage = if body.stage == "deleted" { Stage::Deleted } else { Stage::Active };
+    let as_recorded = Run { stage, ..run.clone() };
     match tracked_run(view, &as_recorded, body.salt, event_of(&body.event, &body.reason)) {
         Ok(now) if now == *body => None,
         Ok(_) => Some(format!("its values are not what record #{idx} says: they were changed behind the program's back")),

@@ -98,13 +98,9 @@ pub fn set_stage(platform: &Platform, id: i64, stage: Stage, reason: Option<Stri
     let now = now_ms(platform);
     platform.begin().work(move |work| {
         let mut experiment = find(work.view(), id)?;
+        // The same request sent twice has been answered once already.
         if experiment.stage == stage {
-            let wanted = if stage == Stage::Deleted { "active" } else { "deleted" };
-            // The same request sent twice has been answered once already.
-            return match stage {
-                Stage::Deleted => Ok(()),
-                Stage::Active => Err(TrackingError::missing(format!("No Experiment with id={id} is in the '{wanted}' state."))),
-            };
+            return Ok(());
         }
         (experiment.stage, experiment.updated_ms) = (stage, now);
         let event = if stage == Stage::Deleted { "deleted" } else { "restored" };

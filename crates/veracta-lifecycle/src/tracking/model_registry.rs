@@ -94,12 +94,17 @@ pub fn rename(platform: &Platform, name: String, new_name: String) -> Result<Mod
         if work.view().registered_model(&new_name)?.is_some() {
             return Err(TrackingError::exists(format!("Registered Model (name={new_name}) already exists.")));
         }
+        // Both names have their history: under the old one it ends, under the new one it begins.
+        for version in work.view().versions_of(std::slice::from_ref(&name), false)? {
+            work.commit(of_model_version(work.view(), &version, Event::new("renamed"))?)?;
+        }
+        work.commit(of_registered_model(&model, None, Event::new("renamed")))?;
         (model.name, model.updated_ms) = (new_name.clone(), now);
-        let recorded = work.commit(of_registered_model(&model, Some(&name), Event::new("renamed")))?;
+        let recorded = work.commit(of_registered_model(&model, Some(&name), Event::new("named")))?;
         recorded.rename_registered_model(&name, &new_name)?;
         recorded.change_registered_model(&model)?;
         for version in work.view().versions_of(&[new_name], false)? {
-            work.commit(of_model_version(work.view(), &version, Event::new("renamed"))?)?;
+            work.commit(of_model_version(work.view(), &version, Event::new("named"))?)?;
         }
         Ok(with_latest(work.view(), vec![model])?.remove(0))
     })

@@ -7,7 +7,7 @@ use veracta_store::tracking::{
 use veracta_store::{Draft, Query, Selection, View, Viewed, Work};
 
 use super::evidence::{Event, of_run};
-use super::{TrackingError, experiments, names, new_id, now_ms, random};
+use super::{TrackingError, experiments, names, new_id, random};
 use crate::Platform;
 
 /// Tag that holds the name of a run.
@@ -129,8 +129,7 @@ fn change<T: Send + 'static>(
         let draft = work.draft(&run);
         let value = change(work.view(), draft, &run)?;
         if run.record_idx.is_some() {
-            let event = if run.status.is_ended() { "changed" } else { "reopened" };
-            record(work, &run, run.stage, salt, Event::new(event))?;
+            record(work, &run, run.stage, salt, Event::new("changed"))?;
         }
         Ok(value)
     })
@@ -431,9 +430,4 @@ pub fn log_model_json(platform: &Platform, id: String, model: serde_json::Value)
         let tag = (HISTORY_TAG.to_owned(), serde_json::Value::from(history).to_string());
         Ok(draft.set_tags(run, &[tag])?)
     })
-}
-
-/// Returns the time for a request that names none.
-pub fn now(platform: &Platform) -> i64 {
-    now_ms(platform)
 }

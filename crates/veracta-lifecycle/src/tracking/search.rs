@@ -304,29 +304,12 @@ fn check_operator(noun: Noun, field: &Field, operator: Operator) -> Result<(), T
     if matches!(operator, IsNull | IsNotNull) {
         return Err(TrackingError::invalid("IS NULL / IS NOT NULL is only supported for tags and params"));
     }
-    let words: Vec<&str> = allowed.iter().map(|operator| word_of(*operator)).collect();
+    let words: Vec<&str> = allowed.iter().map(|operator| operator.word()).collect();
     Err(TrackingError::invalid(format!(
         "Invalid comparator '{}' not one of '{{{}}}'",
-        word_of(operator),
+        operator.word(),
         words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
     )))
-}
-
-fn word_of(operator: Operator) -> &'static str {
-    match operator {
-        Operator::Equal => "=",
-        Operator::NotEqual => "!=",
-        Operator::Greater => ">",
-        Operator::GreaterOrEqual => ">=",
-        Operator::Less => "<",
-        Operator::LessOrEqual => "<=",
-        Operator::Like => "LIKE",
-        Operator::ILike => "ILIKE",
-        Operator::In => "IN",
-        Operator::NotIn => "NOT IN",
-        Operator::IsNull => "IS NULL",
-        Operator::IsNotNull => "IS NOT NULL",
-    }
 }
 
 /// Reads what a name stands for: `entity.key`, or an attribute alone.

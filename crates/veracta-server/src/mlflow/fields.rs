@@ -115,11 +115,6 @@ impl Fields {
         self
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     fn value(&self, name: &str) -> Result<Option<&Value>, ApiError> {
         let other = camel(name);
         let (snake, camel) = (self.0.get(name), (other != name).then(|| self.0.get(&other)).flatten());

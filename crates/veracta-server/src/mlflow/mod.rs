@@ -35,70 +35,70 @@ const MLFLOW_VERSION: &str = "3.17.2";
 type Rpc = fn(&Platform, &Fields) -> Answer;
 
 /// One request of the API: its method, its path below `/api/2.0/mlflow`, and what answers it.
-type Route = (&'static str, &'static str, Rpc);
+type Route = (MethodFilter, &'static str, Rpc);
 
 /// Every request of the API but files.
 const ROUTES: &[Route] = &[
-    ("GET", "experiments/get-by-name", experiments::get_by_name),
-    ("POST", "experiments/create", experiments::create),
-    ("POST", "experiments/search", experiments::search),
-    ("GET", "experiments/search", experiments::search),
-    ("GET", "experiments/get", experiments::get),
-    ("POST", "experiments/delete", experiments::delete),
-    ("POST", "experiments/restore", experiments::restore),
-    ("POST", "experiments/update", experiments::update),
-    ("POST", "experiments/set-experiment-tag", experiments::set_tag),
-    ("POST", "experiments/delete-experiment-tag", experiments::delete_tag),
-    ("POST", "experiments/search-datasets", experiments::search_datasets),
-    ("POST", "runs/create", runs::create),
-    ("POST", "runs/update", runs::update),
-    ("POST", "runs/delete", runs::delete),
-    ("POST", "runs/restore", runs::restore),
-    ("POST", "runs/log-metric", runs::log_metric),
-    ("POST", "runs/log-parameter", runs::log_parameter),
-    ("POST", "runs/set-tag", runs::set_tag),
-    ("POST", "runs/delete-tag", runs::delete_tag),
-    ("GET", "runs/get", runs::get),
-    ("POST", "runs/search", runs::search),
-    ("POST", "runs/log-batch", runs::log_batch),
-    ("POST", "runs/log-model", runs::log_model),
-    ("POST", "runs/log-inputs", runs::log_inputs),
-    ("POST", "runs/outputs", runs::log_outputs),
-    ("GET", "artifacts/list", artifacts::list_of_run),
-    ("GET", "metrics/get-history", runs::metric_history),
-    ("GET", "metrics/get-history-bulk", runs::metric_history_bulk),
-    ("GET", "metrics/get-history-bulk-interval", runs::metric_interval),
-    ("POST", "logged-models", logged_models::create),
-    ("PATCH", "logged-models/{model_id}", logged_models::finish),
-    ("GET", "logged-models/{model_id}", logged_models::get),
-    ("DELETE", "logged-models/{model_id}", logged_models::delete),
-    ("POST", "logged-models/search", logged_models::search),
-    ("PATCH", "logged-models/{model_id}/tags", logged_models::set_tags),
-    ("DELETE", "logged-models/{model_id}/tags/{tag_key}", logged_models::delete_tag),
-    ("GET", "logged-models/{model_id}/artifacts/directories", logged_models::list_artifacts),
-    ("POST", "logged-models/{model_id}/params", logged_models::log_params),
-    ("POST", "registered-models/create", model_registry::create),
-    ("POST", "registered-models/rename", model_registry::rename),
-    ("PATCH", "registered-models/update", model_registry::update),
-    ("DELETE", "registered-models/delete", model_registry::delete),
-    ("GET", "registered-models/get", model_registry::get),
-    ("GET", "registered-models/search", model_registry::search),
-    ("POST", "registered-models/get-latest-versions", model_registry::latest_versions),
-    ("GET", "registered-models/get-latest-versions", model_registry::latest_versions),
-    ("POST", "registered-models/set-tag", model_registry::set_tag),
-    ("DELETE", "registered-models/delete-tag", model_registry::delete_tag),
-    ("POST", "registered-models/alias", model_registry::set_alias),
-    ("DELETE", "registered-models/alias", model_registry::delete_alias),
-    ("GET", "registered-models/alias", model_registry::version_by_alias),
-    ("POST", "model-versions/create", model_registry::create_version),
-    ("PATCH", "model-versions/update", model_registry::update_version),
-    ("POST", "model-versions/transition-stage", model_registry::transition),
-    ("DELETE", "model-versions/delete", model_registry::delete_version),
-    ("GET", "model-versions/get", model_registry::get_version),
-    ("GET", "model-versions/search", model_registry::search_versions),
-    ("GET", "model-versions/get-download-uri", model_registry::download_uri),
-    ("POST", "model-versions/set-tag", model_registry::set_version_tag),
-    ("DELETE", "model-versions/delete-tag", model_registry::delete_version_tag),
+    (MethodFilter::GET, "experiments/get-by-name", experiments::get_by_name),
+    (MethodFilter::POST, "experiments/create", experiments::create),
+    (MethodFilter::POST, "experiments/search", experiments::search),
+    (MethodFilter::GET, "experiments/search", experiments::search),
+    (MethodFilter::GET, "experiments/get", experiments::get),
+    (MethodFilter::POST, "experiments/delete", experiments::delete),
+    (MethodFilter::POST, "experiments/restore", experiments::restore),
+    (MethodFilter::POST, "experiments/update", experiments::update),
+    (MethodFilter::POST, "experiments/set-experiment-tag", experiments::set_tag),
+    (MethodFilter::POST, "experiments/delete-experiment-tag", experiments::delete_tag),
+    (MethodFilter::POST, "experiments/search-datasets", experiments::search_datasets),
+    (MethodFilter::POST, "runs/create", runs::create),
+    (MethodFilter::POST, "runs/update", runs::update),
+    (MethodFilter::POST, "runs/delete", runs::delete),
+    (MethodFilter::POST, "runs/restore", runs::restore),
+    (MethodFilter::POST, "runs/log-metric", runs::log_metric),
+    (MethodFilter::POST, "runs/log-parameter", runs::log_parameter),
+    (MethodFilter::POST, "runs/set-tag", runs::set_tag),
+    (MethodFilter::POST, "runs/delete-tag", runs::delete_tag),
+    (MethodFilter::GET, "runs/get", runs::get),
+    (MethodFilter::POST, "runs/search", runs::search),
+    (MethodFilter::POST, "runs/log-batch", runs::log_batch),
+    (MethodFilter::POST, "runs/log-model", runs::log_model),
+    (MethodFilter::POST, "runs/log-inputs", runs::log_inputs),
+    (MethodFilter::POST, "runs/outputs", runs::log_outputs),
+    (MethodFilter::GET, "artifacts/list", artifacts::list_of_run),
+    (MethodFilter::GET, "metrics/get-history", runs::metric_history),
+    (MethodFilter::GET, "metrics/get-history-bulk", runs::metric_history_bulk),
+    (MethodFilter::GET, "metrics/get-history-bulk-interval", runs::metric_interval),
+    (MethodFilter::POST, "logged-models", logged_models::create),
+    (MethodFilter::PATCH, "logged-models/{model_id}", logged_models::finish),
+    (MethodFilter::GET, "logged-models/{model_id}", logged_models::get),
+    (MethodFilter::DELETE, "logged-models/{model_id}", logged_models::delete),
+    (MethodFilter::POST, "logged-models/search", logged_models::search),
+    (MethodFilter::PATCH, "logged-models/{model_id}/tags", logged_models::set_tags),
+    (MethodFilter::DELETE, "logged-models/{model_id}/tags/{tag_key}", logged_models::delete_tag),
+    (MethodFilter::GET, "logged-models/{model_id}/artifacts/directories", logged_models::list_artifacts),
+    (MethodFilter::POST, "logged-models/{model_id}/params", logged_models::log_params),
+    (MethodFilter::POST, "registered-models/create", model_registry::create),
+    (MethodFilter::POST, "registered-models/rename", model_registry::rename),
+    (MethodFilter::PATCH, "registered-models/update", model_registry::update),
+    (MethodFilter::DELETE, "registered-models/delete", model_registry::delete),
+    (MethodFilter::GET, "registered-models/get", model_registry::get),
+    (MethodFilter::GET, "registered-models/search", model_registry::search),
+    (MethodFilter::POST, "registered-models/get-latest-versions", model_registry::latest_versions),
+    (MethodFilter::GET, "registered-models/get-latest-versions", model_registry::latest_versions),
+    (MethodFilter::POST, "registered-models/set-tag", model_registry::set_tag),
+    (MethodFilter::DELETE, "registered-models/delete-tag", model_registry::delete_tag),
+    (MethodFilter::POST, "registered-models/alias", model_registry::set_alias),
+    (MethodFilter::DELETE, "registered-models/alias", model_registry::delete_alias),
+    (MethodFilter::GET, "registered-models/alias", model_registry::version_by_alias),
+    (MethodFilter::POST, "model-versions/create", model_registry::create_version),
+    (MethodFilter::PATCH, "model-versions/update", model_registry::update_version),
+    (MethodFilter::POST, "model-versions/transition-stage", model_registry::transition),
+    (MethodFilter::DELETE, "model-versions/delete", model_registry::delete_version),
+    (MethodFilter::GET, "model-versions/get", model_registry::get_version),
+    (MethodFilter::GET, "model-versions/search", model_registry::search_versions),
+    (MethodFilter::GET, "model-versions/get-download-uri", model_registry::download_uri),
+    (MethodFilter::POST, "model-versions/set-tag", model_registry::set_version_tag),
+    (MethodFilter::DELETE, "model-versions/delete-tag", model_registry::delete_version_tag),
 ];
 
 /// Parts of the API that this server leaves out, by the first step of their paths.
@@ -132,9 +132,8 @@ pub(crate) fn router() -> Router<Arc<Platform>> {
     for prefix in ["/api", "/ajax-api"] {
         router = router.route(&format!("{prefix}/3.0/mlflow/server-info"), get(server_info));
         for (method, path, rpc) in ROUTES {
-            let method = MethodFilter::try_from(Method::from_bytes(method.as_bytes()).unwrap_or_default()).unwrap_or(MethodFilter::GET);
             let handler = move |platform, params, request| call(*rpc, platform, params, request);
-            router = router.route(&format!("{prefix}/2.0/mlflow/{path}"), on(method, handler));
+            router = router.route(&format!("{prefix}/2.0/mlflow/{path}"), on(*method, handler));
         }
         for name in LEFT_OUT {
             for version in ["2.0", "3.0"] {
@@ -183,13 +182,16 @@ async fn call(rpc: Rpc, platform: State<Arc<Platform>>, params: RawPathParams, r
 
 async fn read_fields(method: &Method, query: &str, headers: &HeaderMap, body: Body) -> Result<Fields, ApiError> {
     let body = axum::body::to_bytes(body, BODY_BYTES_LIMIT).await.map_err(|_| ApiError::TooLarge { limit: BODY_BYTES_LIMIT })?;
-    if body.is_empty() || *method == Method::GET && !query.is_empty() {
+    // Only what changes nothing may be asked for by an address alone: a page in a browser can make one open any.
+    if *method == Method::GET && (body.is_empty() || !query.is_empty()) {
         return Fields::of_query(query);
+    }
+    if body.is_empty() {
+        return Ok(Fields::default());
     }
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if *method != Method::GET && !kind.to_ascii_lowercase().starts_with("application/json") {
         return Err(ApiError::invalid(format!("Bad Request. Content-Type must be application/json. Received: '{kind}'")));
     }
-    let fields = Fields::of_body(&body)?;
-    if fields.is_empty() { Fields::of_query(query) } else { Ok(fields) }
+    Fields::of_body(&body)
 }

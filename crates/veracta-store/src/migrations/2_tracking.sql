@@ -27,7 +27,6 @@ CREATE TABLE runs (
     record_idx    BIGINT
 );
 CREATE INDEX runs_by_start ON runs (experiment_id, start_ms DESC, run_id);
-CREATE INDEX runs_by_artifacts ON runs (artifact_uri);
 CREATE TABLE params (
     run_no BIGINT NOT NULL,
     name   TEXT NOT NULL,
@@ -185,7 +184,6 @@ CREATE TABLE artifacts (
     bytes      BIGINT NOT NULL,
     updated_ms BIGINT NOT NULL
 );
-CREATE INDEX artifacts_by_digest ON artifacts (digest);
 
 CREATE TABLE signer (
     only_row BIGINT PRIMARY KEY,

@@ -11,7 +11,6 @@ use crate::work::{Draft, Recorded, View};
 
 const COLUMNS: &str = "run_no, run_id, experiment_id, name, user_id, status, start_ms, end_ms, stage, artifact_uri, record_idx";
 
-/// Runs that searches load values for at once.
 const DATASET_COLUMNS: &str = "d.name, d.digest, d.source_type, d.source, d.schema, d.profile";
 
 fn read(row: &mut Row) -> Result<Run, StoreError> {
@@ -120,7 +119,7 @@ impl View<'_> {
         row.map(|mut row| row.text(0)).transpose()
     }
 
-    /// Returns whether the run has all of these values already.
+    /// Returns the parameters of a run.
     pub fn params_of(&self, run: &Run) -> Result<HashMap<String, String>, StoreError> {
         let mut found = values::by_owner(self.db, "params", "run_no", &[run.no.into()])?;
         Ok(found.remove(&Owner::Number(run.no)).unwrap_or_default().into_iter().collect())
@@ -259,17 +258,10 @@ impl Draft<'_> {
 }
 
 impl Recorded<'_> {
-    /// Makes the record just committed the one that stands for a run, and sets its stage.
+    /// Sets the stage of a run and, when it has ended, makes the record just committed the one that stands for it.
     pub fn set_run_record(&self, run: &Run, stage: Stage) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET record_idx = $1, stage = $2 WHERE run_no = $3";
-        self.db.execute(sql, &[(self.idx as i64).into(), stage.word().into(), run.no.into()]).map(|_| ())
-    }
-
-    /// Removes a run with all its values.
-    pub fn remove_run(&self, run: &Run) -> Result<(), StoreError> {
-        for table in ["run_models", "run_input_tags", "run_inputs", "latest_metrics", "metrics", "tags", "params", "runs"] {
-            self.db.execute(&format!("DELETE FROM {table} WHERE run_no = $1"), &[run.no.into()])?;
-        }
-        Ok(())
+        let idx = run.status.is_ended().then_some(self.idx as i64);
+        self.db.execute(sql, &[idx.into(), stage.word().into(), run.no.into()]).map(|_| ())
     }
 }

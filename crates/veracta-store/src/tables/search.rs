@@ -134,6 +134,26 @@ pub enum Operator {
     IsNotNull,
 }
 
+impl Operator {
+    /// Returns the operator as it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Like => "LIKE",
+            Self::ILike => "ILIKE",
+            Self::In => "IN",
+            Self::NotIn => "NOT IN",
+            Self::IsNull => "IS NULL",
+            Self::IsNotNull => "IS NOT NULL",
+        }
+    }
+}
+
 /// What is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
@@ -298,23 +318,15 @@ impl<'d> Statement<'d> {
 
     /// Says `column operator operand`.
     fn comparison(&mut self, column: &str, operator: Operator, operand: &Operand) -> String {
-        let word = match operator {
-            Operator::Equal => "=",
-            Operator::NotEqual => "!=",
-            Operator::Greater => ">",
-            Operator::GreaterOrEqual => ">=",
-            Operator::Less => "<",
-            Operator::LessOrEqual => "<=",
-            Operator::In => "IN",
-            Operator::NotIn => "NOT IN",
-            Operator::IsNull => return format!("{column} IS NULL"),
-            Operator::IsNotNull => return format!("{column} IS NOT NULL"),
-            Operator::Like | Operator::ILike => {
-                let Operand::Text(pattern) = operand else { return "1 = 0".to_owned() };
-                let place = self.place(pattern.clone());
-                return self.db.like(column, &format!("CAST({place} AS TEXT)"), operator == Operator::ILike);
-            }
-        };
+        let word = operator.word();
+        if matches!(operator, Operator::IsNull | Operator::IsNotNull) {
+            return format!("{column} {word}");
+        }
+        if matches!(operator, Operator::Like | Operator::ILike) {
+            let Operand::Text(pattern) = operand else { return "1 = 0".to_owned() };
+            let place = self.place(pattern.clone());
+            return self.db.like(column, &format!("CAST({place} AS TEXT)"), operator == Operator::ILike);
+        }
         match operand {
             Operand::Nothing => "1 = 0".to_owned(),
             Operand::Text(text) => format!("{column} {word} {}", self.place(text.clone())),

@@ -167,6 +167,18 @@ fn a_path_that_leaves_its_folder_is_refused() {
 }
 
 #[test]
+fn a_large_file_is_streamed_both_ways() {
+    let project = Project::new(PIPELINE);
+    let server = Server::start(&project);
+    // More than two pieces of 8 MiB, and no whole number of them.
+    let bytes: String = (0..20_000_001).map(|position| char::from(b'a' + (position % 23) as u8)).collect();
+    let path = "/api/2.0/mlflow-artifacts/artifacts/large/file.txt";
+    assert_eq!(server.send("PUT", path, "text/plain", bytes.as_bytes()), (200, String::new()));
+    let (status, found) = server.send("GET", path, "text/plain", b"");
+    assert!(status == 200 && found == bytes, "{status}, {} bytes", found.len());
+}
+
+#[test]
 fn values_changed_in_the_database_are_found() {
     let project = Project::new(PIPELINE);
     {
