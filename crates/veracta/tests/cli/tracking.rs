@@ -167,6 +167,35 @@ fn a_path_that_leaves_its_folder_is_refused() {
 }
 
 #[test]
+fn what_is_renamed_opened_again_or_made_anew_still_verifies() {
+    let project = Project::new(PIPELINE);
+    {
+        let server = Server::start(&project);
+        let id = finished_run(&server);
+        registered_version(&server, &id);
+        server.done("registered-models/rename", &json!({ "name": "fraud", "new_name": "other" }));
+        server.done("registered-models/create", &json!({ "name": "fraud" }));
+        let n_records = || project.veracta(&["log", "--kind", "run", "-n", "100"]).out.lines().count();
+        server.done("runs/set-tag", &json!({ "run_id": id, "key": "late", "value": "1" }));
+        assert_eq!(n_records(), 2, "a change of a finished run is a record");
+        server.done("runs/update", &json!({ "run_id": id, "status": "RUNNING" }));
+        for step in 2..5 {
+            server.done("runs/log-metric", &json!({ "run_id": id, "key": "auc", "value": 0.5, "timestamp": 1, "step": step }));
+        }
+        assert_eq!(n_records(), 3, "a run that was opened again is a draft");
+        server.done("runs/update", &json!({ "run_id": id, "status": "FINISHED", "end_time": 40 }));
+        assert_eq!(n_records(), 4);
+        server.done("experiments/delete", &json!({ "experiment_id": "1" }));
+        server.done("experiments/delete", &json!({ "experiment_id": "1" }));
+        server.refused("runs/set-tag", &json!({ "run_id": id, "key": "k", "value": "v" }), 400, "must be in the 'active' state");
+        let (status, _) = server.send("POST", &format!("/api/2.0/mlflow/runs/restore?run_id={id}"), "text/plain", b"");
+        assert_eq!(status, 400, "an address alone changes nothing");
+    }
+    let verified = project.veracta(&["verify"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+}
+
+#[test]
 fn a_large_file_is_streamed_both_ways() {
     let project = Project::new(PIPELINE);
     let server = Server::start(&project);
@@ -194,6 +223,11 @@ fn values_changed_in_the_database_are_found() {
         database.execute(undo, []).unwrap();
         assert_eq!(project.veracta(&["verify"]).code, 0, "{undo}");
     };
+    let record: i64 = rusqlite::Connection::open(project.path(".veracta/veracta.db"))
+        .unwrap()
+        .query_row("SELECT record_idx FROM runs", [], |row| row.get(0))
+        .unwrap();
+    check("UPDATE runs SET record_idx = NULL", &format!("UPDATE runs SET record_idx = {record}"), "run:");
     check("UPDATE params SET value = '9'", "UPDATE params SET value = '3'", "run:");
     check("UPDATE metrics SET value = 0.99 WHERE value = 0.75", "UPDATE metrics SET value = 0.75 WHERE value = 0.99", "run:");
     check("UPDATE model_versions SET stage = 'Production'", "UPDATE model_versions SET stage = 'None'", "registry:fraud@1");
