@@ -209,31 +209,31 @@ pub fn compare_with_ledger(store: &Store) -> Result<(u64, Vec<Discrepancy>), Tra
     comparison.each("run", &mut |record| match record {
         // The row says which record it stands for; what it holds was compared above.
         Record::TrackedRun(body) if is_ended(body) => {
-            Ok(Some(view.run(&body.run_id)?.filter(|run| run.record_idx.is_some()).map(|_| record.clone())))
+            let run = view.run(&body.run_id)?.filter(|run| run.record_idx.is_some());
+            Ok(Now::of(run.map(|_| record.clone())))
         }
-        _ => Ok(None),
+        _ => Ok(Now::NotCompared),
     })?;
     comparison.each("experiment", &mut |record| {
-        let Record::Experiment(body) = record else { return Ok(None) };
+        let Record::Experiment(body) = record else { return Ok(Now::NotCompared) };
         let now = view.experiment(body.experiment_id)?;
-        Ok(Some(now.map(|now| of_experiment(&now, body.n_runs, event_of(&body.event, &body.reason)).record)))
+        Ok(Now::of(now.map(|now| of_experiment(&now, body.n_runs, event_of(&body.event, &body.reason)).record)))
     })?;
-    comparison.each("registry.model", &mut |record| {
-        let Record::RegistryModel(body) = record else { return Ok(None) };
-        if LEAVING.contains(&body.event.as_str()) {
-            return Ok(None);
+    comparison.each("registry.model", &mut |record| match record {
+        Record::RegistryModel(body) if !LEAVING.contains(&body.event.as_str()) => {
+            let event = event_of(&body.event, &body.reason);
+            let now = view.registered_model(&body.name)?;
+            Ok(Now::of(now.map(|now| of_registered_model(&now, body.previous_name.as_deref(), event).record)))
         }
-        let now = view.registered_model(&body.name)?;
-        let record = |now| of_registered_model(&now, body.previous_name.as_deref(), event_of(&body.event, &body.reason)).record;
-        Ok(Some(now.map(record)))
+        _ => Ok(Now::NotCompared),
     })?;
-    comparison.each("registry.version", &mut |record| {
-        let Record::RegistryVersion(body) = record else { return Ok(None) };
-        if LEAVING.contains(&body.event.as_str()) {
-            return Ok(None);
+    comparison.each("registry.version", &mut |record| match record {
+        Record::RegistryVersion(body) if !LEAVING.contains(&body.event.as_str()) => {
+            let event = event_of(&body.event, &body.reason);
+            let now = view.model_version(&body.model, body.version)?;
+            Ok(Now::of(now.map(|now| of_model_version(view, &now, event)).transpose()?.map(|new| new.record)))
         }
-        let now = view.model_version(&body.model, body.version)?;
-        Ok(Some(now.map(|now| of_model_version(view, &now, event_of(&body.event, &body.reason))).transpose()?.map(|new| new.record)))
+        _ => Ok(Now::NotCompared),
     })?;
     Ok((comparison.n_compared, comparison.found))
 }
@@ -245,6 +245,25 @@ fn is_ended(body: &TrackedRun) -> bool {
     RunStatus::of(&body.status).is_some_and(RunStatus::is_ended)
 }
 
+/// What the tables say of the thing a record is about.
+enum Now {
+    /// The record says nothing that the tables should.
+    NotCompared,
+    /// The thing is not there.
+    Gone,
+    /// It would be recorded like this.
+    There(Box<Record>),
+}
+
+impl Now {
+    fn of(record: Option<Record>) -> Self {
+        record.map_or(Self::Gone, |record| Self::There(Box::new(record)))
+    }
+}
+
+/// Says what the tables say of the thing a record is about.
+type Look<'l> = dyn FnMut(&Record) -> Result<Now, TrackingError> + 'l;
+
 /// A comparison of tables with records.
 struct Comparison<'s> {
     store: &'s Store,
@@ -253,13 +272,8 @@ struct Comparison<'s> {
 }
 
 impl Comparison<'_> {
-    /// Compares the latest record of each subject of a kind with what `now` makes of the tables: nothing when there is nothing to
-    /// compare, and no record when the thing is not there.
-    fn each(
-        &mut self,
-        kind: &str,
-        now: &mut dyn FnMut(&Record) -> Result<Option<Option<Record>>, TrackingError>,
-    ) -> Result<(), TrackingError> {
+    /// Compares the latest record of each subject of a kind with the tables.
+    fn each(&mut self, kind: &str, look: &mut Look<'_>) -> Result<(), TrackingError> {
         let mut latest = Vec::new();
         self.store.reading()?.view().visit_latest(kind, &mut |subject, idx| {
             latest.push((subject, idx));
@@ -268,12 +282,13 @@ impl Comparison<'_> {
         for (subject, idx) in latest {
             // What is wrong with the record itself is told by the check of the ledger.
             let Ok(evidence) = self.store.evidence(idx) else { continue };
-            let message = match now(&evidence.record)? {
-                None => continue,
-                Some(Some(now)) if now == evidence.record => None,
-                Some(Some(_)) => Some(format!("it is not what record #{idx} says: it was changed behind the program's back")),
-                Some(None) => Some(format!("it is gone, and record #{idx} says that it is there")),
+            let message = match look(&evidence.record)? {
+                Now::NotCompared => continue,
+                Now::There(now) if *now == evidence.record => None,
+                Now::There(_) => Some(format!("it is not what record #{idx} says: it was changed behind the program's back")),
+                Now::Gone => Some(format!("it is gone, and record #{idx} says that it is there")),
             };
+            // Finished runs were counted by their rows.
             self.n_compared += u64::from(kind != "run");
             self.found.extend(message.map(|message| Discrepancy { subject, message }));
         }
