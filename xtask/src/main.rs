@@ -1,5 +1,7 @@
 //! Checks and chores of the workspace: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`.
 
+mod conformance;
+mod install;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +13,8 @@ use anyhow::{Context, bail};
 const HELP: &str = "\
 cargo xtask <what>
 
-  test    everything CI checks: format, lints, dependencies, tidiness, documentation and all tests
+  test    everything CI checks: format, lints, dependencies, tidiness, documentation and all tests; installs what they need
+  conformance   only the stock MLflow clients against this server
   tidy    crate graph, module heads, budgets, names, ARCHITECTURE.md
   bench   the figures of docs/benchmarks.md (release build)
 
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         "test" => test(),
         "tidy" => tidy::check(&root()),
         "bench" => bench(),
+        "conformance" => install::postgres().and_then(|()| install::s3_server(&root())).and_then(|()| conformance::check(&root())),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);
@@ -55,7 +59,10 @@ fn test() -> anyhow::Result<()> {
     // In a test, `unwrap` is the assertion that there is a value.
     let tests = ["clippy", "--workspace", "--tests", "--quiet", "--", "--deny", "warnings", "--allow", "clippy::unwrap_used"];
     cargo("lints of tests", &tests)?;
+    step("PostgreSQL", install::postgres)?;
+    step("S3 server", || install::s3_server(&root()))?;
     cargo("tests", &["test", "--workspace", "--quiet"])?;
+    step("MLflow clients", || conformance::check(&root()))?;
     cargo("documentation", &["doc", "--workspace", "--no-deps", "--quiet"])?;
     println!("all checks pass");
     Ok(())

@@ -29,7 +29,8 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
 }
 
 fn rust_files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let (mut folders, mut files) = (vec![root.join("crates"), root.join("xtask"), root.join("fuzz")], Vec::new());
+    let (mut folders, mut files) =
+        (vec![root.join("crates"), root.join("xtask"), root.join("test-services"), root.join("fuzz")], Vec::new());
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries {

@@ -4,6 +4,7 @@
 //! questions asked of facts, a [`gate`] is the set of them that must hold before a model is registered, and a [`document`] is a
 //! view of them in which every value names its record.
 
+pub mod access;
 pub mod controls;
 pub mod document;
 pub mod evidence;

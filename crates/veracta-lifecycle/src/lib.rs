@@ -3,6 +3,7 @@
 //! Nothing here does arithmetic, SQL or HTTP: measurements are `veracta-ml`'s, judgements `veracta-governance`'s, and the only way to
 //! change anything is the store's transaction.
 
+pub mod access;
 pub mod data;
 pub mod demo;
 pub mod documents;
@@ -10,6 +11,7 @@ mod error;
 pub mod evaluation;
 pub mod evidence;
 pub mod explanation;
+pub mod import;
 pub mod lineage;
 pub mod monitoring;
 pub mod pipeline;
@@ -22,6 +24,7 @@ pub mod robustness;
 pub mod tracking;
 pub mod training;
 pub mod validation;
+pub mod webhooks;
 pub mod windows;
 
 pub use error::{LifecycleError, Problem};

@@ -1,15 +1,17 @@
 //! What a request runs on: the workspace, who asks, and the clock.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use veracta_store::{Committed, NewRecord, Store};
 
 use crate::LifecycleError;
 
 /// The surroundings of a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Platform {
     /// The workspace.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// Who asks.
     pub actor: String,
     /// The clock; an argument, so that tests decide what time it is.
@@ -27,6 +29,11 @@ impl Platform {
     /// Returns the time as the ledger has it.
     pub fn now(&self) -> String {
         now(self.clock)
+    }
+
+    /// Returns the same surroundings for another who asks.
+    pub fn of_actor(&self, actor: &str) -> Self {
+        Self { actor: actor.to_owned(), ..self.clone() }
     }
 
     /// Returns the day, ISO 8601.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use veracta_governance::evidence::EvidenceSet;
 use veracta_governance::record::{ModelVersion, OutputComparison, Record, ReproductionOutcome, ReproductionReport};
@@ -30,7 +31,7 @@ pub fn reproduce(
     let file = materialise(platform, &recorded, scratch)?;
     let options = InitOptions { origin: None, actor: platform.actor.clone(), at: platform.now(), program: platform.program.clone() };
     let again = Platform {
-        store: Store::init(scratch, options)?,
+        store: Arc::new(Store::init(scratch, options)?),
         actor: platform.actor.clone(),
         clock: platform.clock,
         program: platform.program.clone(),

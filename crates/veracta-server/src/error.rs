@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use veracta_lifecycle::access::Denial;
 use veracta_lifecycle::tracking::{Refusal, TrackingError};
 use veracta_store::StoreError;
 
@@ -38,6 +39,24 @@ pub(crate) enum ApiError {
     /// A part of the API that this server leaves out.
     #[error("{0} is not part of this server, which tracks, registers and governs models; traces and prompts' tools are left to others")]
     NotImplemented(&'static str),
+    /// The caller is unknown, or may not do this.
+    #[error("{}", denied(*.0))]
+    Denied(Denial),
+    /// The caller asks too often.
+    #[error("too many requests; wait a moment")]
+    TooMany,
+    /// The request was sent to another host.
+    #[error("this server answers on this machine's own names only, such as localhost: it has no accounts")]
+    ForeignHost,
+    /// There is no identity provider.
+    #[error("this server has no identity provider to log in with; use a token")]
+    NoProvider,
+    /// The identity provider does not do its part.
+    #[error("log-in failed: the identity provider: {0}")]
+    Provider(&'static str),
+    /// The provider knows somebody who is no user here.
+    #[error("log-in failed: you are no user here; ask an administrator to add you (veracta user add)")]
+    NotAUser,
     /// It would succeed later.
     #[error("the server cannot do this for now; nothing was half-written, try again")]
     Unavailable,
@@ -63,6 +82,11 @@ impl ApiError {
                 Refusal::InvalidState => StatusCode::CONFLICT,
                 Refusal::PermissionDenied => StatusCode::FORBIDDEN,
             },
+            Self::Denied(Denial::NotPermitted) | Self::ForeignHost | Self::NotAUser => StatusCode::FORBIDDEN,
+            Self::NoProvider => StatusCode::NOT_FOUND,
+            Self::Provider(_) => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) => StatusCode::UNAUTHORIZED,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -81,6 +105,11 @@ impl ApiError {
                 Refusal::InvalidState => "INVALID_STATE",
                 Refusal::PermissionDenied => "PERMISSION_DENIED",
             },
+            Self::Denied(Denial::NotPermitted) | Self::ForeignHost | Self::NotAUser => "PERMISSION_DENIED",
+            Self::NoProvider => "ENDPOINT_NOT_FOUND",
+            Self::Provider(_) => "UNAUTHENTICATED",
+            Self::Denied(_) => "UNAUTHENTICATED",
+            Self::TooMany => "REQUEST_LIMIT_EXCEEDED",
             Self::NotImplemented(_) => "NOT_IMPLEMENTED",
             Self::Unavailable => "TEMPORARILY_UNAVAILABLE",
             Self::Internal => "INTERNAL_ERROR",
@@ -88,8 +117,20 @@ impl ApiError {
     }
 }
 
+/// Says why a caller is not let through. What was wrong with a token is told to those who read the ledger, not to whoever tries tokens.
+fn denied(denial: Denial) -> &'static str {
+    match denial {
+        Denial::NotPermitted => "Permission denied: none of your roles permits this request.",
+        Denial::NoToken => {
+            "You are not authenticated. Send a token: as bearer (MLFLOW_TRACKING_TOKEN), or as the password of basic authentication \
+             (MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)."
+        }
+        Denial::Unknown | Denial::Expired | Denial::Revoked | Denial::NoRoles => "You are not authenticated: this token is not valid.",
+    }
+}
+
 /// Tells the operator the cause, which the client is not told.
-fn complain(error: &dyn std::error::Error) {
+pub(crate) fn complain(error: &dyn std::fmt::Display) {
     // Nobody may be listening: a closed pipe does not end the request.
     let _ = writeln!(std::io::stderr(), "error: {error}");
 }
@@ -124,8 +165,13 @@ impl IntoResponse for ApiError {
         let class = if code == "RESOURCE_DOES_NOT_EXIST" { "RESOURCE_NOT_FOUND" } else { code };
         let body = json!({ "error_code": code, "message": self.to_string(), "sqlstate": "KAM00", "error_class": class });
         let mut response = (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response();
-        if matches!(self, Self::Unavailable) {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static(RETRY_SECONDS));
+        if matches!(self, Self::Unavailable | Self::TooMany) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            for scheme in ["Bearer realm=\"veracta\"", "Basic realm=\"veracta\""] {
+                response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+            }
         }
         response
     }

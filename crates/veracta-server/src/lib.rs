@@ -3,29 +3,169 @@
 //! It publishes the ledger read-only, as any C2SP tlog-tiles log does, so that monitors and auditors follow it with tools of their own,
 //! and speaks MLflow's API, so that training code logs and registers here unchanged. It knows no rule.
 
+mod access;
+mod api;
 mod error;
+mod metrics;
 mod mlflow;
+mod oidc;
 mod routes;
+mod tls;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-pub use routes::Offer;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+
+pub use access::{Accounts, Limits};
+pub use oidc::OidcOptions;
+pub use routes::{Offer, route_table};
+pub use tls::{TlsError, TlsFiles};
 use veracta_lifecycle::Platform;
+pub use webhooks::Receivers;
 
-/// Serves until the process is told to end; `ready` is called with the address and what is offered there once it listens.
-///
-/// Tracking is offered on a loopback address only: there are no accounts yet, and any other address could be reached by anybody.
+use crate::access::{Gate, Peer};
+use crate::oidc::{Oidc, Provider};
+use crate::tls::TlsListener;
+
+/// How often counted refusals are recorded.
+const FLUSHED_EVERY: Duration = Duration::from_secs(60);
+/// Longest time that running requests are given when the server ends.
+const ENDING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Which routes there are.
+    pub offer: Offer,
+    /// Whether callers must say who they are.
+    pub accounts: Accounts,
+    /// Certificate and key; plain HTTP when not given.
+    pub tls: Option<TlsFiles>,
+    /// Identity provider to log in with.
+    pub oidc: Option<OidcOptions>,
+    /// Where webhooks may send events.
+    pub receivers: Receivers,
+    /// How often somebody may ask.
+    pub limits: Limits,
+}
+
+/// Why a server does not start or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be used.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Requests to an identity provider cannot be made.
+    #[error("this system cannot make the requests that an identity provider needs")]
+    Client,
+    /// It failed while it ran.
+    #[error("the server failed")]
+    Run(#[source] std::io::Error),
+}
+
+/// Serves until the process is told to end; `ready` is called with the address once it listens.
 ///
 /// The caller keeps a reference: the store waits on a runtime of its own, which must not end inside this one.
-pub async fn serve(platform: &Arc<Platform>, listen: SocketAddr, ready: impl FnOnce(SocketAddr, Offer)) -> std::io::Result<()> {
-    let offer = if listen.ip().is_loopback() { Offer::Tracking } else { Offer::LedgerOnly };
-    let listener = tokio::net::TcpListener::bind(listen).await?;
-    ready(listener.local_addr()?, offer);
-    let router = routes::router(Arc::clone(platform), offer);
-    let ended = async {
-        // Without a signal handler the system ends the process in its own way, which loses nothing that was answered.
-        let _ = tokio::signal::ctrl_c().await;
+pub async fn serve(platform: &Arc<Platform>, options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    // For what this server asks of others. Another part of the program may have chosen the same already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let address = options.listen;
+    let listen = |source| ServeError::Listen { address, source };
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(listen)?;
+    let gate = Arc::new(Gate::new(Arc::clone(platform), options.accounts, options.limits));
+    let address = listener.local_addr().map_err(listen)?;
+    let oidc = options.oidc.clone().map(Oidc::new).transpose().map_err(|_| ServeError::Client)?.map(Arc::new);
+    let flushing = tokio::spawn(flush(Arc::clone(&gate)));
+    let telling = tokio::spawn(webhooks::tell(Arc::clone(platform), options.receivers));
+    let served = match &options.tls {
+        Some(files) => {
+            let listener = TlsListener::new(listener, files)?;
+            ready(address);
+            run(listener, &gate, options.offer, oidc, options.receivers).await
+        }
+        None => {
+            ready(address);
+            run(listener, &gate, options.offer, oidc, options.receivers).await
+        }
     };
-    axum::serve(listener, router).with_graceful_shutdown(ended).await
+    flushing.abort();
+    telling.abort();
+    // What was counted is recorded before the process ends; a failure has been told to the operator.
+    let _ = tokio::task::spawn_blocking(move || gate.flush_refusals(true)).await;
+    served
+}
+
+async fn run<L>(listener: L, gate: &Arc<Gate>, offer: Offer, provider: Provider, receivers: Receivers) -> Result<(), ServeError>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+    Peer: for<'a> Connected<IncomingStream<'a, L>>,
+{
+    let (told, ending) = tokio::sync::watch::channel(false);
+    let router = routes::router(gate, offer)
+        .layer(axum::Extension(provider))
+        .layer(axum::Extension(receivers))
+        .into_make_service_with_connect_info::<Peer>();
+    let ended = async move {
+        told_to_end().await;
+        // The receiver is kept below until the server has ended.
+        let _ = told.send(true);
+    };
+    let server = axum::serve(listener, router).with_graceful_shutdown(ended).into_future();
+    let give_up = async move {
+        let mut ending = ending;
+        // An error means that the server ended without being told to: the other branch says how.
+        if ending.wait_for(|is_ending| *is_ending).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(ENDING_TIMEOUT).await;
+    };
+    tokio::select! {
+        served = server => served.map_err(ServeError::Run),
+        () = give_up => Ok(()),
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            // Without a signal handler the system ends the process in its own way, which loses nothing that was answered.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+async fn flush(gate: Arc<Gate>) {
+    let mut clock = tokio::time::interval(FLUSHED_EVERY);
+    loop {
+        clock.tick().await;
+        let gate = Arc::clone(&gate);
+        // A failure has been told to the operator; what could not be recorded was refused all the same.
+        let _ = tokio::task::spawn_blocking(move || gate.flush_refusals(false)).await;
+    }
 }

@@ -1,47 +1,106 @@
-//! Nothing but routes.
+//! Every route with the permission it needs, in one table.
 //!
 //! | route | content |
 //! |---|---|
 //! | `GET /checkpoint` | the signed head, cached for seconds only |
 //! | `GET /tile/{*path}` | tiles and entry bundles, immutable |
 //! | `GET /log.vkey` | the log's public key |
-//! | `GET /healthz` | whether the process answers |
+//! | `GET /healthz`, `GET /readyz` | whether the process answers, whether it can do its work |
+//! | `GET /metrics` | counts and durations for Prometheus |
+//! | `/auth/…` | log-in through an identity provider, see [`crate::oidc`] |
+//! | `/api/v1/…` | Veracta's own API, see [`crate::api`] |
 //! | `/api/2.0/mlflow/…`, `/ajax-api/…` | MLflow's API, see [`crate::mlflow`] |
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
+use axum::handler::Handler;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use axum::{Extension, Router};
+use veracta_governance::access::Permission;
 use veracta_ledger::tile::TileId;
-use veracta_lifecycle::Platform;
 
+use crate::access::{Asker, Gate};
 use crate::error::ApiError;
 
-/// What a server offers.
+/// One route: its method, its path, what a caller needs, and what answers.
+pub(crate) struct Endpoint {
+    /// `GET`, or `*` for every method.
+    pub(crate) method: &'static str,
+    /// Pattern of the path.
+    pub(crate) path: String,
+    /// What a caller needs.
+    pub(crate) needs: Permission,
+    handler: MethodRouter,
+}
+
+impl Endpoint {
+    /// Returns a route.
+    pub(crate) fn new<H, T>(method: &'static str, path: impl Into<String>, needs: Permission, handler: H) -> Self
+    where
+        H: Handler<T, ()>,
+        T: 'static,
+    {
+        let handler = match method {
+            "GET" => on(MethodFilter::GET, handler),
+            "POST" => on(MethodFilter::POST, handler),
+            "PUT" => on(MethodFilter::PUT, handler),
+            "PATCH" => on(MethodFilter::PATCH, handler),
+            "DELETE" => on(MethodFilter::DELETE, handler),
+            _ => any(handler),
+        };
+        Self { method, path: path.into(), needs, handler }
+    }
+}
+
+/// Which routes a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
     /// The ledger, which anybody may read.
     LedgerOnly,
-    /// Tracking and the registry too. There are no accounts: only for those who can reach this machine's own address.
-    Tracking,
+    /// Everything.
+    Everything,
 }
 
-pub(crate) fn router(platform: Arc<Platform>, offer: Offer) -> Router {
-    let tracking = match offer {
-        Offer::LedgerOnly => Router::new(),
-        Offer::Tracking => crate::mlflow::router(),
-    };
-    Router::new()
-        .route("/checkpoint", get(checkpoint))
-        .route("/tile/{*path}", get(tile))
-        .route("/log.vkey", get(log_key))
-        .route("/healthz", get(async || "ok\n"))
-        .merge(tracking)
-        .fallback(async || ApiError::NoRoute)
-        .with_state(platform)
+/// Returns the table of routes.
+pub(crate) fn endpoints(offer: Offer) -> Vec<Endpoint> {
+    let mut endpoints = vec![
+        Endpoint::new("GET", "/checkpoint", Permission::Public, checkpoint),
+        Endpoint::new("GET", "/tile/{*path}", Permission::Public, tile),
+        Endpoint::new("GET", "/log.vkey", Permission::Public, log_key),
+        Endpoint::new("GET", "/healthz", Permission::Public, async || "ok\n"),
+        Endpoint::new("GET", "/readyz", Permission::Public, ready),
+    ];
+    if offer == Offer::Everything {
+        endpoints.push(Endpoint::new("GET", "/metrics", Permission::Read, metrics));
+        endpoints.push(Endpoint::new("GET", "/auth/login", Permission::Public, crate::oidc::login));
+        endpoints.push(Endpoint::new("GET", "/auth/callback", Permission::Public, crate::oidc::callback));
+        endpoints.push(Endpoint::new("POST", "/auth/logout", Permission::Public, crate::oidc::logout));
+        endpoints.extend(crate::api::endpoints());
+        endpoints.extend(crate::mlflow::endpoints());
+    }
+    endpoints
+}
+
+/// Returns method, path and permission of every route of a server that offers everything.
+pub fn route_table() -> Vec<(&'static str, String, Permission)> {
+    endpoints(Offer::Everything).into_iter().map(|endpoint| (endpoint.method, endpoint.path, endpoint.needs)).collect()
+}
+
+/// Puts the gate before every route of the table; there are no others.
+pub(crate) fn router(gate: &Arc<Gate>, offer: Offer) -> Router {
+    let mut router = Router::new();
+    for Endpoint { method, path, needs, handler } in endpoints(offer) {
+        let (gate, pattern): (_, Arc<str>) = (Arc::clone(gate), path.as_str().into());
+        let pass = move |request, next| Arc::clone(&gate).watch(needs, Arc::clone(&pattern), request, next);
+        let layer = axum::middleware::from_fn(pass);
+        // To axum a route for every method is what answers when no method fits.
+        let guarded = if method == "*" { handler.layer(layer) } else { handler.route_layer(layer) };
+        router = router.route(&path, guarded);
+    }
+    router.fallback(async || ApiError::NoRoute).layer(Extension(Arc::clone(gate)))
 }
 
 /// Runs blocking work beside the event loop.
@@ -49,14 +108,14 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T,
     tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::Internal)?
 }
 
-async fn checkpoint(State(platform): State<Arc<Platform>>) -> Result<Response, ApiError> {
+async fn checkpoint(Asker(platform): Asker) -> Result<Response, ApiError> {
     // What was committed since the last time is published now.
     let note = blocking(move || Ok(platform.store.publish()?)).await?;
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "max-age=5")];
     Ok((headers, note).into_response())
 }
 
-async fn tile(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {
+async fn tile(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
     // Only the canonical name of a tile is looked up: there is no way to name another file.
     let id = TileId::parse(&format!("tile/{path}")).map_err(|_| ApiError::NotFound)?;
     let bytes = blocking(move || platform.store.blobs().log_file(&id.to_string()).map_err(|_| ApiError::Internal)).await?;
@@ -64,6 +123,22 @@ async fn tile(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -
     Ok((headers, bytes.ok_or(ApiError::NotFound)?).into_response())
 }
 
-async fn log_key(State(platform): State<Arc<Platform>>) -> String {
+async fn log_key(Asker(platform): Asker) -> String {
     format!("{}\n", platform.store.log_key())
+}
+
+async fn metrics(Asker(platform): Asker, Extension(gate): Extension<Arc<Gate>>) -> Result<Response, ApiError> {
+    let n_entries = blocking(move || Ok(platform.store.size()?)).await?;
+    let text = gate.metrics.text(n_entries).map_err(|_| ApiError::Internal)?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
+
+/// Whether requests can be answered now: the database and the object store do.
+async fn ready(Asker(platform): Asker) -> Result<&'static str, ApiError> {
+    blocking(move || {
+        platform.store.size()?;
+        platform.store.published_checkpoint()?;
+        Ok("ready\n")
+    })
+    .await
 }

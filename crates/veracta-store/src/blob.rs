@@ -197,6 +197,16 @@ impl Blobs {
         Ok(())
     }
 
+    /// Removes bytes; removing what is not there does nothing.
+    ///
+    /// Done inside [`crate::Transaction::work`], after [`crate::Work::unreferenced`] said that nothing refers to them.
+    pub fn remove(&self, digest: Hash) -> Result<(), StoreError> {
+        match self.runtime.block_on(self.objects.delete(&blob_path(digest))) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Returns whether the bytes are there.
     pub fn contains(&self, digest: Hash) -> Result<bool, StoreError> {
         match self.runtime.block_on(self.objects.head(&blob_path(digest))) {

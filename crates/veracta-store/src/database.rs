@@ -186,6 +186,14 @@ impl Row {
         }
     }
 
+    /// Takes bytes out of the row, if there are any.
+    pub(crate) fn bytes_or_null(&mut self, column: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.bytes(column).map(Some),
+        }
+    }
+
     /// Takes bytes out of the row.
     pub(crate) fn bytes(&mut self, column: usize) -> Result<Vec<u8>, StoreError> {
         match self.0.get_mut(column).map(std::mem::take) {
@@ -231,6 +239,23 @@ impl std::fmt::Debug for Session {
 pub(crate) type VisitRow<'v> = dyn FnMut(Row) -> Result<(), StoreError> + 'v;
 
 impl Database {
+    /// Opens a database of another program, `sqlite:///file` or `postgresql://…`, to read it.
+    pub(crate) fn read_only(url: &str) -> Result<Self, StoreError> {
+        // SQLAlchemy names its driver in the scheme.
+        let driver =
+            url.split_once("://").and_then(|(scheme, rest)| scheme.split_once('+').map(|(scheme, _)| format!("{scheme}://{rest}")));
+        let url = driver.as_deref().unwrap_or(url);
+        let Some(file) = url.strip_prefix("sqlite:///") else {
+            let database = Location::new(Some(url), PathBuf::new())?.connect()?;
+            database.batch("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")?;
+            return Ok(database);
+        };
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(Self { engine: Engine::Sqlite(connection), breakage: Cell::new(None) })
+    }
+
     /// Returns whether this is PostgreSQL.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.engine, Engine::Postgres(_))

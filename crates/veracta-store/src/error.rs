@@ -41,6 +41,12 @@ pub enum StoreError {
         /// Where it should be.
         file: String,
     },
+    /// Not a database of MLflow.
+    #[error("this is no database of MLflow: it has no table `{table}`")]
+    NotMlflow {
+        /// The table looked for.
+        table: &'static str,
+    },
     /// Not a name for a log.
     #[error("`{origin}` cannot name a log: it must not be empty or have white space or `+`")]
     Origin {
@@ -73,6 +79,9 @@ pub enum StoreError {
         /// Position linked to.
         idx: u64,
     },
+    /// A secret cannot be opened with this workspace's key.
+    #[error("a secret in the database cannot be opened: it was sealed with another key, or changed")]
+    Sealed,
     /// No record at a position.
     #[error("there is no record #{idx}; the ledger has {size} entries")]
     NoRecord {

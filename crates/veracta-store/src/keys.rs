@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf;
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
 use zeroize::Zeroizing;
@@ -48,6 +50,37 @@ pub(crate) fn load_key(path: &Path) -> Result<SigningKey, StoreError> {
     let text = Zeroizing::new(fs::read_to_string(path).map_err(StoreError::file(path))?);
     let seed: Hash = text.trim_end().parse().map_err(|_| StoreError::Key { file: path.display().to_string() })?;
     Ok(SigningKey::from_bytes(&Zeroizing::new(seed.0)))
+}
+
+/// Returns the key under which secrets lie in the database, derived from the signing key (HKDF, RFC 5869).
+fn sealing_key(key: &SigningKey) -> LessSafeKey {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"veracta");
+    let derived = salt.extract(key.as_bytes());
+    let okm = derived.expand(&[b"secrets in the database, version 1"], &CHACHA20_POLY1305).expect("the length is the algorithm's own");
+    LessSafeKey::new(UnboundKey::from(okm))
+}
+
+/// Encrypts a secret (ChaCha20-Poly1305, RFC 8439, under a random nonce); `about` says what it belongs to and must be told again to open it.
+pub(crate) fn seal(key: &SigningKey, about: &str, secret: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let mut nonce = [0u8; NONCE_LEN];
+    getrandom::fill(&mut nonce).map_err(StoreError::Random)?;
+    let mut sealed = secret.to_vec();
+    sealing_key(key)
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut sealed)
+        .map_err(|_| StoreError::Sealed)?;
+    Ok([&nonce[..], &sealed].concat())
+}
+
+/// Decrypts a secret.
+pub(crate) fn unseal(key: &SigningKey, about: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(StoreError::Sealed)?;
+    let mut secret = Zeroizing::new(sealed.to_vec());
+    let n_bytes = sealing_key(key)
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(about), &mut secret)
+        .map_err(|_| StoreError::Sealed)?
+        .len();
+    secret.truncate(n_bytes);
+    Ok(secret)
 }
 
 /// Reads what was signed last; `None` before the first signature.

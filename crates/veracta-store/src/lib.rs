@@ -4,22 +4,25 @@
 //! the committed entries afterwards ([`Store::publish`]) and can be rebuilt from them ([`Store::rebuild`]). Nothing here decides
 //! anything.
 
+pub mod access;
 mod blob;
 mod database;
 mod error;
 mod keys;
 mod migrations;
+pub mod mlflow;
 mod sequencer;
 mod store;
 mod tables;
 pub mod tracking;
 mod tree;
 mod verify;
+pub mod webhooks;
 mod work;
 
 pub use blob::Blobs;
 pub use error::StoreError;
 pub use sequencer::{Committed, NewRecord, Pending};
-pub use store::{Backend, InitOptions, Store, Transaction};
+pub use store::{Backend, InitOptions, Lead, Store, Transaction};
 pub use tables::{Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};
 pub use work::{Draft, Reading, Recorded, View, Work};

@@ -78,10 +78,20 @@ impl Deref for Reader<'_> {
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         let mut idle = self.store.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.db.as_ref().is_some_and(Database::is_broken) {
+            // What broke this connection broke the others: whoever asks next gets a new one.
+            idle.clear();
+        }
         if let Some(db) = self.db.take().filter(|db| !db.is_broken() && idle.len() < IDLE_READERS) {
             idle.push(db);
         }
     }
+}
+
+/// While it is held, no other process does the task it was asked for; see [`Store::lead`].
+pub struct Lead {
+    _lock: Option<fs::File>,
+    _db: Option<Database>,
 }
 
 /// The way to change state: who changes it, and when.
@@ -256,6 +266,37 @@ impl Store {
     /// Returns the signing key, for statements and bundles.
     pub fn signing_key(&self) -> &SigningKey {
         &self.key
+    }
+
+    /// Encrypts a secret that has to lie in the database; `about` says what it belongs to.
+    pub fn seal(&self, about: &str, secret: &[u8]) -> Result<Vec<u8>, StoreError> {
+        keys::seal(&self.key, about, secret)
+    }
+
+    /// Decrypts a secret.
+    pub fn unseal(&self, about: &str, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, StoreError> {
+        keys::unseal(&self.key, about, sealed)
+    }
+
+    /// Becomes the one of all processes on this workspace that does a task; `None` while another is. It ends with what is returned.
+    pub fn lead(&self, task: &str) -> Result<Option<Lead>, StoreError> {
+        let db = match &self.location {
+            Location::Postgres(_) => self.location.connect()?,
+            Location::Sqlite(_) => {
+                let path = self.folder.join(format!("{task}.lock"));
+                let lock = fs::File::options().create(true).append(true).open(&path).map_err(StoreError::file(&path))?;
+                return match lock.try_lock() {
+                    Ok(()) => Ok(Some(Lead { _lock: Some(lock), _db: None })),
+                    Err(fs::TryLockError::WouldBlock) => Ok(None),
+                    Err(fs::TryLockError::Error(error)) => Err(StoreError::file(&path)(error)),
+                };
+            }
+        };
+        let digest = Hash::of(task.as_bytes()).0;
+        let key = i64::from_be_bytes(digest[..8].try_into().expect("eight of them"));
+        let row = db.row("SELECT pg_try_advisory_lock($1)", &[key.into()])?;
+        let is_leading = row.map_or(Ok(0), |row| row.integer(0))? != 0;
+        Ok(is_leading.then_some(Lead { _lock: None, _db: Some(db) }))
     }
 
     pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {

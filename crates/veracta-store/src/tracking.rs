@@ -22,7 +22,8 @@ impl Stage {
         }
     }
 
-    pub(crate) fn of(word: &str) -> Self {
+    /// Returns the stage of a word.
+    pub fn of(word: &str) -> Self {
         if word == "deleted" { Self::Deleted } else { Self::Active }
     }
 }
@@ -122,6 +123,25 @@ impl Run {
     pub fn subject(&self) -> String {
         format!("run:{}", self.id)
     }
+}
+
+/// A run with all its values, as another server kept them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForeignRun {
+    /// The run; its number and record are nothing yet.
+    pub run: Run,
+    /// Its parameters.
+    pub params: Vec<KeyValue>,
+    /// Its tags.
+    pub tags: Vec<KeyValue>,
+    /// Every value of every metric.
+    pub metrics: Vec<Metric>,
+    /// Datasets it read.
+    pub inputs: Vec<DatasetInput>,
+    /// Models it read.
+    pub model_inputs: Vec<ModelLink>,
+    /// Models it made.
+    pub model_outputs: Vec<ModelLink>,
 }
 
 /// One value of a metric.

@@ -1,7 +1,8 @@
 //! Checks a workspace against itself: entries, bodies, bytes, tiles and the signed root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use veracta_governance::record::Record;
 use veracta_ledger::Hash;
 use veracta_ledger::checkpoint::Checkpoint;
 use veracta_ledger::entry::Entry;
@@ -83,6 +84,7 @@ impl Store {
     fn verify_records(&self, replay: &Replay, report: &mut VerificationReport) -> Result<BTreeMap<Hash, usize>, StoreError> {
         let (mut blobs, mut last_at, n_checks) = (BTreeMap::new(), String::new(), report.checks.len());
         let reader = self.reader()?;
+        let (erased, mut n_erased) = (self.erased(replay)?, 0);
         for (idx, bytes) in replay.entries.iter().enumerate() {
             let entry = match Entry::parse(bytes) {
                 Ok(entry) => entry,
@@ -98,14 +100,34 @@ impl Store {
             match records::body(&reader, idx as u64)? {
                 Some(body) if Hash::of(&body) == entry.body => {}
                 Some(_) => report.fail(None, format!("the record of entry {idx} was changed")),
+                None if erased.contains(&(idx as u64)) => n_erased += 1,
                 None => report.fail(None, format!("the record of entry {idx} is missing")),
             }
             blobs.extend(entry.artifacts.iter().map(|artifact| (artifact.digest, idx)));
         }
         if report.checks.len() == n_checks {
-            report.hold(format!("entries: {} in order, each with the record it commits to", replay.entries.len()));
+            let but = if n_erased == 0 { String::new() } else { format!(", but {n_erased} whose erasure has a receipt") };
+            report.hold(format!("entries: {} in order, each with the record it commits to{but}", replay.entries.len()));
         }
         Ok(blobs)
+    }
+
+    /// Returns the positions of the records that receipts say were erased. A receipt counts only as its entry commits to it.
+    fn erased(&self, replay: &Replay) -> Result<BTreeSet<u64>, StoreError> {
+        let mut erased = BTreeSet::new();
+        let reader = self.reader()?;
+        for (idx, bytes) in replay.entries.iter().enumerate() {
+            let Ok(entry) = Entry::parse(bytes) else { continue };
+            if entry.kind != "erasure.receipt" {
+                continue;
+            }
+            let body = records::body(&reader, idx as u64)?.filter(|body| Hash::of(body) == entry.body);
+            if let Some(Ok(Record::ErasureReceipt(receipt))) = body.map(|body| Record::parse(&body)) {
+                // What came later was not there to be erased.
+                erased.extend(receipt.records.into_iter().filter(|position| *position < idx as u64));
+            }
+        }
+        Ok(erased)
     }
 
     fn verify_blobs(&self, blobs: &BTreeMap<Hash, usize>, report: &mut VerificationReport) -> Result<(), StoreError> {

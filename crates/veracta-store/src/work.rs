@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use veracta_ledger::Hash;
+use veracta_ledger::entry::Entry;
+
 use crate::StoreError;
 use crate::database::Database;
 use crate::sequencer::{Committed, NewRecord, Tail, append_now};
 use crate::store::Reader;
+use crate::tables::records;
 use crate::tracking::Run;
 
 /// Work in progress; see [`crate::Transaction::work`].
@@ -91,6 +95,19 @@ impl<'w> Work<'w> {
             self.unrecorded.insert(run.subject());
         }
         Draft { db: self.db }
+    }
+
+    /// Returns which of these bytes neither a file nor an entry of the ledger refers to.
+    pub fn unreferenced(&self, digests: &[Hash]) -> Result<Vec<Hash>, StoreError> {
+        let mut free: BTreeSet<Hash> = self.view().without_file(digests)?.into_iter().collect();
+        // What a pipeline stored is named by an entry. Few digests are looked for, and rarely.
+        records::visit_entries(self.db, 0, records::size(self.db)?, &mut |_, bytes| {
+            if let Ok(entry) = Entry::parse(bytes) {
+                free.retain(|digest| !entry.artifacts.iter().any(|artifact| artifact.digest == *digest));
+            }
+            Ok(())
+        })?;
+        Ok(free.into_iter().collect())
     }
 
     /// Begins to change what belongs to no finished run.

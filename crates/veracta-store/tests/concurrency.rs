@@ -6,7 +6,6 @@ mod workspace;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write;
-use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,10 +19,8 @@ use veracta_ledger::proof::TlogProof;
 use veracta_ledger::tile::{decode_tile, locate_node, subtree_root};
 use veracta_store::{Store, StoreError};
 
-use crate::workspace::{at, begin, options, statement};
+use crate::workspace::{Workspace, at, begin, on_both, open_passed, statement};
 
-/// Names the workspace to a writing process.
-const WORKSPACE: &str = "VERACTA_CONCURRENCY_WORKSPACE";
 /// Tells the texts of one process from those of another.
 const NAME: &str = "VERACTA_CONCURRENCY_NAME";
 const N_PROCESSES: usize = 4;
@@ -67,10 +64,17 @@ fn produce(store: &Store, producer: usize) -> Vec<u64> {
     pending.into_iter().map(|pending| pending.wait().unwrap().idx).collect()
 }
 
-#[test]
-fn threads_share_one_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = begin(folder.path());
+on_both! {
+    threads_share_one_order
+    time_never_goes_back
+    processes_write_at_once_without_an_error
+    receipts_and_checkpoints_hold_while_others_write
+    two_handles_publish_one_history
+    a_workspace_begins_once
+}
+
+fn threads_share_one_order(workspace: &Workspace) {
+    let store = workspace.begin();
     let positions: Vec<Vec<u64>> = thread::scope(|scope| {
         let store = &store;
         let producers: Vec<_> = (0..N_THREADS).map(|producer| scope.spawn(move || produce(store, producer))).collect();
@@ -87,17 +91,15 @@ fn threads_share_one_order() {
     }
 }
 
-#[test]
-fn time_never_goes_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = begin(folder.path());
+fn time_never_goes_back(workspace: &Workspace) {
+    let store = workspace.begin();
     let commit = |store: &Store, n_ms: usize| {
         let committed = store.transaction("tester", &at(n_ms)).commit(statement("control:1", "a")).unwrap();
         (committed.idx, committed.entry.at)
     };
     assert_eq!(commit(&store, 5000), (1, at(5000)));
     assert_eq!(commit(&store, 1000), (2, at(5000)));
-    let other = Store::open(folder.path()).unwrap();
+    let other = workspace.open();
     assert_eq!(commit(&other, 2000), (3, at(5000)));
     assert_eq!(commit(&other, 7000), (4, at(7000)));
     assert_eq!(commit(&store, 6000), (5, at(7000)), "a time written by another handle counts");
@@ -107,11 +109,11 @@ fn time_never_goes_back() {
 /// Is one of several processes that write at once; without a workspace it has nothing to do.
 #[test]
 fn writing_process() {
-    let (Ok(project), Ok(name)) = (std::env::var(WORKSPACE), std::env::var(NAME)) else { return };
+    let Ok(name) = std::env::var(NAME) else { return };
     // Ends the line that the test harness may have begun; then waits until all processes are there.
     println!("ready");
     std::io::stdin().read_line(&mut String::new()).unwrap();
-    let store = Store::open(Path::new(&project)).unwrap();
+    let store = open_passed().unwrap().unwrap();
     thread::scope(|scope| {
         for thread_idx in 0..2 {
             let (store, name) = (&store, &name);
@@ -129,10 +131,9 @@ fn writing_process() {
     });
 }
 
-fn start_process(project: &Path, name: usize) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["writing_process", "--exact", "--nocapture"])
-        .env(WORKSPACE, project)
+fn start_process(workspace: &Workspace, name: usize) -> Child {
+    workspace
+        .pass_to(Command::new(std::env::current_exe().unwrap()).args(["writing_process", "--exact", "--nocapture"]))
         .env(NAME, name.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -141,11 +142,9 @@ fn start_process(project: &Path, name: usize) -> Child {
         .unwrap()
 }
 
-#[test]
-fn processes_write_at_once_without_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(begin(folder.path()));
-    let mut processes: Vec<Child> = (0..N_PROCESSES).map(|name| start_process(folder.path(), name)).collect();
+fn processes_write_at_once_without_an_error(workspace: &Workspace) {
+    drop(workspace.begin());
+    let mut processes: Vec<Child> = (0..N_PROCESSES).map(|name| start_process(workspace, name)).collect();
     for process in &mut processes {
         process.stdin.take().unwrap().write_all(b"go\n").unwrap();
     }
@@ -164,7 +163,7 @@ fn processes_write_at_once_without_an_error() {
         }
     }
     assert_eq!(acks.len(), N_PROCESSES * 2 * N_PROCESS_COMMITS);
-    let all = check_chain(&Store::open(folder.path()).unwrap());
+    let all = check_chain(&workspace.open());
     assert_eq!(all.len(), 1 + acks.len());
     for (idx, text) in &acks {
         assert_eq!(all[*idx as usize].record, statement("", text).record, "record #{idx} is the acknowledged one");
@@ -217,11 +216,9 @@ fn watch(store: &Store, is_done: &AtomicBool) {
     }
 }
 
-#[test]
-fn receipts_and_checkpoints_hold_while_others_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = begin(folder.path());
-    let reader = Store::open(folder.path()).unwrap();
+fn receipts_and_checkpoints_hold_while_others_write(workspace: &Workspace) {
+    let store = workspace.begin();
+    let reader = workspace.open();
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let (store, reader, is_done) = (&store, &reader, &is_done);
@@ -253,10 +250,8 @@ fn commit_and_publish(store: &Store, n_records: usize) -> Vec<Checkpoint> {
     (0..n_records).map(publish).collect()
 }
 
-#[test]
-fn two_handles_publish_one_history() {
-    let folder = tempfile::tempdir().unwrap();
-    let stores = [begin(folder.path()), Store::open(folder.path()).unwrap()];
+fn two_handles_publish_one_history(workspace: &Workspace) {
+    let stores = [workspace.begin(), workspace.open()];
     let released: Vec<Checkpoint> = thread::scope(|scope| {
         let publishers: Vec<_> = stores.iter().map(|store| scope.spawn(move || commit_and_publish(store, 15))).collect();
         publishers.into_iter().flat_map(|publisher| publisher.join().unwrap()).collect()
@@ -276,18 +271,16 @@ fn two_handles_publish_one_history() {
     check_chain(&stores[1]);
 }
 
-#[test]
-fn a_workspace_begins_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let refused = Store::open(folder.path()).unwrap_err();
+fn a_workspace_begins_once(workspace: &Workspace) {
+    let refused = workspace.try_open().unwrap_err();
     assert!(matches!(refused, StoreError::NoWorkspace { .. }), "{refused:?}");
-    let store = begin(folder.path());
-    let refused = Store::init(folder.path(), options()).unwrap_err();
+    let store = workspace.begin();
+    let refused = workspace.try_begin().unwrap_err();
     assert!(matches!(refused, StoreError::WorkspaceExists { .. }), "{refused:?}");
     drop(store);
-    let refused = Store::init(folder.path(), options()).unwrap_err();
+    let refused = workspace.try_begin().unwrap_err();
     assert!(matches!(refused, StoreError::WorkspaceExists { .. }), "{refused:?}");
-    assert_eq!(Store::open(folder.path()).unwrap().size().unwrap(), 1);
+    assert_eq!(workspace.open().size().unwrap(), 1);
 }
 
 #[test]

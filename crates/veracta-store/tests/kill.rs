@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -24,16 +23,16 @@ use veracta_ledger::entry::Entry;
 use veracta_ledger::merkle::{CompactRange, leaf_hash};
 use veracta_store::{Pending, Store, StoreError};
 
-use crate::workspace::{at, begin, statement};
+use crate::workspace::{Workspace, at, on_both, open_passed, statement};
 
 /// Kills; one in twelve falls into the opening of the workspace, all others into its use.
 const N_KILLS: usize = 240;
+/// Kills on servers, where each opening and each checkpoint takes longer.
+const N_KILLS_ON_SERVICES: usize = 60;
 /// Kills between two checks of everything.
 const CHECKED_EVERY: usize = 20;
 /// Longest wait for a writer's first record.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Names the workspace to the writer.
-const WORKSPACE: &str = "VERACTA_KILL_WORKSPACE";
 /// Tells the texts of one writer from those of another.
 const RUN: &str = "VERACTA_KILL_RUN";
 /// Sets the seed of the delays.
@@ -50,10 +49,10 @@ const PUBLISHED_EVERY: usize = 12;
 /// Is the process that is killed; without a workspace it has nothing to do.
 #[test]
 fn busy_writer() {
-    let (Ok(project), Ok(run)) = (std::env::var(WORKSPACE), std::env::var(RUN)) else { return };
+    let Ok(run) = std::env::var(RUN) else { return };
     // Ends the line that the test harness may have begun.
     say("writer begins");
-    let store = Store::open(Path::new(&project)).unwrap_or_else(|error| give_up(&error));
+    let store = open_passed().unwrap().unwrap_or_else(|error| give_up(&error));
     thread::scope(|scope| {
         for thread_idx in 0..N_THREADS {
             let (store, run) = (&store, &run);
@@ -110,31 +109,34 @@ fn give_up(error: &StoreError) -> ! {
     std::process::exit(2);
 }
 
-#[test]
-fn a_killed_writer_loses_nothing_it_acknowledged() {
+on_both! {
+    a_killed_writer_loses_nothing_it_acknowledged
+}
+
+fn a_killed_writer_loses_nothing_it_acknowledged(workspace: &Workspace) {
     let seed = std::env::var(SEED).map_or_else(|_| RandomState::new().build_hasher().finish(), |seed| seed.parse().unwrap());
     eprintln!("the delays have the seed {seed}; set {SEED} to it to have them again");
     let mut chance = Chance(seed);
-    let folder = tempfile::tempdir().unwrap();
-    drop(begin(folder.path()));
+    let n_kills = if workspace.services.is_some() { N_KILLS_ON_SERVICES } else { N_KILLS };
+    drop(workspace.begin());
     let (mut told, mut n_checked) = (Told::default(), 0);
-    for kill in 0..N_KILLS {
-        let said = Writer::start(folder.path(), kill).kill_at(chance.moment(kill));
+    for kill in 0..n_kills {
+        let said = Writer::start(workspace, kill).kill_at(chance.moment(kill));
         said.iter().for_each(|line| told.hear(line));
         // Every fourth time it is the next writer that finds what the killed one left.
         if kill % 4 != 3 {
-            let store = Store::open(folder.path()).unwrap();
+            let store = workspace.open();
             n_checked = check_new(&store, &mut told, n_checked);
             if kill % CHECKED_EVERY == 0 {
                 check_all(&store, &told);
             }
         }
     }
-    let store = Store::open(folder.path()).unwrap();
+    let store = workspace.open();
     check_new(&store, &mut told, n_checked);
     check_all(&store, &told);
-    assert!(told.acks.len() >= N_KILLS * 11 / 12, "every writer that was killed in use had acknowledged something");
-    assert!(told.roots.len() > N_KILLS / 4, "checkpoints were released in between");
+    assert!(told.acks.len() >= n_kills * 11 / 12, "every writer that was killed in use had acknowledged something");
+    assert!(told.roots.len() > n_kills / 4, "checkpoints were released in between");
 }
 
 /// When a writer is killed.
@@ -175,10 +177,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn start(project: &Path, run: usize) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["busy_writer", "--exact", "--nocapture"])
-            .env(WORKSPACE, project)
+    fn start(workspace: &Workspace, run: usize) -> Self {
+        let mut process = workspace
+            .pass_to(Command::new(std::env::current_exe().unwrap()).args(["busy_writer", "--exact", "--nocapture"]))
             .env(RUN, run.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -4,6 +4,7 @@
 //! hashed into the ledger once and never written again. Changing a field is a new `schema_version`; every version ever written
 //! stays readable (see the corpus in `tests/corpus`).
 
+mod access_log;
 mod approval_signature;
 mod attestation;
 mod bias_report;
@@ -14,6 +15,7 @@ mod dataset_split;
 mod dataset_version;
 mod document_export;
 mod drift_report;
+mod erasure_receipt;
 mod experiment;
 mod explain_report;
 mod fairness_report;
@@ -34,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use veracta_ledger::Hash;
 
+pub use access_log::{AccessGrant, AccessLog};
 pub use approval_signature::ApprovalSignature;
 pub use attestation::{Attestation, VALIDATION_PLAN};
 pub use bias_report::{BiasReport, GroupShare, InputAssociation};
@@ -44,6 +47,7 @@ pub use dataset_split::{DatasetSplit, SplitMethod};
 pub use dataset_version::{ColumnUse, DataNature, DatasetColumn, DatasetVersion, Processing};
 pub use document_export::DocumentExport;
 pub use drift_report::{DriftReport, DriftedColumn};
+pub use erasure_receipt::ErasureReceipt;
 pub use experiment::Experiment;
 pub use explain_report::{ExplainReport, ExplainedCase, FeatureEffect};
 pub use fairness_report::{AttributeFairness, DisparityResult, FairnessReport, GroupRow, RateResult};
@@ -100,6 +104,7 @@ macro_rules! records {
 }
 
 records! {
+    AccessLog = "access.log" v 1,
     ApprovalSignature = "approval.signature" v 1,
     Attestation = "attestation" v 1,
     BiasReport = "bias.report" v 1,
@@ -110,6 +115,7 @@ records! {
     DatasetVersion = "dataset.version" v 1,
     DocumentExport = "document.export" v 1,
     DriftReport = "drift.report" v 1,
+    ErasureReceipt = "erasure.receipt" v 1,
     Experiment = "experiment" v 1,
     ExplainReport = "explain.report" v 1,
     FairnessReport = "fairness.report" v 1,

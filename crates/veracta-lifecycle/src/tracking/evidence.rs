@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use veracta_governance::record::{self, NamedDigest, Record, RegistryModel, RegistryVersion, TrackedDataset, TrackedMetric, TrackedRun};
+use veracta_governance::record::{
+    self, AccessLog, NamedDigest, Record, RegistryModel, RegistryVersion, TrackedDataset, TrackedMetric, TrackedRun,
+};
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
 use veracta_store::tracking::{Experiment, KeyValue, ModelVersion, Point, RegisteredModel, Run, RunData, RunStatus, Stage};
@@ -11,19 +13,20 @@ use veracta_store::{NewRecord, Selection, Store, View};
 
 use super::TrackingError;
 use super::artifacts::path_of;
+use crate::access;
 
 /// What happened to something, and why, as somebody said.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Event<'e> {
+pub(crate) struct Event<'e> {
     /// A word of the record's kind.
-    pub(super) event: &'e str,
+    pub(crate) event: &'e str,
     /// Why.
-    pub(super) reason: Option<&'e str>,
+    pub(crate) reason: Option<&'e str>,
 }
 
 impl<'e> Event<'e> {
     /// Returns an event for which no reason was given.
-    pub(super) fn new(event: &'e str) -> Self {
+    pub(crate) fn new(event: &'e str) -> Self {
         Self { event, reason: None }
     }
 }
@@ -40,7 +43,7 @@ fn new_record(record: Record, subject: String, links: Vec<Link>) -> NewRecord {
 }
 
 /// Returns the record of an experiment.
-pub(super) fn of_experiment(experiment: &Experiment, n_runs: u64, event: Event<'_>) -> NewRecord {
+pub(crate) fn of_experiment(experiment: &Experiment, n_runs: u64, event: Event<'_>) -> NewRecord {
     let body = record::Experiment {
         event: event.event.to_owned(),
         reason: event.reason.map(str::to_owned),
@@ -55,7 +58,7 @@ pub(super) fn of_experiment(experiment: &Experiment, n_runs: u64, event: Event<'
 }
 
 /// Returns the record of a registered model.
-pub(super) fn of_registered_model(model: &RegisteredModel, previous_name: Option<&str>, event: Event<'_>) -> NewRecord {
+pub(crate) fn of_registered_model(model: &RegisteredModel, previous_name: Option<&str>, event: Event<'_>) -> NewRecord {
     let body = RegistryModel {
         event: event.event.to_owned(),
         reason: event.reason.map(str::to_owned),
@@ -69,7 +72,7 @@ pub(super) fn of_registered_model(model: &RegisteredModel, previous_name: Option
 }
 
 /// Returns the record of a version, resting on the record of the run that made it.
-pub(super) fn of_model_version(view: View<'_>, version: &ModelVersion, event: Event<'_>) -> Result<NewRecord, TrackingError> {
+pub(crate) fn of_model_version(view: View<'_>, version: &ModelVersion, event: Event<'_>) -> Result<NewRecord, TrackingError> {
     let artifacts = match path_of(&version.storage_location) {
         Some(folder) => named(view, &folder)?,
         None => Vec::new(),
@@ -235,6 +238,14 @@ pub fn compare_with_ledger(store: &Store) -> Result<(u64, Vec<Discrepancy>), Tra
         }
         _ => Ok(Now::NotCompared),
     })?;
+    comparison.each("access.log", &mut |record| match record {
+        Record::AccessLog(body) if body.grant.is_some() => {
+            let now = access::grant_now(view, body)?;
+            Ok(Now::of(now.map(|grant| Record::AccessLog(AccessLog { grant: Some(grant), ..body.clone() }))))
+        }
+        _ => Ok(Now::NotCompared),
+    })?;
+    comparison.unrecorded(view)?;
     Ok((comparison.n_compared, comparison.found))
 }
 
@@ -272,6 +283,28 @@ struct Comparison<'s> {
 }
 
 impl Comparison<'_> {
+    /// Reports what is in the tables and no record tells of.
+    fn unrecorded(&mut self, view: View<'_>) -> Result<(), TrackingError> {
+        let mut subjects = Vec::new();
+        let users = view.users()?.into_iter().map(|(user, _)| ("access.log", format!("user:{}", user.handle)));
+        subjects.extend(users);
+        subjects.extend(view.tokens()?.into_iter().map(|token| ("access.log", format!("token:{}", token.id))));
+        subjects.extend(view.experiment_ids()?.into_iter().map(|id| ("experiment", format!("experiment:{id}"))));
+        for (name, versions) in view.registered_names()? {
+            subjects.extend(versions.into_iter().map(|version| ("registry.version", subject_of_version(&name, version))));
+            subjects.push(("registry.model", format!("registry:{name}")));
+        }
+        let mut found = view.ended_without_record()?;
+        for (kind, subject) in subjects {
+            if view.positions_about(kind, &subject)?.is_empty() {
+                found.push(subject);
+            }
+        }
+        let message = "it is there, and no record says so: it was put there behind the program's back";
+        self.found.extend(found.into_iter().map(|subject| Discrepancy { subject, message: message.to_owned() }));
+        Ok(())
+    }
+
     /// Compares the latest record of each subject of a kind with the tables.
     fn each(&mut self, kind: &str, look: &mut Look<'_>) -> Result<(), TrackingError> {
         let mut latest = Vec::new();

@@ -5,11 +5,12 @@
 
 pub mod artifacts;
 mod error;
-mod evidence;
+pub(crate) mod evidence;
 pub mod experiments;
 pub mod logged_models;
 pub mod model_registry;
 mod names;
+pub mod purge;
 pub mod runs;
 pub mod search;
 mod version_source;
@@ -30,7 +31,7 @@ fn now_ms(platform: &Platform) -> i64 {
     (platform.clock)().as_millisecond()
 }
 
-fn random() -> Result<Hash, TrackingError> {
+pub(crate) fn random() -> Result<Hash, TrackingError> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(veracta_store::StoreError::Random)?;
     Ok(Hash(bytes))

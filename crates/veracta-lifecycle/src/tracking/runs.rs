@@ -111,7 +111,7 @@ fn find_active(view: View<'_>, id: &str) -> Result<Run, TrackingError> {
 }
 
 /// Commits the record of a run as it stands now, in `stage`.
-pub(super) fn record(work: &mut Work<'_>, run: &Run, stage: Stage, salt: Hash, event: Event<'_>) -> Result<(), TrackingError> {
+pub(crate) fn record(work: &mut Work<'_>, run: &Run, stage: Stage, salt: Hash, event: Event<'_>) -> Result<(), TrackingError> {
     let now = Run { stage, ..run.clone() };
     let new = of_run(work.view(), &now, salt, event)?;
     Ok(work.commit(new)?.set_run_record(run, stage)?)

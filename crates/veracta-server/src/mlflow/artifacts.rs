@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use super::experiments::page;
 use super::fields::Fields;
 use super::json_response;
 use super::wire::{Answer, answer};
+use crate::access::Asker;
 use crate::error::ApiError;
 use crate::routes::blocking;
 
@@ -57,7 +58,7 @@ pub(super) fn list_of_run(platform: &Platform, fields: &Fields) -> Answer {
     list_below(platform, &run.artifact_uri, &fields.text("path")?)
 }
 
-pub(super) async fn list(State(platform): State<Arc<Platform>>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(super) async fn list(Asker(platform): Asker, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let body = blocking(move || {
         let fields = Fields::of_query(query.as_deref().unwrap_or_default())?;
         let folder = checked_path(&fields.text("path")?)?;
@@ -67,7 +68,7 @@ pub(super) async fn list(State(platform): State<Arc<Platform>>, RawQuery(query):
     Ok(json_response(body.await?))
 }
 
-pub(super) async fn upload(State(platform): State<Arc<Platform>>, Path(path): Path<String>, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn upload(Asker(platform): Asker, Path(path): Path<String>, body: Body) -> Result<Response, ApiError> {
     let path = match checked_path(&path) {
         Ok(path) => path,
         Err(refused) => {
@@ -97,12 +98,12 @@ async fn drain(body: Body) {
     }
 }
 
-pub(super) async fn delete(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn delete(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
     blocking(move || Ok(artifacts::delete(&platform, checked_path(&path)?)?)).await?;
     Ok(json_response(b"{}".to_vec()))
 }
 
-pub(super) async fn download(State(platform): State<Arc<Platform>>, Path(path): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn download(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
     let finder = Arc::clone(&platform);
     let file = blocking(move || Ok(artifacts::find(&finder, &checked_path(&path)?)?)).await?;
     Ok(stream(platform, file))
@@ -126,7 +127,7 @@ async fn found(
     Ok(stream(platform, file))
 }
 
-pub(super) async fn of_run(State(platform): State<Arc<Platform>>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(super) async fn of_run(Asker(platform): Asker, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     found(platform, query, |platform, fields| {
         let (run, _) = runs::get(platform, &fields.run_id()?)?;
         find_below(platform, &run.artifact_uri, &fields.required("path")?)
@@ -134,7 +135,7 @@ pub(super) async fn of_run(State(platform): State<Arc<Platform>>, RawQuery(query
     .await
 }
 
-pub(super) async fn of_version(State(platform): State<Arc<Platform>>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(super) async fn of_version(Asker(platform): Asker, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     found(platform, query, |platform, fields| {
         let version = version_number(&fields.required("version")?)?;
         let location = model_registry::download_uri(platform, &fields.required("name")?, version)?;
@@ -144,7 +145,7 @@ pub(super) async fn of_version(State(platform): State<Arc<Platform>>, RawQuery(q
 }
 
 pub(super) async fn of_logged_model(
-    State(platform): State<Arc<Platform>>,
+    Asker(platform): Asker,
     Path(model_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {

@@ -8,23 +8,24 @@ mod fields;
 mod logged_models;
 mod model_registry;
 mod runs;
+mod webhooks;
 mod wire;
 
-use std::sync::Arc;
-
-use axum::Router;
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{RawPathParams, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, get, on};
+use veracta_governance::access::Permission::{self, Administer, Annotate, Promote, Public, Read, Register, Track};
 use veracta_lifecycle::Platform;
 
 use self::fields::Fields;
 use self::wire::Answer;
+use crate::access::Asker;
 use crate::error::ApiError;
-use crate::routes::blocking;
+use crate::routes::{Endpoint, blocking};
+use crate::webhooks::{Delivered, Receivers, check_url, deliver};
 
 /// Largest body of a request that is no file: a dataset's profile may have 16 MiB of characters, which JSON may write as six each.
 const BODY_BYTES_LIMIT: usize = 128 << 20;
@@ -34,75 +35,78 @@ const MLFLOW_VERSION: &str = "3.17.2";
 /// Answers one request.
 type Rpc = fn(&Platform, &Fields) -> Answer;
 
-/// One request of the API: its method, its path below `/api/2.0/mlflow`, and what answers it.
-type Route = (MethodFilter, &'static str, Rpc);
+/// One request of the API: its method, its path below `/api/2.0/mlflow`, what a caller needs, and what answers it.
+type Route = (&'static str, &'static str, Permission, Rpc);
 
 /// Every request of the API but files.
 const ROUTES: &[Route] = &[
-    (MethodFilter::GET, "experiments/get-by-name", experiments::get_by_name),
-    (MethodFilter::POST, "experiments/create", experiments::create),
-    (MethodFilter::POST, "experiments/search", experiments::search),
-    (MethodFilter::GET, "experiments/search", experiments::search),
-    (MethodFilter::GET, "experiments/get", experiments::get),
-    (MethodFilter::POST, "experiments/delete", experiments::delete),
-    (MethodFilter::POST, "experiments/restore", experiments::restore),
-    (MethodFilter::POST, "experiments/update", experiments::update),
-    (MethodFilter::POST, "experiments/set-experiment-tag", experiments::set_tag),
-    (MethodFilter::POST, "experiments/delete-experiment-tag", experiments::delete_tag),
-    (MethodFilter::POST, "experiments/search-datasets", experiments::search_datasets),
-    (MethodFilter::POST, "runs/create", runs::create),
-    (MethodFilter::POST, "runs/update", runs::update),
-    (MethodFilter::POST, "runs/delete", runs::delete),
-    (MethodFilter::POST, "runs/restore", runs::restore),
-    (MethodFilter::POST, "runs/log-metric", runs::log_metric),
-    (MethodFilter::POST, "runs/log-parameter", runs::log_parameter),
-    (MethodFilter::POST, "runs/set-tag", runs::set_tag),
-    (MethodFilter::POST, "runs/delete-tag", runs::delete_tag),
-    (MethodFilter::GET, "runs/get", runs::get),
-    (MethodFilter::POST, "runs/search", runs::search),
-    (MethodFilter::POST, "runs/log-batch", runs::log_batch),
-    (MethodFilter::POST, "runs/log-model", runs::log_model),
-    (MethodFilter::POST, "runs/log-inputs", runs::log_inputs),
-    (MethodFilter::POST, "runs/outputs", runs::log_outputs),
-    (MethodFilter::GET, "artifacts/list", artifacts::list_of_run),
-    (MethodFilter::GET, "metrics/get-history", runs::metric_history),
-    (MethodFilter::GET, "metrics/get-history-bulk", runs::metric_history_bulk),
-    (MethodFilter::GET, "metrics/get-history-bulk-interval", runs::metric_interval),
-    (MethodFilter::POST, "logged-models", logged_models::create),
-    (MethodFilter::PATCH, "logged-models/{model_id}", logged_models::finish),
-    (MethodFilter::GET, "logged-models/{model_id}", logged_models::get),
-    (MethodFilter::DELETE, "logged-models/{model_id}", logged_models::delete),
-    (MethodFilter::POST, "logged-models/search", logged_models::search),
-    (MethodFilter::PATCH, "logged-models/{model_id}/tags", logged_models::set_tags),
-    (MethodFilter::DELETE, "logged-models/{model_id}/tags/{tag_key}", logged_models::delete_tag),
-    (MethodFilter::GET, "logged-models/{model_id}/artifacts/directories", logged_models::list_artifacts),
-    (MethodFilter::POST, "logged-models/{model_id}/params", logged_models::log_params),
-    (MethodFilter::POST, "registered-models/create", model_registry::create),
-    (MethodFilter::POST, "registered-models/rename", model_registry::rename),
-    (MethodFilter::PATCH, "registered-models/update", model_registry::update),
-    (MethodFilter::DELETE, "registered-models/delete", model_registry::delete),
-    (MethodFilter::GET, "registered-models/get", model_registry::get),
-    (MethodFilter::GET, "registered-models/search", model_registry::search),
-    (MethodFilter::POST, "registered-models/get-latest-versions", model_registry::latest_versions),
-    (MethodFilter::GET, "registered-models/get-latest-versions", model_registry::latest_versions),
-    (MethodFilter::POST, "registered-models/set-tag", model_registry::set_tag),
-    (MethodFilter::DELETE, "registered-models/delete-tag", model_registry::delete_tag),
-    (MethodFilter::POST, "registered-models/alias", model_registry::set_alias),
-    (MethodFilter::DELETE, "registered-models/alias", model_registry::delete_alias),
-    (MethodFilter::GET, "registered-models/alias", model_registry::version_by_alias),
-    (MethodFilter::POST, "model-versions/create", model_registry::create_version),
-    (MethodFilter::PATCH, "model-versions/update", model_registry::update_version),
-    (MethodFilter::POST, "model-versions/transition-stage", model_registry::transition),
-    (MethodFilter::DELETE, "model-versions/delete", model_registry::delete_version),
-    (MethodFilter::GET, "model-versions/get", model_registry::get_version),
-    (MethodFilter::GET, "model-versions/search", model_registry::search_versions),
-    (MethodFilter::GET, "model-versions/get-download-uri", model_registry::download_uri),
-    (MethodFilter::POST, "model-versions/set-tag", model_registry::set_version_tag),
-    (MethodFilter::DELETE, "model-versions/delete-tag", model_registry::delete_version_tag),
+    ("GET", "experiments/get-by-name", Read, experiments::get_by_name),
+    ("POST", "experiments/create", Track, experiments::create),
+    ("POST", "experiments/search", Read, experiments::search),
+    ("GET", "experiments/search", Read, experiments::search),
+    ("GET", "experiments/get", Read, experiments::get),
+    ("POST", "experiments/delete", Track, experiments::delete),
+    ("POST", "experiments/restore", Track, experiments::restore),
+    ("POST", "experiments/update", Track, experiments::update),
+    ("POST", "experiments/set-experiment-tag", Track, experiments::set_tag),
+    ("POST", "experiments/delete-experiment-tag", Track, experiments::delete_tag),
+    ("POST", "experiments/search-datasets", Read, experiments::search_datasets),
+    ("POST", "runs/create", Track, runs::create),
+    ("POST", "runs/update", Track, runs::update),
+    ("POST", "runs/delete", Track, runs::delete),
+    ("POST", "runs/restore", Track, runs::restore),
+    ("POST", "runs/log-metric", Track, runs::log_metric),
+    ("POST", "runs/log-parameter", Track, runs::log_parameter),
+    ("POST", "runs/set-tag", Track, runs::set_tag),
+    ("POST", "runs/delete-tag", Track, runs::delete_tag),
+    ("GET", "runs/get", Read, runs::get),
+    ("POST", "runs/search", Read, runs::search),
+    ("POST", "runs/log-batch", Track, runs::log_batch),
+    ("POST", "runs/log-model", Track, runs::log_model),
+    ("POST", "runs/log-inputs", Track, runs::log_inputs),
+    ("POST", "runs/outputs", Track, runs::log_outputs),
+    ("GET", "artifacts/list", Read, artifacts::list_of_run),
+    ("GET", "metrics/get-history", Read, runs::metric_history),
+    ("GET", "metrics/get-history-bulk", Read, runs::metric_history_bulk),
+    ("GET", "metrics/get-history-bulk-interval", Read, runs::metric_interval),
+    ("POST", "logged-models", Track, logged_models::create),
+    ("PATCH", "logged-models/{model_id}", Track, logged_models::finish),
+    ("GET", "logged-models/{model_id}", Read, logged_models::get),
+    ("DELETE", "logged-models/{model_id}", Track, logged_models::delete),
+    ("POST", "logged-models/search", Read, logged_models::search),
+    ("PATCH", "logged-models/{model_id}/tags", Track, logged_models::set_tags),
+    ("DELETE", "logged-models/{model_id}/tags/{tag_key}", Track, logged_models::delete_tag),
+    ("GET", "logged-models/{model_id}/artifacts/directories", Read, logged_models::list_artifacts),
+    ("POST", "logged-models/{model_id}/params", Track, logged_models::log_params),
+    ("POST", "registered-models/create", Register, model_registry::create),
+    ("POST", "registered-models/rename", Register, model_registry::rename),
+    ("PATCH", "registered-models/update", Annotate, model_registry::update),
+    ("DELETE", "registered-models/delete", Register, model_registry::delete),
+    ("GET", "registered-models/get", Read, model_registry::get),
+    ("GET", "registered-models/search", Read, model_registry::search),
+    ("POST", "registered-models/get-latest-versions", Read, model_registry::latest_versions),
+    ("GET", "registered-models/get-latest-versions", Read, model_registry::latest_versions),
+    ("POST", "registered-models/set-tag", Annotate, model_registry::set_tag),
+    ("DELETE", "registered-models/delete-tag", Annotate, model_registry::delete_tag),
+    ("POST", "registered-models/alias", Promote, model_registry::set_alias),
+    ("DELETE", "registered-models/alias", Promote, model_registry::delete_alias),
+    ("GET", "registered-models/alias", Read, model_registry::version_by_alias),
+    ("POST", "model-versions/create", Register, model_registry::create_version),
+    ("PATCH", "model-versions/update", Annotate, model_registry::update_version),
+    ("POST", "model-versions/transition-stage", Promote, model_registry::transition),
+    ("DELETE", "model-versions/delete", Register, model_registry::delete_version),
+    ("GET", "model-versions/get", Read, model_registry::get_version),
+    ("GET", "model-versions/search", Read, model_registry::search_versions),
+    ("GET", "model-versions/get-download-uri", Read, model_registry::download_uri),
+    ("POST", "model-versions/set-tag", Annotate, model_registry::set_version_tag),
+    ("DELETE", "model-versions/delete-tag", Annotate, model_registry::delete_version_tag),
+    ("GET", "webhooks", Administer, webhooks::list),
+    ("GET", "webhooks/{webhook_id}", Administer, webhooks::get),
+    ("DELETE", "webhooks/{webhook_id}", Administer, webhooks::delete),
 ];
 
 /// Parts of the API that this server leaves out, by the first step of their paths.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 15] = [
     "traces",
     "unified-traces",
     "get-online-trace-details",
@@ -113,7 +117,6 @@ const LEFT_OUT: [&str; 16] = [
     "gateway",
     "prompt-optimization",
     "review-queues",
-    "webhooks",
     "workspaces",
     "genai",
     "users",
@@ -122,33 +125,43 @@ const LEFT_OUT: [&str; 16] = [
 ];
 
 /// Returns everything of the API.
-pub(crate) fn router() -> Router<Arc<Platform>> {
-    let mut router = Router::new()
-        .route("/health", get(async || "OK"))
-        .route("/version", get(async || MLFLOW_VERSION))
-        .route("/get-artifact", get(artifacts::of_run))
-        .route("/model-versions/get-artifact", get(artifacts::of_version))
-        .route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", get(artifacts::of_logged_model));
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let of_logged_model = "/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files";
+    let mut endpoints = vec![
+        Endpoint::new("GET", "/health", Public, async || "OK"),
+        Endpoint::new("GET", "/version", Public, async || MLFLOW_VERSION),
+        Endpoint::new("GET", "/get-artifact", Read, artifacts::of_run),
+        Endpoint::new("GET", "/model-versions/get-artifact", Read, artifacts::of_version),
+        Endpoint::new("GET", of_logged_model, Read, artifacts::of_logged_model),
+    ];
     for prefix in ["/api", "/ajax-api"] {
-        router = router.route(&format!("{prefix}/3.0/mlflow/server-info"), get(server_info));
-        for (method, path, rpc) in ROUTES {
-            let handler = move |platform, params, request| call(*rpc, platform, params, request);
-            router = router.route(&format!("{prefix}/2.0/mlflow/{path}"), on(*method, handler));
+        endpoints.push(Endpoint::new("GET", format!("{prefix}/3.0/mlflow/server-info"), Read, server_info));
+        for (method, path, needs, rpc) in ROUTES {
+            let handler = move |asker, params, request| call(*rpc, asker, params, request);
+            endpoints.push(Endpoint::new(method, format!("{prefix}/2.0/mlflow/{path}"), *needs, handler));
         }
+        let webhooks = format!("{prefix}/2.0/mlflow/webhooks");
+        let create = move |asker, receivers, params, request| change_webhook(webhooks::create, asker, receivers, params, request);
+        let update = move |asker, receivers, params, request| change_webhook(webhooks::update, asker, receivers, params, request);
+        endpoints.push(Endpoint::new("POST", webhooks.clone(), Administer, create));
+        endpoints.push(Endpoint::new("PATCH", format!("{webhooks}/{{webhook_id}}"), Administer, update));
+        endpoints.push(Endpoint::new("POST", format!("{webhooks}/{{webhook_id}}/test"), Administer, test_webhook));
         for name in LEFT_OUT {
             for version in ["2.0", "3.0"] {
                 let path = format!("{prefix}/{version}/mlflow/{name}");
                 let left_out = move || async move { ApiError::NotImplemented(name) };
-                router =
-                    router.route(&path, axum::routing::any(left_out)).route(&format!("{path}/{{*rest}}"), axum::routing::any(left_out));
+                endpoints.push(Endpoint::new("*", path.clone(), Read, left_out));
+                endpoints.push(Endpoint::new("*", format!("{path}/{{*rest}}"), Read, left_out));
             }
         }
-        let artifacts = format!("{prefix}/2.0/mlflow-artifacts/artifacts");
-        router = router
-            .route(&artifacts, get(artifacts::list))
-            .route(&format!("{artifacts}/{{*path}}"), get(artifacts::download).put(artifacts::upload).delete(artifacts::delete));
+        let folder = format!("{prefix}/2.0/mlflow-artifacts/artifacts");
+        let file = format!("{folder}/{{*path}}");
+        endpoints.push(Endpoint::new("GET", folder, Read, artifacts::list));
+        endpoints.push(Endpoint::new("GET", file.clone(), Read, artifacts::download));
+        endpoints.push(Endpoint::new("PUT", file.clone(), Track, artifacts::upload));
+        endpoints.push(Endpoint::new("DELETE", file, Track, artifacts::delete));
     }
-    router
+    endpoints
 }
 
 async fn server_info() -> Response {
@@ -170,14 +183,52 @@ fn json_response(body: Vec<u8>) -> Response {
 }
 
 /// Reads a request, has it answered beside the event loop, and writes the answer.
-async fn call(rpc: Rpc, platform: State<Arc<Platform>>, params: RawPathParams, request: Request) -> Result<Response, ApiError> {
+async fn call(rpc: Rpc, Asker(platform): Asker, params: RawPathParams, request: Request) -> Result<Response, ApiError> {
+    let fields = fields_of(&params, request).await?;
+    Ok(json_response(blocking(move || rpc(&platform, &fields)).await?))
+}
+
+/// Adds or changes a receiver, unless its URL is one that nothing is sent to.
+async fn change_webhook(
+    rpc: Rpc,
+    Asker(platform): Asker,
+    Extension(receivers): Extension<Receivers>,
+    params: RawPathParams,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields_of(&params, request).await?;
+    if let Some(url) = fields.text_or_none("url")?.filter(|url| !url.trim().is_empty()) {
+        check_url(&url, receivers)?;
+    }
+    Ok(json_response(blocking(move || rpc(&platform, &fields)).await?))
+}
+
+/// Sends a receiver an event that did not happen, and tells what it answered.
+async fn test_webhook(
+    Asker(platform): Asker,
+    Extension(receivers): Extension<Receivers>,
+    params: RawPathParams,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields_of(&params, request).await?;
+    let (webhook, event, secret) = blocking(move || webhooks::to_try(&platform, &fields)).await?;
+    let result = match deliver(&webhook, secret.as_deref(), &event, receivers).await {
+        Ok(Delivered { status, body }) => {
+            serde_json::json!({ "success": (200..300).contains(&status), "response_status": status, "response_body": body })
+        }
+        Err(error) => serde_json::json!({ "success": false, "error_message": error.to_string() }),
+    };
+    Ok(json_response(serde_json::json!({ "result": result }).to_string().into_bytes()))
+}
+
+/// Reads a request with the parameters in its path.
+async fn fields_of(params: &RawPathParams, request: Request) -> Result<Fields, ApiError> {
     let (parts, body) = request.into_parts();
     let mut fields = read_fields(&parts.method, parts.uri.query().unwrap_or_default(), &parts.headers, body).await?;
-    for (name, value) in &params {
+    for (name, value) in params {
         fields = fields.with(name, value.to_owned());
     }
-    let State(platform) = platform;
-    Ok(json_response(blocking(move || rpc(&platform, &fields)).await?))
+    Ok(fields)
 }
 
 async fn read_fields(method: &Method, query: &str, headers: &HeaderMap, body: Body) -> Result<Fields, ApiError> {

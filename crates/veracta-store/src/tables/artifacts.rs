@@ -35,6 +35,18 @@ impl View<'_> {
         self.db.rows("SELECT path, digest, bytes FROM artifacts ORDER BY path", &[])?.iter_mut().map(read).collect()
     }
 
+    /// Returns which of these bytes no file has.
+    pub fn without_file(&self, digests: &[Hash]) -> Result<Vec<Hash>, StoreError> {
+        let mut found = Vec::new();
+        for digest in digests {
+            let row = self.db.row("SELECT path FROM artifacts WHERE digest = $1 LIMIT 1", &[digest.0.as_slice().into()])?;
+            if row.is_none() {
+                found.push(*digest);
+            }
+        }
+        Ok(found)
+    }
+
     /// Returns every file below a folder, by path.
     pub fn artifacts_below(&self, folder: &str) -> Result<Vec<ArtifactFile>, StoreError> {
         below(self.db, folder)

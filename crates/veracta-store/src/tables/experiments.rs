@@ -51,6 +51,11 @@ impl View<'_> {
         }
     }
 
+    /// Returns the number of every experiment, deleted or not.
+    pub fn experiment_ids(&self) -> Result<Vec<i64>, StoreError> {
+        self.db.rows("SELECT experiment_id FROM experiments ORDER BY experiment_id", &[])?.iter().map(|row| row.integer(0)).collect()
+    }
+
     /// Returns the number the next experiment gets.
     pub fn next_experiment_id(&self) -> Result<i64, StoreError> {
         let row = self.db.row("SELECT MAX(experiment_id) FROM experiments", &[])?;

@@ -8,7 +8,7 @@ use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
 use crate::tracking::{KeyValue, LoggedModel, Metric, ModelMetric, Point, Stage};
-use crate::work::{Draft, View};
+use crate::work::{Draft, Recorded, View};
 
 const COLUMNS: &str = "model_id, experiment_id, name, artifact_location, created_ms, updated_ms, status, model_type, source_run_id, stage";
 
@@ -84,6 +84,16 @@ impl View<'_> {
         statement.conditions.push("t.stage = 'active'".to_owned());
         let found = statement.rows(COLUMNS, query, selection)?.iter_mut().map(read).collect::<Result<_, _>>()?;
         complete(self.db, found)
+    }
+}
+
+impl Recorded<'_> {
+    /// Removes a logged model with all its values.
+    pub fn remove_logged_model(&self, id: &str) -> Result<(), StoreError> {
+        for table in ["logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models"] {
+            self.db.execute(&format!("DELETE FROM {table} WHERE model_id = $1"), &[id.into()])?;
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! SQL, one file a noun. Placeholders are `$1…`, so that SQLite and PostgreSQL run the same statements.
 
+mod access;
 pub(crate) mod actors;
 mod artifacts;
 mod experiments;
@@ -12,5 +13,6 @@ mod runs;
 mod search;
 pub(crate) mod signer;
 mod values;
+mod webhooks;
 
 pub use search::{Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};

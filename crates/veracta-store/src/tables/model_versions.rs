@@ -84,6 +84,19 @@ impl View<'_> {
         complete(self.db, found)
     }
 
+    /// Returns the versions made by a run or of a logged model.
+    pub fn versions_from(&self, run_id: &str, model_ids: &[String]) -> Result<Vec<ModelVersion>, StoreError> {
+        let mut places: Vec<Value<'_>> = vec![run_id.into()];
+        places.extend(model_ids.iter().map(Value::from));
+        let list: Vec<String> = (2..=places.len()).map(|place| format!("${place}")).collect();
+        let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM model_versions WHERE stage != '{DELETED_VERSION}' AND (run_id = $1 OR model_id IN ({list}))
+             ORDER BY model, version"
+        );
+        self.db.rows(&sql, &places)?.iter_mut().map(read).collect()
+    }
+
     /// Returns the version whose files are at a location, or in a folder above it or below it.
     pub fn version_at(&self, location: &str) -> Result<Option<ModelVersion>, StoreError> {
         let folders = location.char_indices().filter(|(_, character)| *character == '/').map(|(end, _)| location[..end].to_owned());

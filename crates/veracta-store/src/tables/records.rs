@@ -7,7 +7,7 @@ use veracta_ledger::entry::{Entry, Link};
 
 use crate::StoreError;
 use crate::database::{Database, Value};
-use crate::work::View;
+use crate::work::{Recorded, View};
 
 /// Entries read at once while many are visited: a few megabytes.
 const VISITED_TOGETHER: u64 = 8192;
@@ -89,7 +89,19 @@ pub(crate) fn latest(db: &Database, kind: &str, subject: &str) -> Result<Option<
     Ok(row.map(|row| row.integer_or_null(0)).transpose()?.flatten().map(|idx| idx as u64))
 }
 
+impl Recorded<'_> {
+    /// Erases the bodies of records; their entries stay. The record just committed says so.
+    pub fn erase(&self, positions: &[u64]) -> Result<(), StoreError> {
+        positions.iter().try_for_each(|idx| self.db.execute("DELETE FROM records WHERE idx = $1", &[(*idx as i64).into()]).map(|_| ()))
+    }
+}
+
 impl View<'_> {
+    /// Returns the positions of the records of a kind about a subject, in order.
+    pub fn positions_about(&self, kind: &str, subject: &str) -> Result<Vec<u64>, StoreError> {
+        positions(self.db, Filter::Subject(kind, subject))
+    }
+
     /// Calls `visit` with each subject of a kind and the position of its latest record.
     pub fn visit_latest(&self, kind: &str, visit: &mut dyn FnMut(String, u64) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let sql = "SELECT subject, MAX(idx) FROM records WHERE kind = $1 GROUP BY subject ORDER BY subject";

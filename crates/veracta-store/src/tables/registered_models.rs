@@ -59,6 +59,18 @@ impl View<'_> {
         Ok(complete(self.db, found.into_iter().collect())?.pop())
     }
 
+    /// Returns the name of every registered model with the numbers of its versions.
+    pub fn registered_names(&self) -> Result<Vec<(String, Vec<i64>)>, StoreError> {
+        let mut found = Vec::new();
+        for mut row in self.db.rows("SELECT name FROM registered_models ORDER BY name", &[])? {
+            let name = row.text(0)?;
+            let rows = self.db.rows("SELECT version FROM model_versions WHERE model = $1 ORDER BY version", &[(&name).into()])?;
+            let versions = rows.iter().map(|row| row.integer(0)).collect::<Result<_, _>>()?;
+            found.push((name, versions));
+        }
+        Ok(found)
+    }
+
     /// Returns the registered models that a search finds.
     pub fn search_registered_models(&self, query: &Query, selection: Selection) -> Result<Vec<RegisteredModel>, StoreError> {
         let found = self.statement(Noun::RegisteredModels).rows(COLUMNS, query, selection)?;

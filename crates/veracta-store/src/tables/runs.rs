@@ -119,6 +119,12 @@ impl View<'_> {
         row.map(|mut row| row.text(0)).transpose()
     }
 
+    /// Returns the subjects of runs that have ended and have no record.
+    pub fn ended_without_record(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT run_id FROM runs WHERE record_idx IS NULL AND status IN ('FINISHED', 'FAILED', 'KILLED') ORDER BY run_no";
+        self.db.rows(sql, &[])?.iter_mut().map(|row| Ok(format!("run:{}", row.text(0)?))).collect()
+    }
+
     /// Returns the parameters of a run.
     pub fn params_of(&self, run: &Run) -> Result<HashMap<String, String>, StoreError> {
         let mut found = values::by_owner(self.db, "params", "run_no", &[run.no.into()])?;
@@ -263,5 +269,13 @@ impl Recorded<'_> {
         let sql = "UPDATE runs SET record_idx = $1, stage = $2 WHERE run_no = $3";
         let idx = run.status.is_ended().then_some(self.idx as i64);
         self.db.execute(sql, &[idx.into(), stage.word().into(), run.no.into()]).map(|_| ())
+    }
+
+    /// Removes a run with all its values.
+    pub fn remove_run(&self, run: &Run) -> Result<(), StoreError> {
+        for table in ["run_models", "run_input_tags", "run_inputs", "latest_metrics", "metrics", "tags", "params", "runs"] {
+            self.db.execute(&format!("DELETE FROM {table} WHERE run_no = $1"), &[run.no.into()])?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The arguments, from which `--help`, completions and the reference are made.
 
 mod measure;
+mod server;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ pub(crate) use measure::{
     Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership, Neighbours, Plan, Predict, RecordOption,
     Robustness, Task, Watch,
 };
+pub(crate) use server::{ImportFrom, Serve, TokenAction, UserAction};
 
 /// Carry a machine-learning model from its data to its decisions, keep proof of every step, and refuse what the rules do not allow.
 #[derive(Debug, Parser)]
@@ -19,6 +21,13 @@ pub(crate) struct Args {
     /// Folder of the project; its workspace is `.veracta` inside it.
     #[arg(long, global = true, default_value = ".", value_name = "FOLDER", env = "VERACTA_WORKSPACE")]
     pub(crate) workspace: PathBuf,
+    /// PostgreSQL database to keep records in, `postgres://user@host/database`; SQLite in the workspace when not given.
+    #[arg(long, global = true, value_name = "URL", env = "VERACTA_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+    /// Object store to keep files and the published log in, `s3://bucket/folder`, `gs://…`, `az://…` or `file:///…`; the workspace when not
+    /// given. Access is set by the variables its own tools read, such as AWS_ACCESS_KEY_ID and AWS_ENDPOINT.
+    #[arg(long, global = true, value_name = "URL", env = "VERACTA_OBJECTS", hide_env_values = true)]
+    pub(crate) objects: Option<String>,
     /// How to print.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -158,6 +167,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "VKEY")]
         witness: Vec<String>,
     },
+    /// Erase a tracked run for good, its values, files and records, and leave a receipt. A run that a registered version was made by stays.
+    Purge {
+        /// The run's id, `run:…` or without that word.
+        run: String,
+        /// Why; the receipt says so.
+        #[arg(long)]
+        reason: String,
+    },
     /// Look at the ledger itself.
     Ledger {
         /// What to do.
@@ -206,12 +223,27 @@ pub(crate) enum Command {
     Robustness(Robustness),
     /// Say whether a model gives away which rows it was trained on. Exits with 1 when it does. Needs no workspace.
     Membership(Membership),
-    /// Answer MLflow's tracking, registry and artifact API on a loopback address, and publish the ledger read-only over HTTP, for monitors
-    /// and auditors (C2SP tlog-tiles).
-    Serve {
-        /// Address to listen on.
-        #[arg(long, default_value = "127.0.0.1:7979")]
-        listen: std::net::SocketAddr,
+    /// Answer MLflow's tracking, registry and artifact API, and publish the ledger read-only over HTTP, for monitors and auditors (C2SP
+    /// tlog-tiles). On a loopback address it needs no account until there is a user; on any other it does not start without one.
+    Serve(Serve),
+    /// Bring in what an MLflow server or its clients kept: ids, histories, files and the registry. Again, it brings in what is new; when it
+    /// was interrupted, it goes on. Exits with 1 when something here is not what the source has.
+    Import {
+        /// From what.
+        #[command(subcommand)]
+        from: ImportFrom,
+    },
+    /// Say who may use the server, and with which roles. Without a user, `serve` asks nobody who they are, and answers on this machine only.
+    User {
+        /// What to do.
+        #[command(subcommand)]
+        action: UserAction,
+    },
+    /// Issue and revoke the tokens that clients show: as bearer (MLFLOW_TRACKING_TOKEN) or as password (MLFLOW_TRACKING_PASSWORD).
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        action: TokenAction,
     },
     /// Print the JSON Schema of a file format.
     Schema {

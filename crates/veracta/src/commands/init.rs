@@ -1,6 +1,7 @@
 //! `veracta init`: begins a workspace.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use veracta_lifecycle::{LifecycleError, Platform};
 use veracta_store::{InitOptions, Store};
@@ -26,6 +27,6 @@ pub(super) fn execute(args: &Args, origin: Option<String>) -> anyhow::Result<Ans
 pub(super) fn begin(args: &Args, folder: &Path, origin: Option<String>) -> anyhow::Result<Platform> {
     let at = veracta_lifecycle::now(jiff::Timestamp::now);
     let options = InitOptions { origin, actor: super::actor(args), at, program: super::PROGRAM.to_owned() };
-    let store = Store::init(folder, options).map_err(LifecycleError::from)?;
-    Ok(Platform { store, actor: super::actor(args), clock: jiff::Timestamp::now, program: super::PROGRAM.to_owned() })
+    let store = Store::init_at(folder, &super::backend(args), options).map_err(LifecycleError::from)?;
+    Ok(Platform { store: Arc::new(store), actor: super::actor(args), clock: jiff::Timestamp::now, program: super::PROGRAM.to_owned() })
 }

@@ -12,6 +12,7 @@ mod evaluate;
 mod evidence;
 mod explain;
 mod gate;
+mod import;
 mod init;
 mod ledger;
 mod lineage;
@@ -22,6 +23,7 @@ mod plan;
 mod predict;
 mod profile;
 mod progress;
+mod purge;
 mod reproduce;
 mod robustness;
 mod run;
@@ -29,6 +31,8 @@ mod schema;
 mod serve;
 mod show;
 mod status;
+mod token;
+mod user;
 mod verify;
 mod watch;
 
@@ -39,7 +43,7 @@ use veracta_governance::record::Record;
 use veracta_lifecycle::prediction::Rounds;
 use veracta_lifecycle::{Measured, Platform};
 use veracta_ml::performance::{METRICS, Metric};
-use veracta_store::Store;
+use veracta_store::{Backend, Store};
 
 use crate::args::{Args, Command, RecordOption};
 use crate::output::Answer;
@@ -66,6 +70,7 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Verify { bundle, key, against, witness } => {
             verify::execute(args, bundle.as_deref(), key.as_deref(), against.as_deref(), witness)
         }
+        Command::Purge { run, reason } => purge::execute(args, run, reason),
         Command::Ledger { action } => ledger::execute(args, action),
         Command::Profile { file, delimiter, bytes_limit, save, merge } => {
             profile::execute(args, file, (*delimiter, *bytes_limit), save.as_deref(), merge)
@@ -81,7 +86,10 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Watch(options) => watch::execute(args, options),
         Command::Robustness(options) => robustness::execute(args, options),
         Command::Membership(options) => membership::execute(args, options),
-        Command::Serve { listen } => serve::execute(args, *listen),
+        Command::Serve(options) => serve::execute(args, options),
+        Command::Import { from } => import::execute(args, from),
+        Command::User { action } => user::execute(args, action),
+        Command::Token { action } => token::execute(args, action),
         Command::Schema { what } => schema::execute(*what),
         Command::Completions { shell } => completions::execute(*shell),
     }
@@ -120,11 +128,22 @@ fn actor(args: &Args) -> String {
     args.actor.clone().or_else(from_system).unwrap_or_else(|| "operator".to_owned())
 }
 
+/// Returns where the workspace keeps what grows.
+fn backend(args: &Args) -> Backend {
+    let is_setting = |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Backend {
+        database: args.store.clone(),
+        objects: args.objects.clone(),
+        object_options: variables.filter(|(name, _)| is_setting(name)).collect(),
+    }
+}
+
 fn platform(args: &Args) -> anyhow::Result<Platform> {
     open(args, &args.workspace)
 }
 
 fn open(args: &Args, folder: &Path) -> anyhow::Result<Platform> {
-    let store = Store::open(folder).map_err(veracta_lifecycle::LifecycleError::from)?;
-    Ok(Platform { store, actor: actor(args), clock: jiff::Timestamp::now, program: PROGRAM.to_owned() })
+    let store = Store::open_at(folder, &backend(args)).map_err(veracta_lifecycle::LifecycleError::from)?;
+    Ok(Platform { store: std::sync::Arc::new(store), actor: actor(args), clock: jiff::Timestamp::now, program: PROGRAM.to_owned() })
 }

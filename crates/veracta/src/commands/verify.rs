@@ -46,7 +46,7 @@ fn verify_tracking(store: &Store, report: &mut VerificationReport) -> anyhow::Re
     }
     if n_compared > 0 && found.is_empty() {
         report.hold(format!(
-            "tracking: {n_compared} experiments, finished runs and registered models and versions are what their records say"
+            "tracking: {n_compared} experiments, finished runs, registered models and versions, users and tokens are what their records say"
         ));
     }
     Ok(())

@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod project;
+mod server;
 
+mod access;
 mod bad_data;
 mod bad_pipeline;
 mod caching;
@@ -12,8 +14,13 @@ mod commands;
 mod demo;
 mod evidence;
 mod golden;
+mod import;
 mod measure;
 mod monitoring;
+mod purge;
 mod reading;
 mod regressions;
+mod services;
+mod sign_in;
 mod tracking;
+mod webhooks;

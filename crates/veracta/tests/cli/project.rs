@@ -10,6 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use test_services::{Postgres, S3};
 
 /// Rows of the simulated file: enough for a clear result, few enough for a quick run.
 pub(crate) const N_PEOPLE: usize = 600;
@@ -112,7 +113,12 @@ impl Answer {
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_veracta"));
     command.current_dir(folder).env("HOME", folder).env("VERACTA_ACTOR", ACTOR);
-    command.env_remove("VERACTA_WORKSPACE").env_remove("USER").env_remove("USERNAME");
+    command
+        .env_remove("VERACTA_WORKSPACE")
+        .env_remove("VERACTA_STORE")
+        .env_remove("VERACTA_OBJECTS")
+        .env_remove("USER")
+        .env_remove("USERNAME");
     command
 }
 
@@ -155,12 +161,29 @@ impl Ran {
 /// A folder with a workspace, the data and `pipeline.yaml`.
 pub(crate) struct Project {
     folder: TempDir,
+    /// Says where the workspace keeps what grows.
+    environment: Vec<(String, String)>,
+    /// The servers it is on, ended with it.
+    pub(crate) services: Option<(Postgres, S3)>,
 }
 
 impl Project {
     /// Begins a workspace beside the simulated people and this pipeline.
     pub(crate) fn new(pipeline: &str) -> Self {
-        let project = Self { folder: tempfile::tempdir().unwrap() };
+        Self::begin(pipeline, Vec::new(), None)
+    }
+
+    /// The same with the workspace in PostgreSQL and S3, on servers of its own.
+    pub(crate) fn on_services(pipeline: &str) -> Self {
+        let services = (Postgres::start().unwrap(), S3::start().unwrap());
+        let mut environment = services.1.environment();
+        environment.push(("VERACTA_STORE".to_owned(), services.0.url("postgres")));
+        environment.push(("VERACTA_OBJECTS".to_owned(), services.1.url("workspace")));
+        Self::begin(pipeline, environment, Some(services))
+    }
+
+    fn begin(pipeline: &str, environment: Vec<(String, String)>, services: Option<(Postgres, S3)>) -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap(), environment, services };
         project.write("customers.csv", simulate_people(N_PEOPLE));
         project.write("pipeline.yaml", pipeline);
         let begun = project.veracta(&["init"]);
@@ -175,6 +198,13 @@ impl Project {
         project.write("prepare.sh", "# Copies.\ncp raw.csv customers.csv\n");
         project.write("note.sh", "mkdir -p out\necho noted > out/note.txt\n");
         project
+    }
+
+    /// Returns the program, to be run here.
+    pub(crate) fn program(&self) -> Command {
+        let mut command = program(self.folder());
+        command.envs(self.environment.iter().cloned());
+        command
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -202,17 +232,17 @@ impl Project {
 
     /// Runs the program here.
     pub(crate) fn veracta(&self, arguments: &[&str]) -> Answer {
-        answer(program(self.folder()).args(arguments))
+        answer(self.program().args(arguments))
     }
 
     /// Runs the program here and returns what it prints for programs.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        answer(program(self.folder()).args(arguments).args(["--format", "json"])).json()
+        answer(self.program().args(arguments).args(["--format", "json"])).json()
     }
 
     /// Runs the pipeline.
     pub(crate) fn run(&self, more: &[&str]) -> Ran {
-        Ran::new(&answer(program(self.folder()).args(["run", "pipeline.yaml", "--format", "json"]).args(more)))
+        Ran::new(&answer(self.program().args(["run", "pipeline.yaml", "--format", "json"]).args(more)))
     }
 
     /// Returns the length of the ledger.

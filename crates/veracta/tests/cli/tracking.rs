@@ -1,79 +1,9 @@
 //! `veracta serve` as tracking clients use it: a run from its first value to a registered version, and what the ledger says of it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, ChildStderr, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::project::{PIPELINE, Project, program};
-
-/// A server in a project; ended when dropped.
-struct Server {
-    child: Child,
-    address: String,
-    /// Kept open: what the server says later needs somewhere to go.
-    _complaints: BufReader<ChildStderr>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Server {
-    fn start(project: &Project) -> Self {
-        let mut command = program(project.folder());
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut complaints = BufReader::new(child.stderr.take().unwrap());
-        complaints.read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-        Self { child, address, _complaints: complaints }
-    }
-
-    /// Sends a request and returns status and body.
-    fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
-    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let (status, answer) = self.send("POST", &format!("/api/2.0/mlflow/{path}"), "application/json", body.to_string().as_bytes());
-        (status, serde_json::from_str(&answer).unwrap())
-    }
-
-    /// Posts what must be answered, and returns the answer.
-    fn done(&self, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.post(path, body);
-        assert_eq!(status, 200, "{path}: {answer}");
-        answer
-    }
-
-    /// Posts what must be refused with this status and a message that has these words.
-    fn refused(&self, path: &str, body: &Value, status: u16, words: &str) {
-        let (found, answer) = self.post(path, body);
-        let message = answer["message"].as_str().unwrap_or_default();
-        assert!(found == status && message.contains(words), "{path}: {found} {answer}");
-    }
-}
-
-fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} of {value}"))
-}
+use crate::project::{PIPELINE, Project};
+use crate::server::{Server, text};
 
 /// Logs a run with its values and a file, and ends it; returns its id.
 fn finished_run(server: &Server) -> String {
@@ -111,9 +41,17 @@ fn registered_version(server: &Server, run_id: &str) {
 
 #[test]
 fn a_tracked_run_is_evidence_and_its_model_cannot_change() {
-    let project = Project::new(PIPELINE);
+    check_evidence(&Project::new(PIPELINE));
+}
+
+#[test]
+fn a_tracked_run_in_postgres_and_s3_is_evidence_too() {
+    check_evidence(&Project::on_services(PIPELINE));
+}
+
+fn check_evidence(project: &Project) {
     let id = {
-        let server = Server::start(&project);
+        let server = Server::start(project);
         let id = finished_run(&server);
         let (_, history) =
             server.send("GET", &format!("/api/2.0/mlflow/metrics/get-history?run_id={id}&metric_key=auc"), "text/plain", b"");
@@ -134,8 +72,16 @@ fn a_tracked_run_is_evidence_and_its_model_cannot_change() {
 
 #[test]
 fn a_search_finds_what_its_filter_says() {
-    let project = Project::new(PIPELINE);
-    let server = Server::start(&project);
+    check_searches(&Project::new(PIPELINE));
+}
+
+#[test]
+fn a_search_in_postgres_finds_the_same() {
+    check_searches(&Project::on_services(PIPELINE));
+}
+
+fn check_searches(project: &Project) {
+    let server = Server::start(project);
     let id = finished_run(&server);
     let check = |filter: &str, n_expected: usize| {
         let found = server.done("runs/search", &json!({ "experiment_ids": ["1"], "filter": filter, "order_by": ["metrics.auc DESC"] }));
@@ -168,9 +114,17 @@ fn a_path_that_leaves_its_folder_is_refused() {
 
 #[test]
 fn what_is_renamed_opened_again_or_made_anew_still_verifies() {
-    let project = Project::new(PIPELINE);
+    check_changes(&Project::new(PIPELINE));
+}
+
+#[test]
+fn what_is_renamed_or_opened_again_in_postgres_still_verifies() {
+    check_changes(&Project::on_services(PIPELINE));
+}
+
+fn check_changes(project: &Project) {
     {
-        let server = Server::start(&project);
+        let server = Server::start(project);
         let id = finished_run(&server);
         registered_version(&server, &id);
         server.done("registered-models/rename", &json!({ "name": "fraud", "new_name": "other" }));
@@ -197,8 +151,16 @@ fn what_is_renamed_opened_again_or_made_anew_still_verifies() {
 
 #[test]
 fn a_large_file_is_streamed_both_ways() {
-    let project = Project::new(PIPELINE);
-    let server = Server::start(&project);
+    check_large_file(&Project::new(PIPELINE));
+}
+
+#[test]
+fn a_large_file_is_streamed_to_s3_and_back() {
+    check_large_file(&Project::on_services(PIPELINE));
+}
+
+fn check_large_file(project: &Project) {
+    let server = Server::start(project);
     // More than two pieces of 8 MiB, and no whole number of them.
     let bytes: String = (0..20_000_001).map(|position| char::from(b'a' + (position % 23) as u8)).collect();
     let path = "/api/2.0/mlflow-artifacts/artifacts/large/file.txt";
@@ -241,4 +203,26 @@ fn values_changed_in_the_database_are_found() {
         "UPDATE experiments SET name = 'fraud' WHERE name = 'x'",
         "experiment:1",
     );
+    let unrecorded = [
+        ("INSERT INTO users VALUES ('actor-x', 'administrator', 1)", "DELETE FROM users", "user:actor-x"),
+        (
+            "INSERT INTO tokens VALUES ('t', 'actor-x', x'00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'viewer', 'token', 1, 9, 0)",
+            "DELETE FROM tokens",
+            "token:t",
+        ),
+        (
+            "INSERT INTO experiments VALUES (9, 'nine', 'x', 'active', 1, 1)",
+            "DELETE FROM experiments WHERE experiment_id = 9",
+            "experiment:9",
+        ),
+        (
+            "INSERT INTO runs VALUES (99, 'r', 1, 'n', 'u', 'FINISHED', 1, 2, 'active', 'x', NULL)",
+            "DELETE FROM runs WHERE run_no = 99",
+            "run:r",
+        ),
+        ("INSERT INTO registered_models VALUES ('m', '', 1, 1, 0)", "DELETE FROM registered_models WHERE name = 'm'", "registry:m"),
+    ];
+    for (change, undo, words) in unrecorded {
+        check(change, undo, words);
+    }
 }

@@ -1,0 +1,174 @@
+//! Where an import reads: a folder of MLflow's file store, or a database of its server.
+
+use std::path::{Path, PathBuf};
+
+use veracta_store::mlflow::MlflowDatabase;
+use veracta_store::tracking::{Experiment, ForeignRun, LoggedModel, ModelVersion, RegisteredModel, Run};
+
+use super::file_store::FileStore;
+use crate::tracking::TrackingError;
+
+/// Why an import stops. What was brought in before stays, and the next import goes on after it.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A file cannot be read.
+    #[error("`{file}` cannot be read")]
+    File {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what MLflow writes.
+    #[error("`{file}`, line {line}: {reason}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// Line, from 1; 0 when it is about the whole file.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Not a source.
+    #[error("`{uri}` is no source: give the folder `mlruns` of a file store, a SQLite file (mlflow.db), sqlite:///file, or postgresql://…")]
+    NotASource {
+        /// What was given, without what may be a password.
+        uri: String,
+    },
+    /// Something here has the number or the name already.
+    #[error("{what} of the source cannot be brought in: there is {other} here; rename one of them")]
+    Conflict {
+        /// What would be brought in.
+        what: String,
+        /// What is in the way.
+        other: String,
+    },
+    /// A folder has too many files.
+    #[error("`{folder}` has more than {limit} files")]
+    TooMany {
+        /// The folder.
+        folder: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The database cannot be read.
+    #[error("the source cannot be read")]
+    Database(#[source] veracta_store::StoreError),
+    /// What was read cannot be stored.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
+}
+
+/// A source of experiments, runs and models.
+#[derive(Debug)]
+pub struct Source {
+    kind: Kind,
+    folder: PathBuf,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Files(FileStore),
+    Database(MlflowDatabase, &'static str),
+}
+
+impl Source {
+    /// Opens a source: a folder, a SQLite file, or the URL of a database.
+    pub fn open(uri: &str) -> Result<Self, ImportError> {
+        let path = Path::new(uri.strip_prefix("file://").unwrap_or(uri));
+        if path.is_dir() {
+            let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+            return Ok(Self { kind: Kind::Files(FileStore::open(path)?), folder });
+        }
+        if let Some(file) = uri.strip_prefix("sqlite:///") {
+            return Self::sqlite(Path::new(file));
+        }
+        if path.is_file() {
+            return Self::sqlite(path);
+        }
+        if uri.starts_with("postgres") {
+            let database = MlflowDatabase::open(uri).map_err(ImportError::Database)?;
+            return Ok(Self { kind: Kind::Database(database, "a PostgreSQL database of MLflow"), folder: PathBuf::new() });
+        }
+        // What stands before an @ may be a password.
+        let shown = uri.rsplit_once('@').map_or(uri, |(_, rest)| rest);
+        Err(ImportError::NotASource { uri: shown.to_owned() })
+    }
+
+    fn sqlite(file: &Path) -> Result<Self, ImportError> {
+        let database = MlflowDatabase::open(&format!("sqlite:///{}", file.display())).map_err(ImportError::Database)?;
+        let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+        Ok(Self { kind: Kind::Database(database, "a SQLite database of MLflow"), folder })
+    }
+
+    /// Returns what it is, in words.
+    pub fn kind(&self) -> &'static str {
+        match &self.kind {
+            Kind::Files(_) => "a file store of MLflow",
+            Kind::Database(_, words) => words,
+        }
+    }
+
+    /// Returns the folder that relative locations begin in.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn experiments(&self) -> Result<Vec<Experiment>, ImportError> {
+        match &self.kind {
+            Kind::Files(files) => files.experiments(),
+            Kind::Database(database, _) => database.experiments().map_err(ImportError::Database),
+        }
+    }
+
+    pub(super) fn runs_of(&self, experiment_id: i64) -> Result<Vec<Run>, ImportError> {
+        match &self.kind {
+            Kind::Files(files) => files.runs_of(experiment_id),
+            Kind::Database(database, _) => database.runs_of(experiment_id).map_err(ImportError::Database),
+        }
+    }
+
+    pub(super) fn run(&self, run: Run) -> Result<ForeignRun, ImportError> {
+        match &self.kind {
+            Kind::Files(files) => files.run(run),
+            Kind::Database(database, _) => database.run(run).map_err(ImportError::Database),
+        }
+    }
+
+    pub(super) fn logged_models_of(&self, experiment_id: i64) -> Result<Vec<LoggedModel>, ImportError> {
+        match &self.kind {
+            Kind::Files(files) => files.logged_models_of(experiment_id),
+            Kind::Database(database, _) => database.logged_models_of(experiment_id).map_err(ImportError::Database),
+        }
+    }
+
+    pub(super) fn registered_models(&self) -> Result<Vec<RegisteredModel>, ImportError> {
+        match &self.kind {
+            Kind::Files(files) => files.registered_models(),
+            Kind::Database(database, _) => database.registered_models().map_err(ImportError::Database),
+        }
+    }
+
+    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, ImportError> {
+        match &self.kind {
+            Kind::Files(files) => files.versions_of(model),
+            Kind::Database(database, _) => database.versions_of(model).map_err(ImportError::Database),
+        }
+    }
+
+    /// Returns where the files of a run are when the folder has been moved since.
+    pub(super) fn folder_of_run(&self, run: &Run) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Files(files) => files.folder_of_run(run),
+            Kind::Database(..) => None,
+        }
+    }
+
+    /// Returns where the files of a logged model are when the folder has been moved since.
+    pub(super) fn folder_of_model(&self, model: &LoggedModel) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Files(files) => files.folder_of_model(model),
+            Kind::Database(..) => None,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `webhooks/…`
+
+use serde_json::{Value, json};
+use veracta_lifecycle::Platform;
+use veracta_lifecycle::tracking::TrackingError;
+use veracta_lifecycle::webhooks::{self, EVENTS, Event, WebhookChange};
+use veracta_store::webhooks::Webhook;
+
+use super::experiments::page;
+use super::fields::Fields;
+use super::wire::{Answer, answer, done, page_offset, page_token};
+use crate::error::ApiError;
+
+/// Receivers of one answer when the request does not say.
+const LIST_RESULTS: i64 = 100;
+/// Most receivers of one answer.
+const LIST_LIMIT: i64 = 1_000;
+/// Words for the entities, in the order of the API's numbers, from 0.
+const ENTITIES: [&str; 11] = [
+    "ENTITY_UNSPECIFIED",
+    "REGISTERED_MODEL",
+    "MODEL_VERSION",
+    "MODEL_VERSION_TAG",
+    "MODEL_VERSION_ALIAS",
+    "PROMPT",
+    "PROMPT_VERSION",
+    "PROMPT_TAG",
+    "PROMPT_VERSION_TAG",
+    "PROMPT_ALIAS",
+    "BUDGET_POLICY",
+];
+/// Words for the actions, from 0.
+const ACTIONS: [&str; 6] = ["ACTION_UNSPECIFIED", "CREATED", "UPDATED", "DELETED", "SET", "EXCEEDED"];
+
+fn shown(webhook: &Webhook) -> Value {
+    let events: Vec<Value> = webhook.events.iter().map(|(entity, action)| json!({ "entity": entity, "action": action })).collect();
+    let mut value = json!({
+        "webhook_id": webhook.id,
+        "name": webhook.name,
+        "url": webhook.url,
+        "events": events,
+        "status": webhook.status,
+        "creation_timestamp": webhook.created_ms,
+        "last_updated_timestamp": webhook.updated_ms,
+    });
+    if let Some(description) = &webhook.description {
+        value["description"] = json!(description);
+    }
+    value
+}
+
+fn event_of(fields: &Fields) -> Result<(String, String), ApiError> {
+    let entity = fields.word("entity", &ENTITIES, 0)?.ok_or_else(|| ApiError::invalid("A webhook event needs an entity"))?;
+    let action = fields.word("action", &ACTIONS, 0)?.ok_or_else(|| ApiError::invalid("A webhook event needs an action"))?;
+    Ok((entity.to_owned(), action.to_owned()))
+}
+
+fn change_of(fields: &Fields) -> Result<WebhookChange, ApiError> {
+    let events = fields.objects("events")?.iter().map(event_of).collect::<Result<Vec<_>, _>>()?;
+    Ok(WebhookChange {
+        name: fields.text_or_none("name")?,
+        description: fields.text_or_none("description")?,
+        url: fields.text_or_none("url")?,
+        events: (!events.is_empty()).then_some(events),
+        status: fields.word("status", &["ACTIVE", "DISABLED"], 1)?.map(str::to_owned),
+        secret: fields.text_or_none("secret")?.filter(|secret| !secret.is_empty()),
+    })
+}
+
+fn one(webhook: &Webhook) -> Answer {
+    answer(&json!({ "webhook": shown(webhook) }))
+}
+
+pub(super) fn create(platform: &Platform, fields: &Fields) -> Answer {
+    let mut change = change_of(fields)?;
+    change.name = Some(fields.required("name")?);
+    change.url = Some(fields.required("url")?);
+    change.events.get_or_insert_default();
+    one(&webhooks::create(platform, change)?)
+}
+
+pub(super) fn list(platform: &Platform, fields: &Fields) -> Answer {
+    let limit = fields.integer("max_results")?.unwrap_or(LIST_RESULTS);
+    if !(1..=LIST_LIMIT).contains(&limit) {
+        return Err(ApiError::invalid(format!("max_results must be between 1 and {LIST_LIMIT}.")));
+    }
+    let offset = page_offset(&fields.text("page_token")?)?;
+    let all = webhooks::list(platform)?;
+    let found: Vec<Value> = all.iter().skip(offset as usize).take(limit as usize).map(shown).collect();
+    let next = offset + found.len() as u64;
+    let token = (next < all.len() as u64).then(|| page_token(next));
+    page("webhooks", &found, token)
+}
+
+pub(super) fn get(platform: &Platform, fields: &Fields) -> Answer {
+    one(&webhooks::get(platform, &fields.required("webhook_id")?)?)
+}
+
+pub(super) fn update(platform: &Platform, fields: &Fields) -> Answer {
+    one(&webhooks::update(platform, fields.required("webhook_id")?, change_of(fields)?)?)
+}
+
+pub(super) fn delete(platform: &Platform, fields: &Fields) -> Answer {
+    webhooks::delete(platform, fields.required("webhook_id")?)?;
+    done()
+}
+
+/// Returns the receiver to try and the event to try it with: the one asked for, or the first it listens to.
+pub(super) fn to_try(platform: &Platform, fields: &Fields) -> Result<(Webhook, Event, Option<String>), ApiError> {
+    let webhook = webhooks::get(platform, &fields.required("webhook_id")?)?;
+    let asked = fields.object("event")?.map(|event| event_of(&event)).transpose()?;
+    let (entity, action) = asked.or_else(|| webhook.events.first().cloned()).unwrap_or_default();
+    let known = EVENTS.iter().find(|(known, _)| *known == entity);
+    let known = known.and_then(|(entity, actions)| actions.iter().find(|known| **known == action).map(|action| (*entity, *action)));
+    let (entity, action) = known.ok_or_else(|| TrackingError::invalid(format!("There is no event {entity}.{action}")))?;
+    let data = json!({ "name": "example_model", "version": "1", "key": "example_key", "value": "example_value", "alias": "example_alias" });
+    let secret = webhooks::secret_of(&platform.store, &webhook)?;
+    Ok((webhook, Event { entity, action, data }, secret))
+}
