@@ -28,7 +28,9 @@ pub const EVENTS: [(&str, &[&str]); 9] = [
 ];
 /// Tag that holds the text of a prompt.
 const PROMPT_TEXT_TAG: &str = "mlflow.prompt.text";
-/// Longest name or description, in characters.
+/// Longest name, in characters.
+const NAME_CHARS: usize = 63;
+/// Longest description or secret, in characters.
 const TEXT_CHARS: usize = 1_000;
 /// Longest URL or secret, in characters.
 const URL_CHARS: usize = 500;
@@ -94,7 +96,14 @@ fn check_change(change: &WebhookChange) -> Result<(), TrackingError> {
         if name.trim().is_empty() {
             return Err(TrackingError::invalid("Webhook name cannot be empty or just whitespace"));
         }
-        check_text("name", name, TEXT_CHARS)?;
+        let is_end = |character: Option<char>| character.is_some_and(|character| character.is_ascii_alphanumeric());
+        let is_part = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+        if !is_end(name.chars().next()) || !is_end(name.chars().last()) || !name.chars().all(is_part) || name.len() > NAME_CHARS {
+            return Err(TrackingError::invalid(format!(
+                "Webhook name '{name}' is invalid. It must start and end with a letter or digit, be less than {NAME_CHARS} characters long, and \
+                 contain only letters, digits, dots (.), underscores (_), and hyphens (-)."
+            )));
+        }
     }
     check_text("description", change.description.as_deref().unwrap_or_default(), TEXT_CHARS)?;
     check_text("secret", change.secret.as_deref().unwrap_or_default(), TEXT_CHARS)?;
@@ -107,6 +116,11 @@ fn check_change(change: &WebhookChange) -> Result<(), TrackingError> {
     if let Some(events) = &change.events {
         if events.is_empty() {
             return Err(TrackingError::invalid("Webhook events must be a non-empty list: []."));
+        }
+        for (position, event) in events.iter().enumerate() {
+            if events[..position].contains(event) {
+                return Err(TrackingError::invalid(format!("Webhook event {}.{} is there twice", event.0, event.1)));
+            }
         }
         for (entity, action) in events {
             let known = EVENTS.iter().find(|(known, _)| known == entity);

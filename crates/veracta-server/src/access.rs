@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
@@ -122,7 +122,11 @@ impl Gate {
     /// Answers a request and notes how.
     pub(crate) async fn watch(self: Arc<Self>, needs: Permission, pattern: Arc<str>, request: Request, next: Next) -> Response {
         let (begun, method) = (Instant::now(), request.method().clone());
-        let response = Arc::clone(&self).pass(needs, Arc::clone(&pattern), request, next).await;
+        let mut response = Arc::clone(&self).pass(needs, Arc::clone(&pattern), request, next).await;
+        // What a browser is not to do with an answer: guess its type, or show it inside another page.
+        let headers = response.headers_mut();
+        headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        headers.entry(X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("SAMEORIGIN"));
         self.metrics.note(&method, &pattern, response.status().as_u16(), begun.elapsed());
         response
     }
@@ -258,13 +262,21 @@ pub(crate) fn shown_token(headers: &HeaderMap) -> Option<String> {
     pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value.to_owned())
 }
 
-/// Refuses a request that was sent to another name: a page elsewhere may have had its name pointed at this machine (DNS rebinding).
+/// Refuses a request that was sent to another name, or by a page of another place: a page elsewhere may have had its name pointed at this
+/// machine (DNS rebinding).
 fn check_host(headers: &HeaderMap) -> Result<(), ApiError> {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let text = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap_or("?").to_owned());
+    let host = text(headers.get(HOST)).unwrap_or_default();
+    let origin = text(headers.get(ORIGIN));
+    let is_foreign = |origin: &String| !origin.split_once("://").is_some_and(|(_, host)| is_own(host));
+    if is_own(&host) && !origin.as_ref().is_some_and(is_foreign) { Ok(()) } else { Err(ApiError::ForeignHost) }
+}
+
+/// Whether a host, with or without a port, is this machine.
+fn is_own(host: &str) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
-    let is_own = name.eq_ignore_ascii_case("localhost")
-        || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if is_own { Ok(()) } else { Err(ApiError::ForeignHost) }
+    name.eq_ignore_ascii_case("localhost")
+        || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Returns what a caller may do; who needs no token may do everything.

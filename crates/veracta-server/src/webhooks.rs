@@ -116,8 +116,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     // Only 2000::/3 is given out; of it, these lead elsewhere: Teredo and others (2001::/23), documentation, 6to4.
     let is_given_out = segments[0] & 0xe000 == 0x2000;
-    let is_special = (segments[0] == 0x2001 && segments[1] < 0x0200)
-        || (segments[0] == 0x2001 && segments[1] == 0x0db8)
+    let is_special = (segments[0] == 0x2001 && (segments[1] < 0x0200 || segments[1] == 0x0db8))
         || segments[0] == 0x2002
         || (segments[0] == 0x3fff && segments[1] < 0x1000);
     is_given_out && !is_special

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
@@ -489,23 +488,4 @@ fn row_of_postgres(row: &postgres::Row) -> Result<Row, StoreError> {
         })
     };
     Ok(Row((0..row.len()).map(cell).collect::<Result<_, _>>()?))
-}
-
-/// Returns what a failure of PostgreSQL means.
-pub(crate) fn postgres_failure(error: postgres::Error) -> StoreError {
-    match error.code() {
-        Some(&SqlState::DISK_FULL) => StoreError::DiskFull,
-        Some(code) if !is_passing(code) => StoreError::Postgres(error),
-        // Without a code it is the connection that failed, not the statement, unless a value could not be converted.
-        None if !error.is_closed() && std::error::Error::source(&error).is_some_and(|cause| !cause.is::<std::io::Error>()) => {
-            StoreError::Postgres(error)
-        }
-        _ => StoreError::DatabaseUnavailable(error),
-    }
-}
-
-/// Whether a failure goes away by itself: a lost or refused connection, a shutdown, a deadlock.
-fn is_passing(code: &SqlState) -> bool {
-    ["08", "53", "57"].iter().any(|class| code.code().starts_with(class))
-        || [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
 }

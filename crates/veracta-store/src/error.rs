@@ -1,5 +1,6 @@
 //! Why the store refuses or fails.
 
+use postgres::error::SqlState;
 use veracta_governance::record::RecordError;
 use veracta_ledger::Hash;
 use veracta_ledger::entry::EntryError;
@@ -205,7 +206,7 @@ impl From<rusqlite::Error> for StoreError {
 
 impl From<postgres::Error> for StoreError {
     fn from(error: postgres::Error) -> Self {
-        crate::database::postgres_failure(error)
+        postgres_failure(error)
     }
 }
 
@@ -265,4 +266,23 @@ impl StoreError {
             _ => Self::File { file, source },
         }
     }
+}
+
+/// Returns what a failure of PostgreSQL means.
+fn postgres_failure(error: postgres::Error) -> StoreError {
+    match error.code() {
+        Some(&SqlState::DISK_FULL) => StoreError::DiskFull,
+        Some(code) if !is_passing(code) => StoreError::Postgres(error),
+        // Without a code it is the connection that failed, not the statement, unless a value could not be converted.
+        None if !error.is_closed() && std::error::Error::source(&error).is_some_and(|cause| !cause.is::<std::io::Error>()) => {
+            StoreError::Postgres(error)
+        }
+        _ => StoreError::DatabaseUnavailable(error),
+    }
+}
+
+/// Whether a failure goes away by itself: a lost or refused connection, a shutdown, a deadlock.
+fn is_passing(code: &SqlState) -> bool {
+    ["08", "53", "57"].iter().any(|class| code.code().starts_with(class))
+        || [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
 }

@@ -5,6 +5,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod records;
 mod workspace;
 
 use std::fs;
@@ -13,7 +14,8 @@ use std::process::{Command, Output};
 
 use veracta_store::{Store, StoreError};
 
-use crate::workspace::{at, begin, statement};
+use crate::records::{at, statement};
+use crate::workspace::begin;
 
 /// Names the project folder to the writer.
 const PROJECT: &str = "VERACTA_FULL_DISK_PROJECT";

@@ -1,6 +1,7 @@
 //! What is refused: nothing of a refused record is kept, and those committed in the same group stand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod records;
 mod workspace;
 
 use std::fs::{self, File};
@@ -9,7 +10,8 @@ use veracta_ledger::Hash;
 use veracta_ledger::entry::{EntryError, Link};
 use veracta_store::{Store, StoreError};
 
-use crate::workspace::{at, begin, statement};
+use crate::records::{at, statement};
+use crate::workspace::begin;
 
 #[test]
 fn a_bad_link_is_refused_alone() {

@@ -2,6 +2,7 @@
 //! nothing is signed that contradicts what was signed before.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod records;
 mod workspace;
 
 use std::fs;
@@ -15,7 +16,8 @@ use veracta_ledger::entry::{Artifact, Entry};
 use veracta_ledger::verify::Outcome;
 use veracta_store::{Store, StoreError};
 
-use crate::workspace::{at, begin, statement};
+use crate::records::{at, statement};
+use crate::workspace::begin;
 
 /// Entries of the sample: a full tile, a partial one 5 wide, and a tile of the next level.
 const N_ENTRIES: u64 = 261;

@@ -109,6 +109,11 @@ pub fn upload(platform: &Platform, path: String, bytes: &mut dyn Read) -> Result
         if !view.artifacts_below(&file.path)?.is_empty() {
             return Err(TrackingError::invalid(format!("'{}' is a folder", file.path)));
         }
+        for (end, _) in file.path.match_indices('/') {
+            if view.artifact(&file.path[..end])?.is_some() {
+                return Err(TrackingError::invalid(format!("'{}' is a file", &file.path[..end])));
+            }
+        }
         let Some(run) = owner(view, &file.path)? else { return Ok(work.draft_of_none().put_artifact(&file, now)?) };
         work.draft(&run).put_artifact(&file, now)?;
         if run.record_idx.is_some() {

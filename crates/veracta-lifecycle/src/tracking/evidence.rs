@@ -8,7 +8,9 @@ use veracta_governance::record::{
 };
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
-use veracta_store::tracking::{Experiment, KeyValue, ModelVersion, Point, RegisteredModel, Run, RunData, RunStatus, Stage};
+use veracta_store::tracking::{
+    DELETED_VERSION, Experiment, KeyValue, ModelVersion, Point, RegisteredModel, Run, RunData, RunStatus, Stage,
+};
 use veracta_store::{NewRecord, Selection, Store, View};
 
 use super::TrackingError;
@@ -231,7 +233,7 @@ pub fn compare_with_ledger(store: &Store) -> Result<(u64, Vec<Discrepancy>), Tra
         _ => Ok(Now::NotCompared),
     })?;
     comparison.each("registry.version", &mut |record| match record {
-        Record::RegistryVersion(body) if !LEAVING.contains(&body.event.as_str()) => {
+        Record::RegistryVersion(body) if !LEAVING.contains(&body.event.as_str()) && body.stage != DELETED_VERSION => {
             let event = event_of(&body.event, &body.reason);
             let now = view.model_version(&body.model, body.version)?;
             Ok(Now::of(now.map(|now| of_model_version(view, &now, event)).transpose()?.map(|new| new.record)))

@@ -11,12 +11,12 @@ pub const STATUSES: [(&str, i64); 4] =
     [("LOGGED_MODEL_STATUS_UNSPECIFIED", 0), ("LOGGED_MODEL_PENDING", 1), ("LOGGED_MODEL_READY", 2), ("LOGGED_MODEL_UPLOAD_FAILED", 3)];
 /// Most logged models of one answer.
 const RESULTS_LIMIT: u64 = 50_000;
-/// Longest key of a parameter or tag.
-const KEY_CHARS: usize = 250;
+/// Longest key of a parameter or tag: MLflow's own server sets none.
+const KEY_CHARS: usize = 5_000;
 /// Longest value of a parameter.
-const PARAM_CHARS: usize = 6_000;
+const PARAM_CHARS: usize = 1_000_000;
 /// Longest value of a tag.
-const TAG_CHARS: usize = 8_000;
+const TAG_CHARS: usize = 1_000_000;
 
 /// A logged model to be made.
 #[derive(Debug, Clone, Default)]

@@ -95,7 +95,7 @@ pub fn rename(platform: &Platform, name: String, new_name: String) -> Result<Mod
             return Err(TrackingError::exists(format!("Registered Model (name={new_name}) already exists.")));
         }
         // Both names have their history: under the old one it ends, under the new one it begins.
-        for version in work.view().versions_of(std::slice::from_ref(&name), false)? {
+        for version in work.view().versions_of(std::slice::from_ref(&name), true)? {
             work.commit(of_model_version(work.view(), &version, Event::new("renamed"))?)?;
         }
         work.commit(of_registered_model(&model, None, Event::new("renamed")))?;
@@ -103,7 +103,7 @@ pub fn rename(platform: &Platform, name: String, new_name: String) -> Result<Mod
         let recorded = work.commit(of_registered_model(&model, Some(&name), Event::new("named")))?;
         recorded.rename_registered_model(&name, &new_name)?;
         recorded.change_registered_model(&model)?;
-        for version in work.view().versions_of(&[new_name], false)? {
+        for version in work.view().versions_of(&[new_name], true)? {
             work.commit(of_model_version(work.view(), &version, Event::new("named"))?)?;
         }
         Ok(with_latest(work.view(), vec![model])?.remove(0))
@@ -291,6 +291,7 @@ pub fn create_version(platform: &Platform, new: NewModelVersion) -> Result<Model
         let (storage_location, model_id) = locate(work.view(), &new)?;
         let run_id = match &model_id {
             Some(id) if new.run_id.is_empty() => work.view().logged_model(id)?.and_then(|model| model.source_run_id).unwrap_or_default(),
+            None if new.run_id.is_empty() => run_of_version(work.view(), &new.source)?,
             _ => new.run_id,
         };
         let version =
@@ -320,6 +321,13 @@ pub fn create_version(platform: &Platform, new: NewModelVersion) -> Result<Model
         recorded.change_registered_model(&model)?;
         Ok(version)
     })
+}
+
+/// Returns the run of the version that a source names, so that a copy of it has the same.
+fn run_of_version(view: View<'_>, source: &str) -> Result<String, TrackingError> {
+    let Some((name, version)) = source.strip_prefix("models:/").and_then(|rest| rest.split_once('/')) else { return Ok(String::new()) };
+    let version = version.parse().map_or(Ok(None), |version| view.model_version(name, version))?;
+    Ok(version.map(|version| version.run_id).unwrap_or_default())
 }
 
 /// Returns a version.

@@ -18,8 +18,8 @@ const REGISTRY_TAG_CHARS: usize = 100_000;
 const EXPERIMENT_NAME_CHARS: usize = 500;
 /// Longest alias.
 const ALIAS_CHARS: usize = 255;
-/// Longest name of a registered model: MLflow's column has 256.
-const MODEL_NAME_CHARS: usize = 256;
+/// Longest name of a registered model.
+const MODEL_NAME_CHARS: usize = 1_000;
 
 /// Most metrics of one batch.
 const BATCH_METRICS: usize = 1_000;
@@ -156,6 +156,10 @@ pub(super) fn check_experiment_name(name: &str) -> Result<(), TrackingError> {
 pub(super) fn check_artifact_location(location: &str) -> Result<(), TrackingError> {
     if location.starts_with("runs:") {
         return Err(TrackingError::invalid(format!("Artifact location cannot be a runs:/ URI. Given: '{location}'")));
+    }
+    // What is below this server's own root is a name, looked up and never opened.
+    if location.starts_with(super::PROXY_SCHEME) && !location.contains(['#', '\\']) {
+        return Ok(());
     }
     if location.contains(['#', '?', '\\']) || location.split('/').any(|step| step == "..") {
         return Err(TrackingError::invalid(format!(

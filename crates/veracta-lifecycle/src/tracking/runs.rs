@@ -162,7 +162,7 @@ pub fn update(platform: &Platform, id: String, update: RunUpdate) -> Result<Run,
         let before = find_active(work.view(), &id)?;
         let mut run = before.clone();
         run.status = update.status.unwrap_or(run.status);
-        run.end_ms = update.end_ms.or(run.end_ms).filter(|_| run.status.is_ended());
+        run.end_ms = update.end_ms.or(run.end_ms.filter(|_| run.status.is_ended()));
         if let Some(name) = update.name.filter(|name| !name.is_empty()) {
             run.name = name;
         }

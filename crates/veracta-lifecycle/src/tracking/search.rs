@@ -33,8 +33,7 @@ struct Lexer<'f> {
     rest: &'f str,
 }
 
-const SYMBOLS: [(&str, &str); 8] =
-    [(">=", ">="), ("<=", "<="), ("!=", "!="), ("<>", "!="), ("==", "="), ("=", "="), (">", ">"), ("<", "<")];
+const SYMBOLS: [(&str, &str); 6] = [(">=", ">="), ("<=", "<="), ("!=", "!="), ("=", "="), (">", ">"), ("<", "<")];
 
 fn is_name(character: char) -> bool {
     character.is_alphanumeric() || "_./:-".contains(character)

@@ -33,7 +33,20 @@ pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, O
              contained within the artifact directory of the run specified by the run_id.",
         ));
     }
+    // Nobody reads what a web server says under such a name tomorrow.
+    if let Some(scheme) = ["http", "https", "ftp"].into_iter().find(|scheme| source.starts_with(&format!("{scheme}:"))) {
+        return Err(TrackingError::invalid(format!(
+            "'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host other than the tracking server's configured artifact \
+             storage."
+        )));
+    }
     let location = source.trim_end_matches('/').to_owned();
+    if let Some((id, path)) = location.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+        // Followed now: the files it stands for are the ones that cannot change.
+        let run = view.run(id)?.filter(|run| run.id == new.run_id);
+        let run = run.ok_or_else(|| invalid("The run_id request parameter must identify the resource that contains the source."))?;
+        return Ok((format!("{}/{path}", run.artifact_uri).trim_end_matches('/').to_owned(), new.model_id.clone()));
+    }
     if path_of(source).is_none() {
         return Ok((location, new.model_id.clone()));
     }
@@ -44,7 +57,7 @@ pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, O
         return Ok((location, new.model_id.clone()));
     }
     if new.run_id.is_empty() {
-        return Ok((location, new.model_id.clone()));
+        return Err(invalid("The run_id request parameter must identify the resource that contains the source."));
     }
     let run = super::runs::find(view, &new.run_id)?;
     // Files of a model that the run made count as the run's.

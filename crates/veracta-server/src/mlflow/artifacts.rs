@@ -33,6 +33,8 @@ const PIECES_WAITING: usize = 8;
 
 fn entry(path: String, bytes: Option<u64>) -> serde_json::Value {
     match bytes {
+        // As MLflow's own server has it.
+        Some(0) => json!({ "path": path, "is_dir": false }),
         Some(bytes) => json!({ "path": path, "is_dir": false, "file_size": bytes }),
         None => json!({ "path": path, "is_dir": true }),
     }

@@ -36,7 +36,6 @@ const RUN_ATTRIBUTES: &[(&str, &str, bool)] = &[
     ("status", "status", false),
     ("user_id", "user_id", false),
     ("artifact_uri", "artifact_uri", false),
-    ("lifecycle_stage", "stage", false),
     ("start_time", "start_ms", true),
     ("end_time", "end_ms", true),
 ];
@@ -46,7 +45,6 @@ const EXPERIMENT_ATTRIBUTES: &[(&str, &str, bool)] = &[
     ("creation_time", "created_ms", true),
     ("last_update_time", "updated_ms", true),
     ("artifact_location", "artifact_location", false),
-    ("lifecycle_stage", "stage", false),
 ];
 const MODEL_ATTRIBUTES: &[(&str, &str, bool)] =
     &[("name", "name", false), ("creation_timestamp", "created_ms", true), ("last_updated_timestamp", "updated_ms", true)];

@@ -1,7 +1,4 @@
 //! PostgreSQL and the object store are killed under load and come back: nothing acknowledged is lost, and the store goes on by itself.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod workspace;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +8,8 @@ use std::time::{Duration, Instant};
 use veracta_ledger::Hash;
 use veracta_store::{Store, StoreError};
 
-use crate::workspace::{Workspace, at, statement};
+use crate::place::Workspace;
+use crate::records::{at, statement};
 
 /// Bytes of an upload: several pieces.
 const UPLOAD_BYTES: usize = 18 << 20;

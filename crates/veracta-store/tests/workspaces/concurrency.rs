@@ -1,7 +1,4 @@
 //! Many threads and processes on one workspace: one order, one history, and nobody is told that it is locked.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod workspace;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,7 +16,8 @@ use veracta_ledger::proof::TlogProof;
 use veracta_ledger::tile::{decode_tile, locate_node, subtree_root};
 use veracta_store::{Store, StoreError};
 
-use crate::workspace::{Workspace, at, begin, on_both, open_passed, statement};
+use crate::place::{Workspace, on_both, open_passed};
+use crate::records::{at, statement};
 
 /// Tells the texts of one process from those of another.
 const NAME: &str = "VERACTA_CONCURRENCY_NAME";
@@ -133,7 +131,7 @@ fn writing_process() {
 
 fn start_process(workspace: &Workspace, name: usize) -> Child {
     workspace
-        .pass_to(Command::new(std::env::current_exe().unwrap()).args(["writing_process", "--exact", "--nocapture"]))
+        .pass_to(Command::new(std::env::current_exe().unwrap()).args(["concurrency::writing_process", "--exact", "--nocapture"]))
         .env(NAME, name.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -285,12 +283,12 @@ fn a_workspace_begins_once(workspace: &Workspace) {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = begin(folder.path()).folder().join("veracta.db");
+    let workspace = Workspace::embedded();
+    let database = workspace.begin().folder().join("veracta.db");
     let connection = Connection::open(&database).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let refused = Store::open(folder.path()).unwrap_err();
+    let refused = workspace.try_open().unwrap_err();
     assert!(matches!(refused, StoreError::NewerSchema { found: 99, known } if known < 99), "{refused:?}");
     let found: u32 = Connection::open(&database).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(found, 99, "the refusal changes nothing");

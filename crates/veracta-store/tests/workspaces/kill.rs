@@ -3,10 +3,6 @@
 //! The writer is this test binary, run again with the workspace in an environment variable. It says `ack <idx> <text>` only once
 //! a record is durable, and `checkpoint <size> <root>` only once a checkpoint is published. What it had in flight when it was
 //! killed may be there or not; both are right.
-#![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod workspace;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -23,7 +19,8 @@ use veracta_ledger::entry::Entry;
 use veracta_ledger::merkle::{CompactRange, leaf_hash};
 use veracta_store::{Pending, Store, StoreError};
 
-use crate::workspace::{Workspace, at, on_both, open_passed, statement};
+use crate::place::{Workspace, on_both, open_passed};
+use crate::records::{at, statement};
 
 /// Kills; one in twelve falls into the opening of the workspace, all others into its use.
 const N_KILLS: usize = 240;
@@ -179,7 +176,7 @@ struct Writer {
 impl Writer {
     fn start(workspace: &Workspace, run: usize) -> Self {
         let mut process = workspace
-            .pass_to(Command::new(std::env::current_exe().unwrap()).args(["busy_writer", "--exact", "--nocapture"]))
+            .pass_to(Command::new(std::env::current_exe().unwrap()).args(["kill::busy_writer", "--exact", "--nocapture"]))
             .env(RUN, run.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
