@@ -153,14 +153,22 @@ fn apply(store: &Store, webhook: &mut Webhook, change: WebhookChange) -> Result<
     Ok(())
 }
 
+/// Returns a random UUID (RFC 9562, version 4).
+pub fn new_uuid() -> Result<String, StoreError> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]))
+}
+
 /// Adds a receiver, which is told of what happens from now on.
 pub fn create(platform: &Platform, change: WebhookChange) -> Result<Webhook, TrackingError> {
     check_change(&change)?;
     let now = (platform.clock)().as_millisecond();
-    let mut random = [0u8; 16];
-    getrandom::fill(&mut random).map_err(StoreError::Random)?;
     let mut webhook = Webhook {
-        id: random.iter().map(|byte| format!("{byte:02x}")).collect(),
+        id: new_uuid()?,
         name: String::new(),
         description: None,
         url: String::new(),
@@ -208,9 +216,11 @@ pub fn get(platform: &Platform, id: &str) -> Result<Webhook, TrackingError> {
     platform.store.reading()?.view().webhook(id)?.ok_or_else(|| missing(id))
 }
 
-/// Returns every receiver.
+/// Returns every receiver, the newest first.
 pub fn list(platform: &Platform) -> Result<Vec<Webhook>, TrackingError> {
-    Ok(platform.store.reading()?.view().webhooks()?)
+    let mut all = platform.store.reading()?.view().webhooks()?;
+    all.reverse();
+    Ok(all)
 }
 
 /// Returns what deliveries to a receiver are signed with.

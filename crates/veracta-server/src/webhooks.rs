@@ -138,8 +138,9 @@ pub(crate) async fn deliver(
         return Err(DeliveryError::NotPublic);
     }
     let now = jiff::Timestamp::now();
-    let body = json!({ "entity": event.entity, "action": event.action, "timestamp": format!("{now:.6}"), "data": event.data }).to_string();
-    let (id, seconds) = (delivery_id().ok_or(DeliveryError::NoAnswer)?, now.as_second().to_string());
+    let (entity, action) = (event.entity.to_lowercase(), event.action.to_lowercase());
+    let body = json!({ "entity": entity, "action": action, "timestamp": format!("{now:.6}"), "data": event.data }).to_string();
+    let (id, seconds) = (webhooks::new_uuid().map_err(|_| DeliveryError::NoAnswer)?, now.as_second().to_string());
     // The addresses that were checked are the ones that are asked: a name may answer otherwise the next time.
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
@@ -164,16 +165,6 @@ pub(crate) async fn deliver(
     }
     shown.truncate(SHOWN_BYTES);
     Ok(Delivered { status, body: String::from_utf8_lossy(&shown).into_owned() })
-}
-
-/// Returns a random UUID (RFC 9562, version 4).
-fn delivery_id() -> Option<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]))
 }
 
 /// Tells every receiver of everything, until the server ends.

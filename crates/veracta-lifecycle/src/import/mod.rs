@@ -361,7 +361,7 @@ impl Import<'_> {
 
 /// Replaces what no path may have.
 fn servable(name: &str) -> String {
-    let is_refused = |character: char| matches!(character, '#' | '%' | '\\') || character.is_control();
+    let is_refused = |character: char| matches!(character, '#' | '\\') || character.is_control();
     let steps = name
         .split('/')
         .map(|step| step.replace(is_refused, "_"))

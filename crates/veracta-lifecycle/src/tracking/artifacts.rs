@@ -32,35 +32,32 @@ fn uri_of(path: &str) -> String {
     format!("{PROXY_SCHEME}/{path}")
 }
 
-/// Checks a path that a client sent, decoding it until nothing is encoded any more, and returns it in its one form.
+/// Checks a path that a client sent and returns it in its one form. It is checked as it is and as it would be decoded, again and again: names with
+/// `%` are names, and no number of decodings by whoever reads them later leads out of their folder.
 pub fn checked_path(path: &str) -> Result<String, TrackingError> {
     let invalid = || TrackingError::invalid("Invalid path");
+    if path.chars().any(char::is_control) || path.len() > PATH_BYTES {
+        return Err(invalid());
+    }
     let mut decoded = path.to_owned();
     for round in 0.. {
-        let next = percent_decode_str(&decoded).decode_utf8().map_err(|_| invalid())?.into_owned();
-        if next == decoded {
-            break;
-        }
-        if round >= DECODINGS {
+        if is_leading_out(&decoded) || round > DECODINGS {
             return Err(invalid());
         }
-        decoded = next;
+        match percent_decode_str(&decoded).decode_utf8() {
+            Ok(next) if next != decoded => decoded = next.into_owned(),
+            _ => break,
+        }
     }
-    let is_drive = decoded.as_bytes().get(1) == Some(&b':') && decoded.as_bytes()[0].is_ascii_alphabetic();
-    let is_wrong = decoded.starts_with('/')
-        || is_drive
-        || decoded.contains(['\\', '#', '\0'])
-        || decoded.chars().any(char::is_control)
-        || decoded.len() > PATH_BYTES
-        || decoded.starts_with("file:");
-    if is_wrong {
-        return Err(invalid());
-    }
-    let steps: Vec<&str> = decoded.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
-    if steps.contains(&"..") {
-        return Err(invalid());
-    }
+    let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
     Ok(steps.join("/"))
+}
+
+/// Whether a path begins elsewhere, or has a step that leads up or ends it.
+fn is_leading_out(path: &str) -> bool {
+    let is_drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+    let leads_up = path.split('/').any(|step| step == "..");
+    path.starts_with('/') || is_drive || leads_up || path.contains(['\\', '#', '\0']) || path.starts_with("file:")
 }
 
 /// Returns the run or the logged model's run that a path belongs to.

@@ -105,6 +105,35 @@ pub(super) fn delete(platform: &Platform, fields: &Fields) -> Answer {
     done()
 }
 
+/// Returns what an event of this kind might tell.
+fn example(entity: &str, action: &str) -> Value {
+    let subject = if entity.starts_with("PROMPT") { "prompt" } else { "model" };
+    let mut data = json!({ "name": format!("example_{subject}") });
+    let what = entity.to_lowercase().replace('_', " ");
+    if entity.ends_with("_TAG") {
+        data["key"] = json!("example_key");
+    } else if entity.ends_with("_ALIAS") {
+        data["alias"] = json!("example_alias");
+    } else {
+        data["tags"] = json!({ "example_key": "example_value" });
+        data["description"] = json!(format!("An example {what}"));
+    }
+    if entity.contains("VERSION") && !(entity.ends_with("_ALIAS") && action == "DELETED") || entity == "PROMPT_ALIAS" && action == "CREATED"
+    {
+        data["version"] = json!("1");
+    }
+    match (entity, action) {
+        ("MODEL_VERSION", _) => {
+            data["source"] = json!("models:/123");
+            data["run_id"] = json!("abcd1234abcd5678");
+        }
+        ("PROMPT_VERSION", _) => data["template"] = json!("Hello {{name}}!"),
+        (_, "SET") => data["value"] = json!("example_value"),
+        _ => {}
+    }
+    data
+}
+
 /// Returns the receiver to try and the event to try it with: the one asked for, or the first it listens to.
 pub(super) fn to_try(platform: &Platform, fields: &Fields) -> Result<(Webhook, Event, Option<String>), ApiError> {
     let webhook = webhooks::get(platform, &fields.required("webhook_id")?)?;
@@ -113,7 +142,7 @@ pub(super) fn to_try(platform: &Platform, fields: &Fields) -> Result<(Webhook, E
     let known = EVENTS.iter().find(|(known, _)| *known == entity);
     let known = known.and_then(|(entity, actions)| actions.iter().find(|known| **known == action).map(|action| (*entity, *action)));
     let (entity, action) = known.ok_or_else(|| TrackingError::invalid(format!("There is no event {entity}.{action}")))?;
-    let data = json!({ "name": "example_model", "version": "1", "key": "example_key", "value": "example_value", "alias": "example_alias" });
+    let data = example(entity, action);
     let secret = webhooks::secret_of(&platform.store, &webhook)?;
     Ok((webhook, Event { entity, action, data }, secret))
 }

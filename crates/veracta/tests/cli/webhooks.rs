@@ -73,7 +73,7 @@ fn changes_of_the_registry_are_told_in_order() {
     server.done("registered-models/alias", &json!({ "name": "fraud", "alias": "champion", "version": "1" }));
     let refused = received.recv_timeout(PATIENCE).unwrap();
     let again = received.recv_timeout(PATIENCE).unwrap();
-    assert_eq!((&refused.1["entity"], &again.1["entity"]), (&json!("REGISTERED_MODEL"), &json!("REGISTERED_MODEL")), "it is sent again");
+    assert_eq!((&refused.1["entity"], &again.1["entity"]), (&json!("registered_model"), &json!("registered_model")), "it is sent again");
     assert_eq!(again.1["data"]["name"], "fraud");
     assert!(header(&again, "X-MLflow-Signature").starts_with("v1,"));
     assert!(header(&again, "X-MLflow-Timestamp").parse::<u64>().is_ok());
@@ -81,10 +81,10 @@ fn changes_of_the_registry_are_told_in_order() {
     let tag = received.recv_timeout(PATIENCE).unwrap().1;
     assert_eq!(
         (&tag["entity"], &tag["data"]["key"], &tag["data"]["version"]),
-        (&json!("MODEL_VERSION_TAG"), &json!("checked"), &json!("1"))
+        (&json!("model_version_tag"), &json!("checked"), &json!("1"))
     );
     let alias = received.recv_timeout(PATIENCE).unwrap().1;
-    assert_eq!((&alias["entity"], &alias["data"]["alias"]), (&json!("MODEL_VERSION_ALIAS"), &json!("champion")));
+    assert_eq!((&alias["entity"], &alias["data"]["alias"]), (&json!("model_version_alias"), &json!("champion")));
     let tested = server.done(&format!("webhooks/{id}/test"), &json!({}));
     assert_eq!(tested["result"]["success"], true, "{tested}");
     received.recv_timeout(PATIENCE).unwrap();
