@@ -16,7 +16,8 @@ const NO_KEY: i64 = -1;
 
 /// Returns a value as it is stored: finite, and whether it is not a number.
 pub(super) fn stored(value: f64) -> (f64, i64) {
-    if value.is_nan() { (0.0, 1) } else { (value.clamp(f64::MIN, f64::MAX), 0) }
+    // SQLite has no negative zero, and PostgreSQL shall have none either.
+    if value.is_nan() { (0.0, 1) } else { (value.clamp(f64::MIN, f64::MAX) + 0.0, 0) }
 }
 
 pub(super) fn loaded(value: f64, is_nan: i64) -> f64 {

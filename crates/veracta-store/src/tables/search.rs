@@ -337,6 +337,10 @@ impl<'d> Statement<'d> {
     fn compare(&mut self, comparison: &Comparison) -> Result<(), StoreError> {
         let Comparison { field, operator, operand } = comparison;
         let condition = match field {
+            // PostgreSQL does not compare a whole number with another kind by itself.
+            Field::Attribute(attribute) if matches!(operand, Operand::Number(_)) => {
+                self.comparison(&format!("CAST(t.{} AS DOUBLE PRECISION)", attribute.column), *operator, operand)
+            }
             Field::Attribute(attribute) => self.comparison(&format!("t.{}", attribute.column), *operator, operand),
             Field::Param(name) => self.compare_value(self.noun.params(), name, *operator, operand),
             Field::Tag(name) => self.compare_value(self.noun.tags(), name, *operator, operand),
