@@ -93,8 +93,8 @@ fn compare(root: &Path, name: &str, server: &Server, place: &str) -> anyhow::Res
 /// Runs every client on SQLite with files and on PostgreSQL with S3.
 pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     run(Command::new("cargo").args(["build", "--workspace", "--quiet"]).current_dir(root))?;
+    check_description(root)?;
     for name in CLIENTS {
-        client(root, name)?;
         let folder = tempfile::tempdir()?;
         compare(root, name, &Server::start(root, folder.path(), &[])?, "sqlite")?;
         verify(root, folder.path(), &[])?;
@@ -107,6 +107,20 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
         verify(root, folder.path(), &environment)?;
     }
     Ok(())
+}
+
+/// Sends this server's own API what its description allows, and what it does not: it must never fail, and must answer as described.
+fn check_description(root: &Path) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(root, folder.path(), &[])?;
+    let program = client(root, "schemathesis")?.with_file_name("schemathesis");
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+    run(Command::new(program)
+        .current_dir(folder.path())
+        .arg("run")
+        .arg(root.join("crates/veracta-server/src/openapi.json"))
+        .args(["--url", &server.url, "--checks", checks, "--phases", "examples,coverage,fuzzing", "--max-examples", "30"])
+        .args(["--seed", "42", "--generation-database", "none", "--continue-on-failure", "--workers", "1"]))
 }
 
 /// Everything that the clients did is in the ledger as it is in the tables.

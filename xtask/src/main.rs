@@ -14,7 +14,7 @@ const HELP: &str = "\
 cargo xtask <what>
 
   test    everything CI checks: format, lints, dependencies, tidiness, documentation and all tests; installs what they need
-  conformance   only the stock MLflow clients against this server
+  conformance   only the stock MLflow clients against this server, and its own API against its description
   tidy    crate graph, module heads, budgets, names, ARCHITECTURE.md
   bench   the figures of docs/benchmarks.md (release build)
 
