@@ -284,7 +284,7 @@ fn the_schema_of_a_pipeline_is_closed() {
 #[test]
 fn every_verb_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let verbs: [&[&str]; 35] = [
+    let verbs: [&[&str]; 46] = [
         &[],
         &["predict"],
         &["explain"],
@@ -300,6 +300,17 @@ fn every_verb_explains_itself() {
         &["init"],
         &["run"],
         &["demo"],
+        &["import"],
+        &["import", "mlflow"],
+        &["purge"],
+        &["user"],
+        &["user", "add"],
+        &["user", "roles"],
+        &["user", "remove"],
+        &["token"],
+        &["token", "issue"],
+        &["token", "revoke"],
+        &["token", "list"],
         &["status"],
         &["show"],
         &["log"],
