@@ -174,6 +174,8 @@ def run_all(server, arguments, analyze):
     rows.append(("log-metric", *measure(server, connection, arguments.requests, metric)))
     rows.append(("log-batch of 100", *measure(server, connection, arguments.requests, batch)))
     experiment = fill(server, arguments.runs)
+    # A connection that was idle meanwhile may have been closed.
+    connection = server.connect()
     history = send(connection, "POST", "runs/create", {"experiment_id": "0", "start_time": 1})["run"]["info"]["run_id"]
     for start in range(0, 10_000, 1_000):
         metrics = [{"key": "long", "value": step * 0.5, "timestamp": step, "step": step} for step in range(start, start + 1_000)]
