@@ -1,7 +1,5 @@
 //! Users, their roles and tokens, and who a request comes from. Each change, log-in and refusal is a record.
 
-use std::str::FromStr;
-
 use jiff::{SignedDuration, Timestamp};
 use veracta_governance::access::{Permission, Roles};
 use veracta_governance::record::{AccessGrant, AccessLog, Record};
@@ -337,11 +335,6 @@ pub(crate) fn grant_now(view: View<'_>, body: &AccessLog) -> Result<Option<Acces
         Record::AccessLog(now) => now.grant,
         _ => None,
     }))
-}
-
-/// Reads roles as a person writes them.
-pub fn parse_roles(words: &str) -> Result<Roles, veracta_governance::access::UnknownRole> {
-    Roles::from_str(words)
 }
 
 /// Returns whether there was ever a user.

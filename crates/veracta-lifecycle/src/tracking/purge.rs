@@ -104,17 +104,3 @@ fn remove_bytes(platform: &Platform, candidates: Vec<Hash>) -> Result<(), Tracki
         Ok(())
     })
 }
-
-/// Returns the erasures whose bytes are still there, such as after a crash in between; `veracta verify` tells of them.
-pub fn unfinished(platform: &Platform) -> Result<Vec<(u64, Hash)>, TrackingError> {
-    let mut found = Vec::new();
-    for evidence in platform.store.of_kind("erasure.receipt")? {
-        let Record::ErasureReceipt(receipt) = &evidence.record else { continue };
-        for digest in platform.store.reading()?.view().without_file(&receipt.artifacts)? {
-            if platform.store.blobs().contains(digest)? {
-                found.push((evidence.idx, digest));
-            }
-        }
-    }
-    Ok(found)
-}

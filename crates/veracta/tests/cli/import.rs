@@ -13,7 +13,7 @@ use veracta_ledger::Hash;
 use crate::project::{PIPELINE, Project};
 use crate::server::Server;
 
-/// Folder that the stores were made in.
+/// Folder that the stores were made in, which MLflow wrote into them; nothing is read there.
 const MADE_IN: &str = "/tmp/stores";
 
 fn fixture(name: &str) -> PathBuf {
