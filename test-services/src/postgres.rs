@@ -100,6 +100,22 @@ impl Postgres {
             .stdout(Stdio::null()))
     }
 
+    /// Answers under TLS only from now on, with this certificate and key in PEM.
+    pub fn require_tls(&mut self, certificate: &str, key: &str) -> anyhow::Result<()> {
+        let data = self.folder.path().join("data");
+        for (name, pem) in [("server.crt", certificate), ("server.key", key)] {
+            let path = data.join(name);
+            fs::write(&path, pem)?;
+            run(Command::new("chmod").arg("600").arg(&path))?;
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&path))?;
+            }
+        }
+        self.execute("postgres", "ALTER SYSTEM SET ssl = on")?;
+        fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")?;
+        self.restart()
+    }
+
     /// Kills the server (SIGKILL), so that it has to recover when it starts again.
     pub fn kill(&mut self) {
         self.running.kill();

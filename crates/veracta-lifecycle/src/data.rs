@@ -16,7 +16,7 @@ use veracta_ml::model::{Label, describe_inputs, encode};
 use veracta_ml::numeric::round_outwards;
 use veracta_ml::privacy::scan_identifiers;
 use veracta_ml::profile::{Profile, SHOWN_COUNT_MIN, profile};
-use veracta_ml::split::{Role, SplitRows, SplitShares, prove_split, split_by_time, split_stratified};
+use veracta_ml::split::{Role, SplitRows, SplitShares, prove_split, split_as_given, split_by_time, split_stratified};
 use veracta_ml::table::csv::{CsvOptions, read_csv};
 use veracta_ml::table::parquet::read_parquet;
 use veracta_ml::table::{Coded, Column, ColumnType, ReadLimits, ReadReport, Table, TableError, Values};
@@ -147,7 +147,8 @@ fn check_columns(file: &PipelineFile, table: &Table) -> Result<(), LifecycleErro
         .chain(data.subject.iter().map(|name| (name, "subject")))
         .chain(data.protected.iter().map(|name| (name, "protected attribute")))
         .chain(spec.validation.clusters.iter().map(|name| (name, "cluster")))
-        .chain(spec.split.time.iter().map(|name| (name, "time")));
+        .chain(spec.split.time.iter().map(|name| (name, "time")))
+        .chain(spec.split.column.iter().map(|name| (name, "column of parts")));
     for (name, what) in spanned {
         refuse(&name.value, name.referenced.line() as usize, name.referenced.column() as usize, what);
     }
@@ -173,6 +174,19 @@ fn check_columns(file: &PipelineFile, table: &Table) -> Result<(), LifecycleErro
 fn find_text(text: &str, word: &str) -> (usize, usize) {
     let found = text.lines().enumerate().find_map(|(line, content)| Some((line + 1, content.find(word)? + 1)));
     found.unwrap_or((0, 0))
+}
+
+/// Returns the part that each row was given; a row with another word has none.
+fn given_parts(column: &Column) -> Vec<Option<Role>> {
+    let coded = column.groups();
+    let role = |word: &String| match word.as_str() {
+        "train" => Some(Role::Train),
+        "tune" | "validation" => Some(Role::Tune),
+        "test" => Some(Role::Test),
+        _ => None,
+    };
+    let roles: Vec<Option<Role>> = coded.levels.iter().map(role).collect();
+    coded.codes.iter().map(|code| roles.get(*code as usize).copied().flatten()).collect()
 }
 
 /// Fewest rows of each label: with fewer a split leaves a part without one.
@@ -288,12 +302,18 @@ impl Dataset {
         let subjects = spec.data.subject.as_ref().map(|subject| self.column(&subject.value).groups().codes);
         let rows = SplitRows { labels: &self.labels, digests: &digests, subjects: subjects.as_deref() };
         let shares = SplitShares { tune: spec.split.tune, test: spec.split.test, seed: spec.split.seed };
-        let (method, roles) = match (spec.split.method, &spec.split.time) {
+        let (method, roles) = match (spec.split.method, spec.split.time.as_ref().or(spec.split.column.as_ref())) {
+            (SplitMethodName::Column, Some(column)) => {
+                let parts = given_parts(self.column(&column.value));
+                (SplitMethod::Given { column: column.value.clone() }, split_as_given(rows, &parts)?)
+            }
             (SplitMethodName::Time, Some(time)) => {
                 let times = order_of(self.column(&time.value));
                 (SplitMethod::Time { column: time.value.clone() }, split_by_time(rows, &times, shares)?)
             }
-            (SplitMethodName::Time | SplitMethodName::Stratified, _) => (SplitMethod::Stratified, split_stratified(rows, shares)?),
+            (SplitMethodName::Time | SplitMethodName::Column | SplitMethodName::Stratified, _) => {
+                (SplitMethod::Stratified, split_stratified(rows, shares)?)
+            }
         };
         let record = DatasetSplit {
             dataset: self.digest,
@@ -384,7 +404,7 @@ impl Dataset {
             .collect();
         let data = MinimisationData { inputs: &inputs, label: &label_of(spec), matrix: &matrix, labels: &labels, attributes: &attributes };
         let plan = spec.minimisation_plan();
-        let results = minimise(&spec.training_spec(), data, &groups, plan, progress)?;
+        let results = minimise(&spec.refit_spec(), data, &groups, plan, progress)?;
         let reasons = |map: &std::collections::BTreeMap<String, String>| {
             map.iter().map(|(column, reason)| DroppedInput { column: column.clone(), reason: reason.clone() }).collect()
         };

@@ -72,6 +72,14 @@ pub enum LifecycleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was trained elsewhere cannot be done again here.
+    #[error(
+        "`{version}` was trained elsewhere: run its training there again, register what comes out, and judge that; its run's record says how it was trained"
+    )]
+    TrainedElsewhere {
+        /// Registered model and version.
+        version: String,
+    },
     /// A file that is not a usable model.
     #[error("`{file}` cannot be used as a model")]
     ModelFile {

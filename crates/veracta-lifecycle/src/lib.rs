@@ -1,6 +1,6 @@
 //! Carries out one request: load, compute, commit. One module a stage of the lifecycle.
 //!
-//! Nothing here does arithmetic, SQL or HTTP: measurements are `veracta-ml`'s, judgements `veracta-governance`'s, and the only way to
+//! Nothing here does arithmetic or SQL, or serves HTTP (an import asks another's server): measurements are `veracta-ml`'s, judgements `veracta-governance`'s, and the only way to
 //! change anything is the store's transaction.
 
 pub mod access;
@@ -11,9 +11,11 @@ mod error;
 pub mod evaluation;
 pub mod evidence;
 pub mod explanation;
+pub mod export;
 pub mod import;
 pub mod lineage;
 pub mod monitoring;
+pub mod openlineage;
 pub mod pipeline;
 mod platform;
 pub mod prediction;

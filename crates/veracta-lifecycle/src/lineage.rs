@@ -55,7 +55,7 @@ fn nodes(evidence: &EvidenceSet) -> Vec<LineageNode> {
         });
     }
     // The opening of the log is under everything and says nothing here.
-    nodes.retain(|node| node.idx != 0);
+    nodes.retain(|node| node.kind != "ledger.checkpoint");
     nodes
 }
 

@@ -9,7 +9,8 @@ use veracta_store::Store;
 
 use crate::{LifecycleError, Platform};
 
-/// Finds the record a reference names: `#12`, `name`, `name@2`, `model:name@2`, `dataset:name`, or the start of a digest.
+/// Finds the record a reference names: `#12`, `name`, `name@2`, `model:name@2`, `dataset:name`, `run:id`, `experiment:1`, `registry:name`,
+/// `registry:name@2`, or the start of a digest.
 pub fn resolve(store: &Store, reference: &str) -> Result<Evidence, LifecycleError> {
     let digits = reference.strip_prefix('#').unwrap_or(reference);
     // Digits alone may also be the start of a digest: a position counts when it is written as one or exists.
@@ -28,6 +29,16 @@ pub fn resolve(store: &Store, reference: &str) -> Result<Evidence, LifecycleErro
         }
         let found = store.about("dataset.version", &format!("dataset:{dataset}"))?.pop();
         return found.ok_or_else(|| unknown(store, reference));
+    }
+    let of_tracking = match name.split_once(':').map(|(word, _)| word) {
+        Some("run") => Some("run"),
+        Some("experiment") => Some("experiment"),
+        Some("registry") if version.is_some() => Some("registry.version"),
+        Some("registry") => Some("registry.model"),
+        _ => None,
+    };
+    if let Some(kind) = of_tracking {
+        return store.about(kind, reference)?.pop().ok_or_else(|| unknown(store, reference));
     }
     let model = name.strip_prefix("model:").unwrap_or(name);
     let mut models = store.about("model.version", &format!("model:{model}"))?;

@@ -8,7 +8,7 @@ use veracta_governance::evidence::EvidenceSet;
 use veracta_governance::record::{ModelVersion, OutputComparison, Record, ReproductionOutcome, ReproductionReport};
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
-use veracta_ml::model::Predictor;
+use veracta_ml::training::TrainingSpec;
 use veracta_store::{InitOptions, NewRecord, Store};
 
 use crate::pipeline::{PipelineFile, RunOptions, StepEvent, run_pipeline};
@@ -27,6 +27,9 @@ pub fn reproduce(
     events: &(dyn Fn(StepEvent) + Sync),
 ) -> Result<(u64, ReproductionReport), LifecycleError> {
     let (item, model) = resolve_model(&platform.store, reference)?;
+    if let TrainingSpec::Tracked { version, .. } = &model.training {
+        return Err(LifecycleError::TrainedElsewhere { version: version.clone() });
+    }
     let recorded = platform.store.lineage(item.idx)?;
     let file = materialise(platform, &recorded, scratch)?;
     let options = InitOptions { origin: None, actor: platform.actor.clone(), at: platform.now(), program: platform.program.clone() };
@@ -157,7 +160,7 @@ fn score_delta(
     }
     let (_, dataset) = crate::data::load(file, &data_file)?;
     let score = |store: &Store, model: &ModelVersion| -> Result<Vec<f64>, LifecycleError> {
-        let predictor = Predictor::from_bytes(&store.blobs().get(model.digest)?)?;
+        let predictor = crate::training::predictor_of(store, model)?;
         Ok(score_test(&dataset, &predictor, &roles, None)?.scores)
     };
     let (a, b) = (score(&platform.store, first)?, score(&again.store, second)?);

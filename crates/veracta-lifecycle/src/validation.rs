@@ -10,7 +10,7 @@ use veracta_ml::calibration::{Binning, calibration_line, reliability};
 use veracta_ml::evaluation::{cluster_counts, renumbered};
 use veracta_ml::fairness::{DISPARITIES, Disparity, MetricFrame, Outcomes, RATES};
 use veracta_ml::interval::{delong_interval, metric_intervals};
-use veracta_ml::model::{Form, Predictor, encode};
+use veracta_ml::model::{Form, Predictor};
 use veracta_ml::numeric::{mean, quantile_sorted, rank_correlation};
 use veracta_ml::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
 use veracta_ml::resampling::{CLUSTERS_MIN, ClusteredFrame, Clusters, cluster_intervals, clustered_frame};
@@ -36,7 +36,7 @@ pub struct TestScores {
 /// Scores the test part.
 pub fn score_test(dataset: &Dataset, predictor: &Predictor, roles: &[Role], clusters: Option<&str>) -> Result<TestScores, LifecycleError> {
     let rows = rows_with(roles, |role| role == Role::Test);
-    let matrix = encode(&dataset.table, &predictor.inputs)?.select_rows(&rows);
+    let matrix = predictor.encode(&dataset.table)?.select_rows(&rows);
     let labels = rows.iter().map(|row| dataset.labels[*row]).collect();
     let clusters = match clusters {
         Some(name) => {
@@ -233,7 +233,7 @@ pub fn explain_record(
     rows_max: usize,
 ) -> Result<ExplainReport, LifecycleError> {
     let n_rows = test.rows.len().min(rows_max);
-    let matrix = encode(&dataset.table, &predictor.inputs)?.select_rows(&test.rows[..n_rows]);
+    let matrix = predictor.encode(&dataset.table)?.select_rows(&test.rows[..n_rows]);
     let attributions = predictor.explain(&matrix);
     let n_inputs = predictor.inputs.len();
     let strengths_of = |range: std::ops::Range<usize>| -> Vec<f64> {
@@ -263,7 +263,7 @@ pub fn explain_record(
         (1.0 / (1.0 + (-margin).exp()) - score).abs()
     });
     let method = match predictor.form {
-        Form::Trees { .. } => "path-dependent tree SHAP",
+        Form::Trees { .. } | Form::Brought { .. } => "path-dependent tree SHAP",
         Form::Logistic(_) => "linear attribution",
     };
     Ok(ExplainReport {

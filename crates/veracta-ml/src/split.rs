@@ -100,6 +100,14 @@ pub struct SplitRows<'d> {
     pub subjects: Option<&'d [u32]>,
 }
 
+/// Takes the parts that rows were given beforehand; a row without one belongs to none. What the parts have in common is not mended here:
+/// [`prove_split`] tells it.
+pub fn split_as_given(rows: SplitRows<'_>, parts: &[Option<Role>]) -> Result<Vec<Role>, SplitError> {
+    let roles: Vec<Role> = parts.iter().map(|part| part.unwrap_or(Role::Excluded)).collect();
+    check_classes(rows.labels, &roles)?;
+    Ok(roles)
+}
+
 /// Divides at random with the same label share in each part; duplicates and rows of a subject stay together.
 pub fn split_stratified(rows: SplitRows<'_>, shares: SplitShares) -> Result<Vec<Role>, SplitError> {
     check_shares(shares)?;

@@ -23,6 +23,13 @@ pub enum TrainingSpec {
     GradientBoosting(BoostingParameters),
     /// Logistic regression.
     LogisticRegression(LogisticParameters),
+    /// Trained elsewhere, by a client of the tracking server; what it was trained with is in the run's own record.
+    Tracked {
+        /// Registered model and version.
+        version: String,
+        /// File of the model in it.
+        file: String,
+    },
 }
 
 /// Hyperparameters of gradient boosting, named as in XGBoost.
@@ -85,6 +92,12 @@ pub enum TrainingError {
         /// Training rows.
         n_rows: usize,
     },
+    /// A model that is not trained here.
+    #[error("`{version}` was trained elsewhere and cannot be trained again here")]
+    Elsewhere {
+        /// Registered model and version.
+        version: String,
+    },
     /// Nothing to train on.
     #[error("there are no inputs to train on")]
     NoInputs,
@@ -117,6 +130,7 @@ pub fn fit(spec: &TrainingSpec, inputs: &[Input], label: &Label, matrix: &Matrix
     let form = match spec {
         TrainingSpec::GradientBoosting(parameters) => fit_boosting(parameters, inputs, matrix, labels)?,
         TrainingSpec::LogisticRegression(parameters) => fit_logistic_form(parameters, inputs, matrix, labels)?,
+        TrainingSpec::Tracked { version, .. } => return Err(TrainingError::Elsewhere { version: version.clone() }),
     };
     Ok(Predictor { inputs: inputs.to_vec(), label: label.clone(), form })
 }

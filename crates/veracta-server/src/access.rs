@@ -25,6 +25,7 @@ use veracta_lifecycle::access::{Caller, Denial, Refused, authenticate, has_users
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::routes::blocking;
+use crate::telemetry::Traces;
 use crate::tls::TlsListener;
 
 /// Name of the cookie that holds the token of a session.
@@ -102,18 +103,20 @@ pub(crate) struct Gate {
     looked: Mutex<Instant>,
     refusals: Mutex<HashMap<RefusalKind, Counted>>,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     of_callers: DefaultKeyedRateLimiter<String>,
     of_denied: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Gate {
-    pub(crate) fn new(platform: Arc<Platform>, accounts: Accounts, limits: Limits) -> Self {
+    pub(crate) fn new(platform: Arc<Platform>, accounts: Accounts, limits: Limits, traces: Traces) -> Self {
         Self {
             platform,
             is_closed: AtomicBool::new(accounts == Accounts::Required),
             looked: Mutex::new(Instant::now()),
             refusals: Mutex::new(HashMap::new()),
             metrics: Metrics::new(),
+            traces,
             of_callers: RateLimiter::keyed(Quota::per_second(limits.requests_a_second)),
             of_denied: RateLimiter::keyed(Quota::per_minute(limits.refusals_a_minute)),
         }
@@ -122,12 +125,14 @@ impl Gate {
     /// Answers a request and notes how.
     pub(crate) async fn watch(self: Arc<Self>, needs: Permission, pattern: Arc<str>, request: Request, next: Next) -> Response {
         let (begun, method) = (Instant::now(), request.method().clone());
+        let span = self.traces.begin(&method, &pattern, request.headers());
         let mut response = Arc::clone(&self).pass(needs, Arc::clone(&pattern), request, next).await;
         // What a browser is not to do with an answer: guess its type, or show it inside another page.
         let headers = response.headers_mut();
         headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
         headers.entry(X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("SAMEORIGIN"));
         self.metrics.note(&method, &pattern, response.status().as_u16(), begun.elapsed());
+        span.end(response.status().as_u16());
         response
     }
 

@@ -2,13 +2,14 @@
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 use veracta_governance::access::Permission;
 use veracta_lifecycle::access::Caller;
+use veracta_lifecycle::openlineage;
 use veracta_lifecycle::tracking::purge::purge_run;
 
 use crate::access::{Asker, roles_of};
@@ -19,12 +20,15 @@ use crate::routes::{Endpoint, blocking};
 const DESCRIPTION: &str = include_str!("openapi.json");
 /// Largest body of a request.
 const BODY_BYTES_LIMIT: usize = 1 << 20;
+/// Largest event: plans of large jobs are in some.
+const EVENT_BYTES_LIMIT: usize = 8 << 20;
 
 /// Returns the routes of the API.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new("GET", "/api/v1/me", Permission::Read, me),
         Endpoint::new("GET", "/api/v1/openapi.json", Permission::Read, description),
+        Endpoint::new("POST", "/api/v1/lineage", Permission::Track, lineage),
         Endpoint::new("POST", "/api/v1/runs/{run_id}/purge", Permission::Erase, purge),
     ]
 }
@@ -44,21 +48,28 @@ async fn me(Asker(platform): Asker, caller: Option<Extension<Caller>>) -> Json<V
 }
 
 /// Reads a body of JSON; a page elsewhere cannot send one without asking first.
-async fn read_json(headers: &HeaderMap, body: Body) -> Result<Value, ApiError> {
+async fn read_json(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, ApiError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/json") {
         return Err(ApiError::invalid("the body must be JSON, with Content-Type: application/json"));
     }
-    let bytes = axum::body::to_bytes(body, BODY_BYTES_LIMIT).await.map_err(|_| ApiError::TooLarge { limit: BODY_BYTES_LIMIT })?;
+    let bytes = axum::body::to_bytes(body, limit).await.map_err(|_| ApiError::TooLarge { limit })?;
     serde_json::from_slice(&bytes).map_err(|error| ApiError::invalid(format!("the body is not JSON: {error}")))
 }
 
 /// Erases a run for good. The body says why: `{"reason": "…"}`.
 async fn purge(Asker(platform): Asker, Path(run_id): Path<String>, headers: HeaderMap, body: Body) -> Result<Json<Value>, ApiError> {
-    let body = read_json(&headers, body).await?;
+    let body = read_json(&headers, body, BODY_BYTES_LIMIT).await?;
     let reason = body.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned();
     let purged = blocking(move || Ok(purge_run(&platform, run_id, reason)?)).await?;
     Ok(Json(json!({ "receipt": purged.receipt, "records": purged.n_records, "files": purged.n_artifacts })))
+}
+
+/// Takes an event of OpenLineage 2-0-2 and says where it is recorded.
+async fn lineage(Asker(platform): Asker, headers: HeaderMap, body: Body) -> Result<impl IntoResponse, ApiError> {
+    let event = read_json(&headers, body, EVENT_BYTES_LIMIT).await?;
+    let idx = blocking(move || Ok(openlineage::accept(&platform, event)?)).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "record": idx }))))
 }
 
 #[cfg(test)]

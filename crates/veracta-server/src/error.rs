@@ -39,6 +39,9 @@ pub(crate) enum ApiError {
     /// A part of the API that this server leaves out.
     #[error("{0} is not part of this server, which tracks, registers and governs models; traces and prompts' tools are left to others")]
     NotImplemented(&'static str),
+    /// The object store signs no addresses.
+    #[error("direct transfer needs an object store that signs addresses (--objects s3://, gs:// or az://); send files through this server")]
+    NoDirectTransfer,
     /// The caller is unknown, or may not do this.
     #[error("{}", denied(*.0))]
     Denied(Denial),
@@ -87,7 +90,7 @@ impl ApiError {
             Self::Provider(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::UNAUTHORIZED,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::NotImplemented(_) | Self::NoDirectTransfer => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -110,7 +113,7 @@ impl ApiError {
             Self::Provider(_) => "UNAUTHENTICATED",
             Self::Denied(_) => "UNAUTHENTICATED",
             Self::TooMany => "REQUEST_LIMIT_EXCEEDED",
-            Self::NotImplemented(_) => "NOT_IMPLEMENTED",
+            Self::NotImplemented(_) | Self::NoDirectTransfer => "NOT_IMPLEMENTED",
             Self::Unavailable => "TEMPORARILY_UNAVAILABLE",
             Self::Internal => "INTERNAL_ERROR",
         }

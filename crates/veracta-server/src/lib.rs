@@ -9,7 +9,9 @@ mod error;
 mod metrics;
 mod mlflow;
 mod oidc;
+mod openlineage;
 mod routes;
+mod telemetry;
 mod tls;
 mod webhooks;
 
@@ -22,6 +24,7 @@ use axum::serve::{IncomingStream, Listener};
 
 pub use access::{Accounts, Limits};
 pub use oidc::OidcOptions;
+pub use openlineage::LineageBackend;
 pub use routes::{Offer, route_table};
 pub use tls::{TlsError, TlsFiles};
 use veracta_lifecycle::Platform;
@@ -29,10 +32,14 @@ pub use webhooks::Receivers;
 
 use crate::access::{Gate, Peer};
 use crate::oidc::{Oidc, Provider};
+use crate::telemetry::Traces;
 use crate::tls::TlsListener;
 
 /// How often counted refusals are recorded.
 const FLUSHED_EVERY: Duration = Duration::from_secs(60);
+/// How often what uploads left behind is looked for, and how old it must be: older than any upload that is still under way.
+const SWEPT_EVERY: Duration = Duration::from_secs(3600);
+const SWEPT_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Longest time that running requests are given when the server ends.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -53,6 +60,19 @@ pub struct Options {
     pub receivers: Receivers,
     /// How often somebody may ask.
     pub limits: Limits,
+    /// Whether clients are told to send large files to the object store themselves.
+    pub direct_transfer: DirectTransfer,
+    /// Who is told of each recorded run.
+    pub lineage: Option<LineageBackend>,
+}
+
+/// Whether clients send large files to the object store themselves, and fetch them there; those who ask for it may in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectTransfer {
+    /// They are told to.
+    Advertised,
+    /// Files go through this server.
+    OnRequest,
 }
 
 /// Why a server does not start or ends.
@@ -86,39 +106,50 @@ pub async fn serve(platform: &Arc<Platform>, options: Options, ready: impl FnOnc
     let address = options.listen;
     let listen = |source| ServeError::Listen { address, source };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(listen)?;
-    let gate = Arc::new(Gate::new(Arc::clone(platform), options.accounts, options.limits));
+    let traces = tokio::task::spawn_blocking(Traces::from_environment).await.map_err(|_| ServeError::Client)?;
+    let gate = Arc::new(Gate::new(Arc::clone(platform), options.accounts, options.limits, traces));
     let address = listener.local_addr().map_err(listen)?;
     let oidc = options.oidc.clone().map(Oidc::new).transpose().map_err(|_| ServeError::Client)?.map(Arc::new);
     let flushing = tokio::spawn(flush(Arc::clone(&gate)));
     let telling = tokio::spawn(webhooks::tell(Arc::clone(platform), options.receivers));
+    let sweeping = tokio::spawn(sweep(Arc::clone(platform)));
+    let reporting = options.lineage.clone().map(|backend| tokio::spawn(openlineage::tell(Arc::clone(platform), backend)));
     let served = match &options.tls {
         Some(files) => {
             let listener = TlsListener::new(listener, files)?;
             ready(address);
-            run(listener, &gate, options.offer, oidc, options.receivers).await
+            run(listener, &gate, &options, oidc).await
         }
         None => {
             ready(address);
-            run(listener, &gate, options.offer, oidc, options.receivers).await
+            run(listener, &gate, &options, oidc).await
         }
     };
+    sweeping.abort();
+    reporting.inspect(tokio::task::JoinHandle::abort);
     flushing.abort();
     telling.abort();
     // What was counted is recorded before the process ends; a failure has been told to the operator.
-    let _ = tokio::task::spawn_blocking(move || gate.flush_refusals(true)).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        // A failure has been told to the operator.
+        let _ = gate.flush_refusals(true);
+        gate.traces.finish();
+    })
+    .await;
     served
 }
 
-async fn run<L>(listener: L, gate: &Arc<Gate>, offer: Offer, provider: Provider, receivers: Receivers) -> Result<(), ServeError>
+async fn run<L>(listener: L, gate: &Arc<Gate>, options: &Options, provider: Provider) -> Result<(), ServeError>
 where
     L: Listener,
     L::Addr: std::fmt::Debug,
     Peer: for<'a> Connected<IncomingStream<'a, L>>,
 {
     let (told, ending) = tokio::sync::watch::channel(false);
-    let router = routes::router(gate, offer)
+    let router = routes::router(gate, options.offer)
         .layer(axum::Extension(provider))
-        .layer(axum::Extension(receivers))
+        .layer(axum::Extension(options.receivers))
+        .layer(axum::Extension(options.direct_transfer))
         .into_make_service_with_connect_info::<Peer>();
     let ended = async move {
         told_to_end().await;
@@ -167,5 +198,18 @@ async fn flush(gate: Arc<Gate>) {
         let gate = Arc::clone(&gate);
         // A failure has been told to the operator; what could not be recorded was refused all the same.
         let _ = tokio::task::spawn_blocking(move || gate.flush_refusals(false)).await;
+    }
+}
+
+async fn sweep(platform: Arc<Platform>) {
+    let mut clock = tokio::time::interval(SWEPT_EVERY);
+    loop {
+        clock.tick().await;
+        let platform = Arc::clone(&platform);
+        let swept = tokio::task::spawn_blocking(move || platform.store.blobs().sweep(SWEPT_AGE)).await;
+        // What cannot be removed now is tried again, and is in nobody's way.
+        if let Ok(Err(error)) = swept {
+            error::complain(&error);
+        }
     }
 }

@@ -42,8 +42,15 @@ pub enum TlsError {
         reason: String,
     },
     /// The two do not go together.
-    #[error("the certificate and the key cannot be used together")]
-    Pair(#[from] rustls::Error),
+    #[error("the certificate in `{certificates}` and the key in `{key}` cannot be used together: {source}")]
+    Pair {
+        /// The file of the certificate.
+        certificates: String,
+        /// The file of the key.
+        key: String,
+        /// Why.
+        source: rustls::Error,
+    },
 }
 
 /// Listens for connections and agrees on keys with several clients at once, so that a slow one keeps nobody waiting.
@@ -59,8 +66,13 @@ impl TlsListener {
             CertificateDer::pem_reader_iter(open(&files.certificates)?).collect::<Result<_, _>>().map_err(pem(&files.certificates))?;
         let key = PrivateKeyDer::from_pem_reader(open(&files.key)?).map_err(pem(&files.key))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let config = config.with_no_client_auth().with_single_cert(certificates, key)?;
+        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.and_then(|config| config.with_no_client_auth().with_single_cert(certificates, key));
+        let config = config.map_err(|source| TlsError::Pair {
+            certificates: files.certificates.display().to_string(),
+            key: files.key.display().to_string(),
+            source,
+        })?;
         Ok(Self { tcp, acceptor: TlsAcceptor::from(Arc::new(config)), handshakes: JoinSet::new() })
     }
 

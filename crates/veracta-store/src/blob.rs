@@ -3,14 +3,19 @@
 //! The object store is asynchronous; it is waited for on a runtime of its own, so that nothing above this module is.
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use object_store::signer::Signer;
+use object_store::{Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 use veracta_ledger::Hash;
 
@@ -25,11 +30,13 @@ const COPY_BYTES_LIMIT: u64 = 5 << 30;
 /// Content-addressed bytes and named log files of a workspace.
 #[derive(Debug, Clone)]
 pub struct Blobs {
-    objects: Arc<dyn ObjectStore>,
-    runtime: Arc<tokio::runtime::Runtime>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) runtime: Arc<tokio::runtime::Runtime>,
+    /// Signs addresses for clients, and what every path begins with; not of a folder.
+    pub(crate) signing: Option<(Arc<dyn Signer>, Path)>,
 }
 
-fn blob_path(digest: Hash) -> Path {
+pub(crate) fn blob_path(digest: Hash) -> Path {
     let name = digest.to_string();
     Path::from(format!("blobs/{}/{name}", &name[..2]))
 }
@@ -49,12 +56,18 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, StoreError> {
 }
 
 /// Reads an object piece by piece.
-struct Chunks {
+pub(crate) struct Chunks {
     blobs: Blobs,
     path: Path,
     at: u64,
     n_bytes: u64,
     chunk: Bytes,
+}
+
+impl Chunks {
+    pub(crate) fn new(blobs: &Blobs, path: Path, range: Range<u64>) -> Self {
+        Self { blobs: blobs.clone(), path, at: range.start, n_bytes: range.end, chunk: Bytes::new() }
+    }
 }
 
 impl Read for Chunks {
@@ -69,6 +82,19 @@ impl Read for Chunks {
         buffer[..n_bytes].copy_from_slice(&self.chunk.split_to(n_bytes));
         Ok(n_bytes)
     }
+}
+
+/// Builds an object store of a kind for a URL; settings that it does not know are for others.
+macro_rules! configured {
+    ($builder:ty, $url:expr, $settings:expr) => {{
+        let mut builder = <$builder>::new().with_url($url.as_str());
+        for (name, value) in $settings {
+            if let Ok(name) = name.parse() {
+                builder = builder.with_config(name, value);
+            }
+        }
+        builder.build()?
+    }};
 }
 
 fn log_path(name: &str) -> Path {
@@ -97,14 +123,26 @@ impl Blobs {
         // Another part of the program may have chosen the same already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let options = backend.object_options.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
-        let (objects, prefix) = object_store::parse_url_opts(&url, options)?;
-        Self::new(Arc::new(PrefixStore::new(objects, prefix))).map_err(file)
+        let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|_| unusable("its path cannot be a prefix of names"))?;
+        let settings = options.collect::<Vec<_>>();
+        let blobs = match scheme {
+            ObjectStoreScheme::AmazonS3 => Self::signing(configured!(AmazonS3Builder, &url, settings), &prefix),
+            ObjectStoreScheme::GoogleCloudStorage => Self::signing(configured!(GoogleCloudStorageBuilder, &url, settings), &prefix),
+            _ => Self::signing(configured!(MicrosoftAzureBuilder, &url, settings), &prefix),
+        };
+        blobs.map_err(file)
     }
 
     /// Wraps an object store.
     pub fn new(objects: Arc<dyn ObjectStore>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { objects, runtime: Arc::new(runtime) })
+        Ok(Self { objects, runtime: Arc::new(runtime), signing: None })
+    }
+
+    fn signing<O: ObjectStore + Signer>(objects: O, prefix: &Path) -> std::io::Result<Self> {
+        let objects = Arc::new(objects);
+        let signing = Some((Arc::clone(&objects) as Arc<dyn Signer>, prefix.clone()));
+        Ok(Self { signing, ..Self::new(Arc::new(PrefixStore::new(objects, prefix.clone())))? })
     }
 
     /// Stores what a reader gives under its digest, found on the way; returns the digest and the number of bytes. Memory stays bounded.
@@ -159,16 +197,15 @@ impl Blobs {
         } else if n_bytes <= COPY_BYTES_LIMIT {
             self.runtime.block_on(self.objects.rename(staged, &blob_path(digest)))?;
         } else {
-            let mut source = Chunks { blobs: self.clone(), path: staged.clone(), at: 0, n_bytes, chunk: Bytes::new() };
-            self.put_reader(digest, &mut source)?;
+            self.put_reader(digest, &mut Chunks::new(self, staged.clone(), 0..n_bytes))?;
             self.runtime.block_on(self.objects.delete(staged))?;
         }
         Ok(())
     }
 
     /// Returns a reader of the bytes of a range, which reads them piece by piece and does not check their digest.
-    pub fn reader(&self, digest: Hash, range: std::ops::Range<u64>) -> impl Read + Send + use<> {
-        Chunks { blobs: self.clone(), path: blob_path(digest), at: range.start, n_bytes: range.end, chunk: Bytes::new() }
+    pub fn reader(&self, digest: Hash, range: Range<u64>) -> impl Read + Send + use<> {
+        Chunks::new(self, blob_path(digest), range)
     }
 
     /// Stores bytes under their digest; storing them again does nothing.
@@ -195,6 +232,17 @@ impl Blobs {
         }
         self.runtime.block_on(writer.finish())?;
         Ok(())
+    }
+
+    /// Copies bytes into another store, checked on the way, unless they are there; returns how many there are.
+    pub(crate) fn copy_to(&self, other: &Self, digest: Hash) -> Result<u64, StoreError> {
+        let n_bytes = match self.runtime.block_on(self.objects.head(&blob_path(digest))) {
+            Ok(found) => found.size,
+            Err(Error::NotFound { .. }) => return Err(StoreError::NoBlob { digest }),
+            Err(error) => return Err(error.into()),
+        };
+        other.put_reader(digest, &mut self.reader(digest, 0..n_bytes))?;
+        Ok(n_bytes)
     }
 
     /// Removes bytes; removing what is not there does nothing.

@@ -6,12 +6,17 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres::types::{IsNull, ToSql, Type};
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::ConfigVerifierExt;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::StoreError;
 
@@ -32,12 +37,27 @@ pub(crate) enum Location {
     /// A file in the workspace.
     Sqlite(PathBuf),
     /// A PostgreSQL database.
-    Postgres(Box<postgres::Config>),
+    Postgres(Box<Remote>),
+}
+
+/// How a PostgreSQL database is reached.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    config: postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The configuration may hold a password.
+        f.write_str("PostgreSQL")
+    }
 }
 
 impl Location {
-    /// Reads a database URL; the embedded database when there is none.
-    pub(crate) fn new(url: Option<&str>, embedded: PathBuf) -> Result<Self, StoreError> {
+    /// Reads a database URL; the embedded database when there is none. `roots` are the certificates that a server must be vouched for by,
+    /// instead of the system's, when `sslmode=require` is asked for.
+    pub(crate) fn new(url: Option<&str>, roots: Option<&Path>, embedded: PathBuf) -> Result<Self, StoreError> {
         let Some(url) = url else { return Ok(Self::Sqlite(embedded)) };
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(StoreError::DatabaseUrl { reason: "it must begin with postgres://".to_owned() });
@@ -45,30 +65,50 @@ impl Location {
         // The cause may hold the password: only its kind is told.
         let config: postgres::Config =
             url.parse().map_err(|_| StoreError::DatabaseUrl { reason: "it is not a PostgreSQL URL".to_owned() })?;
-        if matches!(config.get_ssl_mode(), postgres::config::SslMode::Require) {
-            return Err(StoreError::DatabaseUrl {
-                reason: "sslmode=require is not supported; put a tunnel in front of the database".to_owned(),
-            });
-        }
+        let tls = match config.get_ssl_mode() {
+            postgres::config::SslMode::Require => Some(MakeRustlsConnect::new(tls_config(roots)?)),
+            _ => None,
+        };
         let mut config = config;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("veracta");
-        Ok(Self::Postgres(Box::new(config)))
+        Ok(Self::Postgres(Box::new(Remote { config, tls })))
     }
 
     /// Opens a connection.
     pub(crate) fn connect(&self) -> Result<Database, StoreError> {
         let engine = match self {
             Self::Sqlite(path) => Engine::Sqlite(connect_sqlite(path)?),
-            Self::Postgres(config) => Engine::Postgres(Box::new(Session {
-                client: RefCell::new(config.connect(postgres::NoTls)?),
-                statements: RefCell::new(HashMap::new()),
-            })),
+            Self::Postgres(remote) => {
+                let client = match &remote.tls {
+                    Some(tls) => remote.config.connect(tls.clone())?,
+                    None => remote.config.connect(postgres::NoTls)?,
+                };
+                Engine::Postgres(Box::new(Session { client: RefCell::new(client), statements: RefCell::new(HashMap::new()) }))
+            }
         };
         Ok(Database { engine, breakage: Cell::new(None) })
     }
 }
 
-fn connect_sqlite(path: &std::path::Path) -> Result<rusqlite::Connection, StoreError> {
+/// Returns how a server under TLS is trusted: its name and certificate are checked always, unlike what libpq makes of `require`.
+fn tls_config(roots: Option<&Path>) -> Result<ClientConfig, StoreError> {
+    let refused = |reason: String| StoreError::DatabaseUrl { reason };
+    // Another part of the program may have chosen the same already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Some(path) = roots else {
+        return ClientConfig::with_platform_verifier()
+            .map_err(|error| refused(format!("the system's certificates cannot be used: {error}")));
+    };
+    let unreadable = |error: rustls::pki_types::pem::Error| refused(format!("`{}` cannot be read as PEM: {error}", path.display()));
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+        let added = store.add(certificate.map_err(unreadable)?);
+        added.map_err(|error| refused(format!("`{}` holds a certificate that cannot be used: {error}", path.display())))?;
+    }
+    Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
+}
+
+fn connect_sqlite(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     let connection = rusqlite::Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // FULL syncs the write-ahead log at each commit: an acknowledged record survives a crash of the machine.
@@ -147,6 +187,11 @@ pub(crate) struct Row(Vec<Value<'static>>);
 impl Row {
     fn malformed<T>(&self, column: usize) -> Result<T, StoreError> {
         Err(StoreError::MalformedRow { column })
+    }
+
+    /// Returns the values.
+    pub(crate) fn into_values(self) -> Vec<Value<'static>> {
+        self.0
     }
 
     /// Returns a whole number.
@@ -245,7 +290,7 @@ impl Database {
             url.split_once("://").and_then(|(scheme, rest)| scheme.split_once('+').map(|(scheme, _)| format!("{scheme}://{rest}")));
         let url = driver.as_deref().unwrap_or(url);
         let Some(file) = url.strip_prefix("sqlite:///") else {
-            let database = Location::new(Some(url), PathBuf::new())?.connect()?;
+            let database = Location::new(Some(url), None, PathBuf::new())?.connect()?;
             database.batch("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")?;
             return Ok(database);
         };
@@ -309,6 +354,21 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(connection) => self.noting(visit_sqlite(connection, sql, values, visit)),
             Engine::Postgres(session) => self.noting(session.rows(sql, values))?.into_iter().try_for_each(visit),
+        }
+    }
+
+    /// Calls `visit` with each row of an answer that memory may not hold; inside a transaction, once by each name.
+    pub(crate) fn stream(&self, name: &str, sql: &str, n_rows: usize, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+        if !self.is_postgres() {
+            return self.visit(sql, &[], visit);
+        }
+        self.batch(&format!("DECLARE stream_{name} NO SCROLL CURSOR FOR {sql}"))?;
+        loop {
+            let rows = self.rows(&format!("FETCH {n_rows} FROM stream_{name}"), &[])?;
+            if rows.is_empty() {
+                return self.batch(&format!("CLOSE stream_{name}"));
+            }
+            rows.into_iter().try_for_each(&mut *visit)?;
         }
     }
 

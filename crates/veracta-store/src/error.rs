@@ -123,6 +123,12 @@ pub enum StoreError {
         /// Path of the file.
         file: String,
     },
+    /// A backup that cannot be restored.
+    #[error("the backup cannot be restored: {reason}")]
+    Backup {
+        /// Why.
+        reason: String,
+    },
     /// No randomness from the system.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),

@@ -5,6 +5,7 @@
 //! anything.
 
 pub mod access;
+mod backup;
 mod blob;
 mod database;
 mod error;
@@ -15,14 +16,17 @@ mod sequencer;
 mod store;
 mod tables;
 pub mod tracking;
+mod transfer;
 mod tree;
 mod verify;
 pub mod webhooks;
 mod work;
 
+pub use backup::{Backup, Progress, Restored};
 pub use blob::Blobs;
 pub use error::StoreError;
 pub use sequencer::{Committed, NewRecord, Pending};
 pub use store::{Backend, InitOptions, Lead, Store, Transaction};
 pub use tables::{Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};
+pub use transfer::{PartProblem, SignedRequest};
 pub use work::{Draft, Reading, Recorded, View, Work};

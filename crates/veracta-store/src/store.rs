@@ -22,6 +22,8 @@ use crate::{Blobs, StoreError, keys, migrations};
 
 /// Folder of a workspace inside a project.
 const FOLDER: &str = ".veracta";
+/// Kind of the record that opens a log.
+const OPENING: &str = "ledger.checkpoint";
 /// Connections kept open for readers between requests.
 const IDLE_READERS: usize = 8;
 
@@ -42,6 +44,8 @@ pub struct Store {
 pub struct Backend {
     /// URL of a PostgreSQL database; SQLite in the folder when not given.
     pub database: Option<String>,
+    /// PEM file of the certificates that vouch for the database's server, instead of the system's.
+    pub database_roots: Option<PathBuf>,
     /// URL of an object store (`s3://`, `gs://`, `az://`, `file://`); the folder when not given.
     pub objects: Option<String>,
     /// Settings of the object store, by the names its own tools have in the environment, such as `AWS_ENDPOINT`.
@@ -146,26 +150,7 @@ impl Store {
 
     /// Begins a workspace in `project` with what grows kept elsewhere.
     pub fn init_at(project: &Path, backend: &Backend, options: InitOptions) -> Result<Self, StoreError> {
-        let folder = project.join(FOLDER);
-        if folder.join("log.vkey").exists() {
-            return Err(StoreError::WorkspaceExists { folder: folder.display().to_string() });
-        }
-        if let Some(origin) = &options.origin
-            && !is_name(origin)
-        {
-            return Err(StoreError::Origin { origin: origin.clone() });
-        }
-        fs::create_dir_all(folder.join("objects")).map_err(StoreError::file(&folder))?;
-        let lock_path = folder.join("init.lock");
-        let lock = fs::File::options().create(true).append(true).open(&lock_path).map_err(StoreError::file(&lock_path))?;
-        lock.lock().map_err(StoreError::file(&lock_path))?;
-        if folder.join("log.vkey").exists() {
-            return Err(StoreError::WorkspaceExists { folder: folder.display().to_string() });
-        }
-        write_new(&folder.join(".gitignore"), "*\n")?;
-        let key_path = folder.join("ledger.key");
-        // A crash between here and the first entry leaves a key without a log: beginning again continues with it.
-        let key = if key_path.exists() { keys::load_key(&key_path)? } else { keys::create_key(&key_path)? };
+        let Beginning { folder, key, _lock } = begin_folder(project, &options)?;
         let location = location(&folder, backend)?;
         let db = location.connect()?;
         if !db.is_postgres() {
@@ -180,22 +165,31 @@ impl Store {
         {
             return Err(StoreError::OtherLog { origin: begun.origin.clone() });
         }
-        let origin = match begun.map(|begun| begun.origin).or(options.origin) {
-            Some(origin) => origin,
-            None => format!("veracta.invalid/{}", Hash::of(key.verifying_key().as_bytes()).short()),
-        };
+        let origin = begun.map(|begun| begun.origin).or_else(|| options.origin.clone()).unwrap_or_else(|| own_origin(&key));
         let log_key = VerifierKey::new(&origin, KeyType::Ed25519, key.verifying_key())?;
         let store = Self::assemble(folder, location, backend, key, log_key.clone())?;
         if store.size()? == 0 {
-            let opening = LedgerCheckpoint { origin, key: log_key.to_string(), size: 0, root: empty_root(), program: options.program };
-            let record = Record::LedgerCheckpoint(opening);
-            let new = NewRecord { record, subject: log_key.to_string(), key: None, links: Vec::new(), artifacts: Vec::new() };
-            store.transaction(&options.actor, &options.at).commit(new)?;
+            store.begin_log(0, empty_root(), options)?;
         }
-        // The last file written: its presence says that the workspace is complete.
-        write_new(&store.folder.join("log.vkey"), &format!("{log_key}\n"))?;
-        store.publish()?;
+        store.complete()?;
         Ok(store)
+    }
+
+    /// Commits the entry that binds the log to its key, after `size` entries that give `root`.
+    pub(crate) fn begin_log(&self, size: u64, root: Hash, options: InitOptions) -> Result<(), StoreError> {
+        let key = self.log_key.to_string();
+        let opening = LedgerCheckpoint { origin: self.log_key.name().to_owned(), key: key.clone(), size, root, program: options.program };
+        let record = Record::LedgerCheckpoint(opening);
+        let new = NewRecord { record, subject: key, key: None, links: Vec::new(), artifacts: Vec::new() };
+        self.transaction(&options.actor, &options.at).commit(new)?;
+        Ok(())
+    }
+
+    /// Writes the last file of a new workspace, whose presence says that it is complete, and publishes its log.
+    pub(crate) fn complete(&self) -> Result<(), StoreError> {
+        write_new(&self.folder.join("log.vkey"), &format!("{}\n", self.log_key))?;
+        self.publish()?;
+        Ok(())
     }
 
     /// Opens the workspace of `project`, kept in its folder.
@@ -236,7 +230,13 @@ impl Store {
         Self::assemble(folder, location, backend, key, log_key)
     }
 
-    fn assemble(folder: PathBuf, location: Location, backend: &Backend, key: SigningKey, log_key: VerifierKey) -> Result<Self, StoreError> {
+    pub(crate) fn assemble(
+        folder: PathBuf,
+        location: Location,
+        backend: &Backend,
+        key: SigningKey,
+        log_key: VerifierKey,
+    ) -> Result<Self, StoreError> {
         let root = folder.join("objects");
         let blobs = Blobs::open(backend, &root)?;
         let sequencer = Sequencer::start(location.clone(), folder.join("write.lock"))?;
@@ -355,10 +355,17 @@ impl Store {
         self.collect(Filter::Key(key))
     }
 
-    /// Returns a record and everything it rests on, directly or through others, with the opening of the log.
+    /// Returns the openings of the log in order: the first, and one for each time it was restored from a backup.
+    pub fn openings(&self) -> Result<Vec<Evidence>, StoreError> {
+        self.of_kind(OPENING)
+    }
+
+    /// Returns a record and everything it rests on, directly or through others, with the openings of the log.
     pub fn lineage(&self, idx: u64) -> Result<EvidenceSet, StoreError> {
         let reader = self.reader()?;
-        let (mut open, mut seen, mut found) = (vec![idx, 0], std::collections::BTreeSet::new(), Vec::new());
+        let (mut seen, mut found) = (std::collections::BTreeSet::new(), Vec::new());
+        let mut open = records::positions(&reader, Filter::Kind(OPENING))?;
+        open.push(idx);
         while let Some(idx) = open.pop() {
             if !seen.insert(idx) {
                 continue;
@@ -377,6 +384,44 @@ impl Store {
     }
 }
 
+/// The folder of a workspace that begins, with its key; nobody else begins one there while it is held.
+pub(crate) struct Beginning {
+    pub(crate) folder: PathBuf,
+    pub(crate) key: SigningKey,
+    pub(crate) _lock: fs::File,
+}
+
+/// Makes the folder of a new workspace.
+pub(crate) fn begin_folder(project: &Path, options: &InitOptions) -> Result<Beginning, StoreError> {
+    let folder = project.join(FOLDER);
+    let exists = || StoreError::WorkspaceExists { folder: folder.display().to_string() };
+    if folder.join("log.vkey").exists() {
+        return Err(exists());
+    }
+    if let Some(origin) = &options.origin
+        && !is_name(origin)
+    {
+        return Err(StoreError::Origin { origin: origin.clone() });
+    }
+    fs::create_dir_all(folder.join("objects")).map_err(StoreError::file(&folder))?;
+    let lock_path = folder.join("init.lock");
+    let lock = fs::File::options().create(true).append(true).open(&lock_path).map_err(StoreError::file(&lock_path))?;
+    lock.lock().map_err(StoreError::file(&lock_path))?;
+    if folder.join("log.vkey").exists() {
+        return Err(exists());
+    }
+    write_new(&folder.join(".gitignore"), "*\n")?;
+    let key_path = folder.join("ledger.key");
+    // A crash between here and the first entry leaves a key without a log: beginning again continues with it.
+    let key = if key_path.exists() { keys::load_key(&key_path)? } else { keys::create_key(&key_path)? };
+    Ok(Beginning { folder, key, _lock: lock })
+}
+
+/// Returns the name of a log that was given none.
+pub(crate) fn own_origin(key: &SigningKey) -> String {
+    format!("veracta.invalid/{}", Hash::of(key.verifying_key().as_bytes()).short())
+}
+
 fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
     let write = || {
         let mut file = fs::File::create(path)?;
@@ -386,13 +431,14 @@ fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
     write().map_err(StoreError::file(path))
 }
 
-fn location(folder: &Path, backend: &Backend) -> Result<Location, StoreError> {
-    Location::new(backend.database.as_deref(), folder.join("veracta.db"))
+pub(crate) fn location(folder: &Path, backend: &Backend) -> Result<Location, StoreError> {
+    Location::new(backend.database.as_deref(), backend.database_roots.as_deref(), folder.join("veracta.db"))
 }
 
-/// Returns how the log begins, if it does; what is there instead is told by `verify`.
+/// Returns how the log begins, or begins anew after it was restored; what is there instead is told by `verify`.
 fn opening(db: &Database) -> Result<Option<LedgerCheckpoint>, StoreError> {
-    Ok(records::evidence(db, 0).ok().flatten().and_then(|opening| match opening.record {
+    let Some(idx) = records::positions(db, Filter::Kind(OPENING))?.pop() else { return Ok(None) };
+    Ok(records::evidence(db, idx).ok().flatten().and_then(|opening| match opening.record {
         Record::LedgerCheckpoint(body) => Some(body),
         _ => None,
     }))

@@ -35,4 +35,9 @@ pub enum SplitMethod {
         /// Column with the time.
         column: String,
     },
+    /// As a column of the data says, before this program saw it.
+    Given {
+        /// Column with the part.
+        column: String,
+    },
 }

@@ -22,6 +22,7 @@ mod fairness_report;
 mod ledger_checkpoint;
 mod model_card;
 mod model_version;
+mod observed_run;
 mod performance_report;
 mod privacy_report;
 mod registry_model;
@@ -54,6 +55,7 @@ pub use fairness_report::{AttributeFairness, DisparityResult, FairnessReport, Gr
 pub use ledger_checkpoint::LedgerCheckpoint;
 pub use model_card::ModelCard;
 pub use model_version::{ModelStatus, ModelVersion};
+pub use observed_run::{ObservedDataset, ObservedRun};
 pub use performance_report::{PerformanceGroup, PerformanceGroups, PerformanceReport};
 pub use privacy_report::PrivacyReport;
 pub use registry_model::RegistryModel;
@@ -130,6 +132,7 @@ records! {
     RobustnessReport = "robustness.report" v 1,
     Run = "run" v 1,
     TrackedRun = "run" v 2,
+    ObservedRun = "run" v 3,
     ValidationReport = "validation.report" v 1,
 }
 

@@ -112,7 +112,7 @@ fn a_log_without_entries_is_no_log() {
     put(&mut files, KEY_PATH, format!("{}\n", log_key(&log.key)));
     put(&mut files, CHECKPOINT_PATH, log.signed_head(0));
     assert_eq!(log.head(0).root, empty_root());
-    check_fails("empty", &verify(&log.seal(files), &Trust::default()), None, "entry 0 does not open a log under this key");
+    check_fails("empty", &verify(&log.seal(files), &Trust::default()), None, "no entry opens a log under this key");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn check_entries(case: &str, alter: impl FnOnce(&mut [Entry]), words: &str) {
 
 #[test]
 fn the_log_opens_under_its_key() {
-    let words = "entry 0 does not open a log under this key";
+    let words = "no entry opens a log under this key";
     check_entries("another kind", |entries| entries[0].kind = "dataset.version".to_owned(), words);
     check_entries("another key", |entries| entries[0].subject = log_key(&key(2)).to_string(), words);
     check_entries("another spelling", |entries| entries[0].subject.push('\n'), words);

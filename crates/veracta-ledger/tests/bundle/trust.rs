@@ -78,7 +78,7 @@ fn a_pinned_key_decides_who_may_sign() {
 #[test]
 fn entries_cannot_be_moved_under_another_key() {
     let moved = Log { key: key(2), ..log() };
-    let words = "entry 0 does not open a log under this key";
+    let words = "no entry opens a log under this key";
     check_fails("unpinned", &verify(&moved.bundle(), &Trust::default()), None, words);
     check_fails("pinned", &verify_pinned(&moved, 2), None, words);
     check_fails("pinned", &verify_pinned(&moved, 1), Some(KEY_PATH), "another key");

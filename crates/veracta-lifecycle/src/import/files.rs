@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 
 use super::ImportError;
+use super::source::Place;
 use crate::tracking::PROXY_SCHEME;
 
 /// Most files of one run or model.
@@ -25,13 +26,13 @@ pub struct Relocation {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Name below the location, and where to read.
-    pub(super) files: Vec<(String, PathBuf)>,
+    pub(super) files: Vec<(String, Place)>,
     /// What is not read, and why.
     pub(super) left_out: Vec<String>,
 }
 
 /// Old locations and the new ones.
-pub(super) struct Locations {
+pub(crate) struct Locations {
     folder: PathBuf,
     relocations: Vec<Relocation>,
     /// New location by the old one in its plain form.
@@ -56,7 +57,7 @@ fn is_scheme(uri: &str) -> bool {
 }
 
 impl Locations {
-    pub(super) fn new(folder: &Path, relocations: Vec<Relocation>) -> Self {
+    pub(crate) fn new(folder: &Path, relocations: Vec<Relocation>) -> Self {
         let plain_prefix = |relocation: Relocation| Relocation { prefix: plain(&relocation.prefix), ..relocation };
         Self { folder: folder.to_owned(), relocations: relocations.into_iter().map(plain_prefix).collect(), known: BTreeMap::new() }
     }
@@ -82,12 +83,12 @@ impl Locations {
     }
 
     /// Notes that what was at one location is at another from now on.
-    pub(super) fn note(&mut self, old: &str, new: &str) {
+    pub(crate) fn note(&mut self, old: &str, new: &str) {
         self.known.insert(plain(old), new.to_owned());
     }
 
     /// Returns the new location of what was at, or below, an old one.
-    pub(super) fn new_of(&self, old: &str) -> String {
+    pub(crate) fn new_of(&self, old: &str) -> String {
         let text = plain(old);
         let ends = text.char_indices().filter(|(_, character)| *character == '/').map(|(end, _)| end);
         for end in ends.chain([text.len()]).collect::<Vec<_>>().into_iter().rev() {
@@ -99,7 +100,7 @@ impl Locations {
     }
 
     /// The same for what a client said a version came from: names of other things stay as they are.
-    pub(super) fn new_of_source(&self, old: &str) -> String {
+    pub(crate) fn new_of_source(&self, old: &str) -> String {
         if old.starts_with("runs:") || old.starts_with("models:") { old.to_owned() } else { self.new_of(old) }
     }
 
@@ -140,7 +141,7 @@ fn walk(folder: &Path, name: &str, found: &mut Found) -> Result<(), ImportError>
             if found.files.len() >= FILES_LIMIT {
                 return Err(ImportError::TooMany { folder: folder.display().to_string(), limit: FILES_LIMIT });
             }
-            found.files.push((name, path));
+            found.files.push((name, Place::Local(path)));
         } else {
             found.left_out.push(format!("{}: it is a link or no ordinary file", path.display()));
         }

@@ -6,6 +6,7 @@
 mod comparison;
 mod file_store;
 mod files;
+mod server;
 mod source;
 
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use crate::Platform;
 use crate::tracking::evidence::{Event, of_experiment, of_model_version, of_registered_model};
 use crate::tracking::{PROXY_SCHEME, TrackingError, artifacts, random, runs};
 
+use self::files::Found;
+pub(crate) use self::files::Locations;
 pub use self::files::Relocation;
-use self::files::{Found, Locations};
 pub use self::source::{ImportError, Source};
 
 /// What a record says happened.
@@ -175,19 +177,22 @@ impl Import<'_> {
     /// Stores the files below a location, and returns them under the path that stands for them here.
     fn files(&mut self, uri: &str, fallback: Option<&std::path::Path>, new_uri: &str) -> Result<Vec<ArtifactFile>, ImportError> {
         let Some(folder) = artifacts::path_of(new_uri) else { return Ok(Vec::new()) };
-        let Found { files, left_out } = self.locations.files(uri, fallback)?;
+        let Found { files, left_out } = match self.source.files(uri)? {
+            Some(files) => Found { files, left_out: Vec::new() },
+            None => self.locations.files(uri, fallback)?,
+        };
         self.result.left_out.extend(left_out);
         let mut stored = Vec::with_capacity(files.len());
-        for (name, path) in files {
+        for (name, place) in files {
             let checked = match artifacts::checked_path(&name) {
                 Ok(checked) if checked == name => checked,
                 _ => {
                     let kept = servable(&name);
-                    self.result.renamed.push(format!("{} is kept as `{kept}`: its own name cannot be served", path.display()));
+                    self.result.renamed.push(format!("{place} is kept as `{kept}`: its own name cannot be served"));
                     kept
                 }
             };
-            let mut file = std::fs::File::open(&path).map_err(|source| ImportError::File { file: path.display().to_string(), source })?;
+            let mut file = self.source.open_file(&place)?;
             let (digest, bytes) = self.platform.store.blobs().upload(&mut file).map_err(TrackingError::from)?;
             self.result.found.files += 1;
             self.result.found.bytes += bytes;

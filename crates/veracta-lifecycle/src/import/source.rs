@@ -1,11 +1,14 @@
-//! Where an import reads: a folder of MLflow's file store, or a database of its server.
+//! Where an import reads: a folder of MLflow's file store, a database of its server, or the running server.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use veracta_store::mlflow::MlflowDatabase;
 use veracta_store::tracking::{Experiment, ForeignRun, LoggedModel, ModelVersion, RegisteredModel, Run};
 
 use super::file_store::FileStore;
+use super::server::TrackingServer;
 use crate::tracking::TrackingError;
 
 /// Why an import stops. What was brought in before stays, and the next import goes on after it.
@@ -30,7 +33,9 @@ pub enum ImportError {
         reason: String,
     },
     /// Not a source.
-    #[error("`{uri}` is no source: give the folder `mlruns` of a file store, a SQLite file (mlflow.db), sqlite:///file, or postgresql://…")]
+    #[error(
+        "`{uri}` is no source: give the folder `mlruns` of a file store, a SQLite file (mlflow.db), sqlite:///file, postgresql://… or https://…"
+    )]
     NotASource {
         /// What was given, without what may be a password.
         uri: String,
@@ -54,9 +59,35 @@ pub enum ImportError {
     /// The database cannot be read.
     #[error("the source cannot be read")]
     Database(#[source] veracta_store::StoreError),
+    /// The server cannot be read.
+    #[error("the source fails at {request}: {reason}")]
+    Server {
+        /// What was asked for.
+        request: String,
+        /// Why.
+        reason: String,
+    },
     /// What was read cannot be stored.
     #[error(transparent)]
     Tracking(#[from] TrackingError),
+}
+
+/// Where a file is read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// On this machine.
+    Local(PathBuf),
+    /// At the server, by its path there.
+    Remote(String),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local(path) => path.display().fmt(f),
+            Self::Remote(path) => f.write_str(path),
+        }
+    }
 }
 
 /// A source of experiments, runs and models.
@@ -70,10 +101,11 @@ pub struct Source {
 enum Kind {
     Files(FileStore),
     Database(MlflowDatabase, &'static str),
+    Server(TrackingServer),
 }
 
 impl Source {
-    /// Opens a source: a folder, a SQLite file, or the URL of a database.
+    /// Opens a source: a folder, a SQLite file, or the URL of a database or server.
     pub fn open(uri: &str) -> Result<Self, ImportError> {
         let path = Path::new(uri.strip_prefix("file://").unwrap_or(uri));
         if path.is_dir() {
@@ -89,6 +121,9 @@ impl Source {
         if uri.starts_with("postgres") {
             let database = MlflowDatabase::open(uri).map_err(ImportError::Database)?;
             return Ok(Self { kind: Kind::Database(database, "a PostgreSQL database of MLflow"), folder: PathBuf::new() });
+        }
+        if uri.starts_with("http://") || uri.starts_with("https://") {
+            return Ok(Self { kind: Kind::Server(TrackingServer::open(uri)?), folder: PathBuf::new() });
         }
         // What stands before an @ may be a password.
         let shown = uri.rsplit_once('@').map_or(uri, |(_, rest)| rest);
@@ -106,6 +141,7 @@ impl Source {
         match &self.kind {
             Kind::Files(_) => "a file store of MLflow",
             Kind::Database(_, words) => words,
+            Kind::Server(_) => "a tracking server",
         }
     }
 
@@ -118,6 +154,7 @@ impl Source {
         match &self.kind {
             Kind::Files(files) => files.experiments(),
             Kind::Database(database, _) => database.experiments().map_err(ImportError::Database),
+            Kind::Server(server) => server.experiments(),
         }
     }
 
@@ -125,6 +162,7 @@ impl Source {
         match &self.kind {
             Kind::Files(files) => files.runs_of(experiment_id),
             Kind::Database(database, _) => database.runs_of(experiment_id).map_err(ImportError::Database),
+            Kind::Server(server) => server.runs_of(experiment_id),
         }
     }
 
@@ -132,6 +170,7 @@ impl Source {
         match &self.kind {
             Kind::Files(files) => files.run(run),
             Kind::Database(database, _) => database.run(run).map_err(ImportError::Database),
+            Kind::Server(server) => server.run(run),
         }
     }
 
@@ -139,6 +178,7 @@ impl Source {
         match &self.kind {
             Kind::Files(files) => files.logged_models_of(experiment_id),
             Kind::Database(database, _) => database.logged_models_of(experiment_id).map_err(ImportError::Database),
+            Kind::Server(server) => server.logged_models_of(experiment_id),
         }
     }
 
@@ -146,6 +186,7 @@ impl Source {
         match &self.kind {
             Kind::Files(files) => files.registered_models(),
             Kind::Database(database, _) => database.registered_models().map_err(ImportError::Database),
+            Kind::Server(server) => server.registered_models(),
         }
     }
 
@@ -153,6 +194,26 @@ impl Source {
         match &self.kind {
             Kind::Files(files) => files.versions_of(model),
             Kind::Database(database, _) => database.versions_of(model).map_err(ImportError::Database),
+            Kind::Server(server) => server.versions_of(model),
+        }
+    }
+
+    /// Returns the files at a location that the source itself hands out, by name; `None` when it does not.
+    pub(super) fn files(&self, uri: &str) -> Result<Option<Vec<(String, Place)>>, ImportError> {
+        let Kind::Server(server) = &self.kind else { return Ok(None) };
+        let files = server.files(uri)?;
+        Ok(files.map(|files| files.into_iter().map(|(name, path)| (name, Place::Remote(path))).collect()))
+    }
+
+    /// Opens a file.
+    pub(super) fn open_file(&self, place: &Place) -> Result<Box<dyn Read>, ImportError> {
+        match (place, &self.kind) {
+            (Place::Remote(path), Kind::Server(server)) => Ok(Box::new(server.open_file(path)?)),
+            (Place::Remote(path), _) => Err(ImportError::NotASource { uri: path.clone() }),
+            (Place::Local(path), _) => {
+                let file = File::open(path).map_err(|source| ImportError::File { file: path.display().to_string(), source })?;
+                Ok(Box::new(file))
+            }
         }
     }
 
@@ -160,7 +221,7 @@ impl Source {
     pub(super) fn folder_of_run(&self, run: &Run) -> Option<PathBuf> {
         match &self.kind {
             Kind::Files(files) => files.folder_of_run(run),
-            Kind::Database(..) => None,
+            Kind::Database(..) | Kind::Server(_) => None,
         }
     }
 
@@ -168,7 +229,7 @@ impl Source {
     pub(super) fn folder_of_model(&self, model: &LoggedModel) -> Option<PathBuf> {
         match &self.kind {
             Kind::Files(files) => files.folder_of_model(model),
-            Kind::Database(..) => None,
+            Kind::Database(..) | Kind::Server(_) => None,
         }
     }
 }

@@ -105,7 +105,46 @@ pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem
     if spec.split.method == SplitMethodName::Time && spec.split.time.is_none() {
         checker.refuse_at_name(spec, "a split by time needs `time:` with the name of a column".to_owned(), None);
     }
+    match (&spec.split.column, spec.split.method == SplitMethodName::Column) {
+        (None, true) => checker.refuse_at_name(spec, "a split by column needs `column:` with its name".to_owned(), None),
+        (Some(column), true) if !spec.data.drop.contains_key(&column.value) => {
+            let message = format!("`{}` says which part a row belongs to and is no input", column.value);
+            checker.refuse(column, message, Some("list it under `data.drop` with that reason".to_owned()));
+        }
+        _ => {}
+    }
+    check_tracked(spec, &mut checker);
     checker.problems
+}
+
+/// A model that was trained elsewhere is named, judged on rows it was not trained on, and not trained again.
+fn check_tracked(spec: &PipelineSpec, checker: &mut Checker<'_>) {
+    let training = &spec.training;
+    if training.algorithm != AlgorithmName::Tracked {
+        for field in training.version.iter().chain(&training.file) {
+            checker.refuse(field, "`version` and `file` belong to `algorithm: tracked`".to_owned(), None);
+        }
+        return;
+    }
+    match &training.version {
+        None => checker.refuse_at_name(spec, "a tracked model needs `version:`, such as `churn@3`".to_owned(), None),
+        Some(version) if version.value.rsplit_once('@').is_none_or(|(_, number)| number.parse::<u32>().is_err()) => {
+            checker.refuse(version, format!("`{}` is no version of a registered model, such as `churn@3`", version.value), None);
+        }
+        Some(version) if spec.split.method != SplitMethodName::Column => {
+            let hint = "say it with `split: {method: column, column: …}`: only whoever trained it knows which rows it has seen";
+            checker.refuse(version, "a tracked model needs to be told which rows it was trained on".to_owned(), Some(hint.to_owned()));
+        }
+        Some(version) if spec.validation.privacy.as_ref().is_some_and(|privacy| privacy.shadows > 0) => {
+            let hint = Some("set `validation.privacy.shadows: 0`".to_owned());
+            checker.refuse(version, "shadow models of a tracked model cannot be trained here".to_owned(), hint);
+        }
+        Some(_) => {}
+    }
+    let settings = [training.learning_rate, training.min_child_weight, training.subsample, training.lambda, training.l2];
+    if training.rounds.is_some() || training.max_depth.is_some() || settings.iter().any(Option::is_some) {
+        checker.refuse_at_name(spec, "a tracked model has its settings from its run: give none here".to_owned(), None);
+    }
 }
 
 fn check_criteria(spec: &PipelineSpec, checker: &mut Checker<'_>) {

@@ -249,11 +249,14 @@ pub struct CommandSpec {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SplitSpec {
-    /// `stratified`, or `time` for the latest rows to test.
+    /// `stratified`, `time` for the latest rows to test, or `column` for rows divided before.
     pub method: SplitMethodName,
     /// Column with the time, for `time`.
     #[schemars(with = "Option<String>")]
     pub time: Option<Spanned<String>>,
+    /// Column that says `train`, `tune` or `test`, for `column`; a row with another word belongs to no part.
+    #[schemars(with = "Option<String>")]
+    pub column: Option<Spanned<String>>,
     /// Share of rows to test on.
     pub test: f64,
     /// Share of rows to tune on.
@@ -270,11 +273,13 @@ pub enum SplitMethodName {
     Stratified,
     /// The latest rows test.
     Time,
+    /// A column says it.
+    Column,
 }
 
 impl Default for SplitSpec {
     fn default() -> Self {
-        Self { method: SplitMethodName::Stratified, time: None, test: 0.2, tune: 0.0, seed: 7 }
+        Self { method: SplitMethodName::Stratified, time: None, column: None, test: 0.2, tune: 0.0, seed: 7 }
     }
 }
 
@@ -284,6 +289,14 @@ impl Default for SplitSpec {
 pub struct TrainingSection {
     /// Algorithm.
     pub algorithm: AlgorithmName,
+    /// Registered model and version that a client of the tracking server trained, such as `churn@3` (tracked).
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub version: Option<Spanned<String>>,
+    /// File of the model among the version's; needed when there are several that could be it (tracked).
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub file: Option<Spanned<String>>,
     /// Trees (gradient boosting).
     #[serde(default)]
     pub rounds: Option<u32>,
@@ -324,6 +337,8 @@ pub enum AlgorithmName {
     GradientBoosting,
     /// Logistic regression.
     LogisticRegression,
+    /// Trained elsewhere, logged and registered with a tracking client: XGBoost or LightGBM trees.
+    Tracked,
 }
 
 /// How single inputs are screened.
@@ -466,6 +481,18 @@ impl PipelineSpec {
                 let default = LogisticParameters::default();
                 TrainingSpec::LogisticRegression(LogisticParameters { l2: section.l2.unwrap_or(default.l2) })
             }
+            AlgorithmName::Tracked => {
+                let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.value.clone()).unwrap_or_default();
+                TrainingSpec::Tracked { version: text(&section.version), file: text(&section.file) }
+            }
+        }
+    }
+
+    /// Returns what is trained again and again to measure something: of a model that was trained elsewhere boosted trees stand in.
+    pub fn refit_spec(&self) -> TrainingSpec {
+        match self.training_spec() {
+            TrainingSpec::Tracked { .. } => TrainingSpec::GradientBoosting(BoostingParameters::default()),
+            own => own,
         }
     }
 

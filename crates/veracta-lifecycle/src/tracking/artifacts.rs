@@ -5,8 +5,8 @@
 use std::io::Read;
 
 use percent_encoding::percent_decode_str;
-use veracta_store::View;
 use veracta_store::tracking::{ArtifactFile, ModelVersion, Run};
+use veracta_store::{PartProblem, SignedRequest, View};
 
 use super::evidence::Event;
 use super::{PROXY_SCHEME, TrackingError, now_ms, random, runs};
@@ -14,6 +14,8 @@ use crate::Platform;
 
 /// Longest path, in bytes: what file systems allow.
 const PATH_BYTES: usize = 4_096;
+/// Most parts of an upload: what S3 allows.
+const PARTS_LIMIT: u32 = 10_000;
 /// How often a path may be encoded.
 const DECODINGS: usize = 8;
 
@@ -92,10 +94,14 @@ pub fn upload(platform: &Platform, path: String, bytes: &mut dyn Read) -> Result
         return Err(TrackingError::invalid("Invalid path"));
     }
     let (digest, n_bytes) = platform.store.blobs().upload(bytes)?;
-    let (now, salt) = (now_ms(platform), random()?);
+    place(platform, ArtifactFile { path, digest, bytes: n_bytes })
+}
+
+/// Gives stored bytes a path.
+fn place(platform: &Platform, file: ArtifactFile) -> Result<(), TrackingError> {
+    let (now, salt, digest) = (now_ms(platform), random()?, file.digest);
     platform.begin().work(move |work| {
         let view = work.view();
-        let file = ArtifactFile { path, digest, bytes: n_bytes };
         // The same bytes again are no change.
         if view.artifact(&file.path)?.as_ref() == Some(&file) {
             return Ok(());
@@ -123,6 +129,48 @@ pub fn upload(platform: &Platform, path: String, bytes: &mut dyn Read) -> Result
         return Err(veracta_store::StoreError::NoBlob { digest }.into());
     }
     Ok(())
+}
+
+/// An upload in parts that a client sends to the object store itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartedUpload {
+    /// Its id, needed to end it.
+    pub id: String,
+    /// Where each part is sent, from part 1.
+    pub parts: Vec<SignedRequest>,
+}
+
+/// Begins an upload in parts to a checked path; `None` when the object store signs no addresses.
+pub fn begin_parts(platform: &Platform, path: &str, n_parts: i64) -> Result<Option<PartedUpload>, TrackingError> {
+    if path.is_empty() {
+        return Err(TrackingError::invalid("Invalid path"));
+    }
+    let n_parts = u32::try_from(n_parts).ok().filter(|n_parts| (1..=PARTS_LIMIT).contains(n_parts));
+    let n_parts = n_parts.ok_or_else(|| TrackingError::invalid(format!("num_parts must be between 1 and {PARTS_LIMIT}.")))?;
+    let begun = platform.store.blobs().begin_parts(path, n_parts)?;
+    Ok(begun.map(|(id, parts)| PartedUpload { id, parts }))
+}
+
+/// Joins the parts of an upload at its path; each is a number with the ETag that the client was told, if it was.
+pub fn complete_parts(platform: &Platform, path: String, id: &str, mut parts: Vec<(u32, Option<String>)>) -> Result<(), TrackingError> {
+    parts.sort_unstable();
+    if parts.is_empty() || parts.iter().zip(1..).any(|((number, _), expected)| *number != expected) {
+        return Err(TrackingError::invalid("The parts must be numbered from 1, each once, without a gap."));
+    }
+    let blobs = platform.store.blobs();
+    let mut reader = blobs.join_parts(id, &path, &parts)?.map_err(|problem| match problem {
+        PartProblem::NoUpload => TrackingError::missing(format!("No upload '{id}' is under way for '{path}'.")),
+        PartProblem::Missing(number) => TrackingError::invalid(format!("Part {number} has not been sent.")),
+        PartProblem::Changed(number) => TrackingError::invalid(format!("Part {number} is not the one whose ETag was given.")),
+    })?;
+    let (digest, bytes) = blobs.upload(&mut reader)?;
+    place(platform, ArtifactFile { path: path.clone(), digest, bytes })?;
+    Ok(blobs.drop_parts(id, &path)?)
+}
+
+/// Gives an upload in parts up; one that is not there is no error.
+pub fn abort_parts(platform: &Platform, path: &str, id: &str) -> Result<(), TrackingError> {
+    Ok(platform.store.blobs().drop_parts(id, path)?)
 }
 
 /// Returns the file at a checked path.

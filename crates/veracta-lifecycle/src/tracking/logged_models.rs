@@ -1,7 +1,7 @@
 //! Logged models: what a client uploads as one thing, before anything is registered.
 
 use veracta_store::tracking::{KeyValue, LoggedModel, Stage};
-use veracta_store::{Field, Query, Selection, View};
+use veracta_store::{Field, Query, Selection, View, Viewed};
 
 use super::{TrackingError, experiments, names, new_id, now_ms};
 use crate::Platform;
@@ -175,5 +175,5 @@ pub fn search(
         }
     }
     let one_more = Selection { limit: selection.limit + 1, ..selection };
-    Ok(platform.store.reading()?.view().search_logged_models(experiment_ids, &query, one_more)?)
+    Ok(platform.store.reading()?.view().search_logged_models(experiment_ids, Viewed::Active, &query, one_more)?)
 }

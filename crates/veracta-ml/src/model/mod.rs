@@ -14,7 +14,7 @@ use crate::explanation::{Attribution, linear_attribution};
 use crate::table::{Coded, Column, Table, Values};
 use crate::tree::compiled::CompiledTrees;
 use crate::tree::xgboost::read_xgboost_json;
-use crate::tree::{Link, TreeEnsemble, TreeError};
+use crate::tree::{Link, Precision, TreeEnsemble, TreeError};
 
 /// Format written today.
 pub const MODEL_FORMAT: &str = "veracta-model/1";
@@ -74,6 +74,13 @@ pub enum Form {
     },
     /// Logistic regression over standardised and one-hot columns.
     Logistic(Logistic),
+    /// Trees trained elsewhere, whose file is kept as it came.
+    Brought {
+        /// The trees.
+        ensemble: TreeEnsemble,
+        /// The library that wrote them.
+        library: &'static str,
+    },
 }
 
 /// A logistic model over derived columns.
@@ -155,6 +162,15 @@ pub enum ModelError {
         /// Inputs of the model.
         n_inputs: usize,
     },
+    /// A model brought along that cannot be judged as a binary classifier.
+    #[error("the model cannot be judged: {reason}")]
+    Brought {
+        /// Why.
+        reason: String,
+    },
+    /// Trees trained here have a form that holds their bytes.
+    #[error("a model brought along has the bytes it came with")]
+    NotOwn,
     /// The graph cannot be used.
     #[error(transparent)]
     Onnx(#[from] crate::onnx::OnnxError),
@@ -238,8 +254,13 @@ pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -
     columns.iter().map(describe).collect()
 }
 
-/// Encodes all rows of a table for a model's inputs. Infinite numbers and unknown categories become missing.
+/// Encodes all rows of a table for a model's inputs. Infinite numbers and unknown categories become missing; numbers have 32 bits, as the
+/// trainer's have.
 pub fn encode(table: &Table, inputs: &[Input]) -> Result<Matrix, ModelError> {
+    encode_as(table, inputs, |number| f64::from(number as f32))
+}
+
+fn encode_as(table: &Table, inputs: &[Input], seen: impl Fn(f64) -> f64) -> Result<Matrix, ModelError> {
     let (n_rows, n_columns) = (table.n_rows, inputs.len());
     let mut values = vec![f64::NAN; n_rows * n_columns];
     for (position, input) in inputs.iter().enumerate() {
@@ -249,9 +270,9 @@ pub fn encode(table: &Table, inputs: &[Input]) -> Result<Matrix, ModelError> {
         })?;
         match (&column.values, &input.levels) {
             (Values::Numeric(numbers), None) => {
-                // The trainer works in 32 bits: a number beyond them is infinite to it.
-                for (row, number) in numbers.iter().enumerate().filter(|(_, number)| (**number as f32).is_finite()) {
-                    values[row * n_columns + position] = f64::from(*number as f32);
+                // A number beyond what the model's arithmetic holds is infinite to it.
+                for (row, number) in numbers.iter().map(|number| seen(*number)).enumerate().filter(|(_, number)| number.is_finite()) {
+                    values[row * n_columns + position] = number;
                 }
             }
             (Values::Coded(coded), Some(levels)) => {
@@ -309,9 +330,45 @@ impl Predictor {
         Ok(Self { inputs: file.inputs, label: file.label, form })
     }
 
+    /// Takes a model trained elsewhere for a binary classifier of this label.
+    ///
+    /// It must be trees with one logistic output, names of its inputs, and names for the categories it tells apart.
+    pub fn brought(model: imported::Model, label: Label) -> Result<Self, ModelError> {
+        let refused = |reason: String| ModelError::Brought { reason };
+        let imported::Model::Trees { ensemble, library } = model else {
+            return Err(refused(format!("it is {}; trees of XGBoost or LightGBM are needed", model.kind())));
+        };
+        if ensemble.n_outputs() != 1 || ensemble.link != (Link::Logistic { scale: 1.0 }) || ensemble.n_averaged.is_some() {
+            return Err(refused("it does not give one probability: a binary logistic objective is needed".to_owned()));
+        }
+        TreeExplainer::new(&ensemble).map_err(|error| refused(format!("its predictions cannot be explained: {error}")))?;
+        if ensemble.feature_names.len() != ensemble.n_features {
+            return Err(refused("its file has no names of inputs; train it on a table with named columns".to_owned()));
+        }
+        let is_number = ensemble.numeric_features();
+        let mut inputs = Vec::with_capacity(ensemble.n_features);
+        for (position, name) in ensemble.feature_names.iter().enumerate() {
+            let levels = ensemble.categories.get(position).cloned().flatten();
+            if levels.is_none() && !is_number[position] {
+                return Err(refused(format!("its input `{name}` tells categories apart, and its file does not name them")));
+            }
+            inputs.push(Input { name: name.clone(), levels });
+        }
+        Ok(Self { inputs, label, form: Form::Brought { ensemble, library } })
+    }
+
+    /// Encodes all rows of a table as this model sees them.
+    pub fn encode(&self, table: &Table) -> Result<Matrix, ModelError> {
+        match &self.form {
+            Form::Brought { ensemble, .. } if ensemble.precision == Precision::Double => encode_as(table, &self.inputs, |number| number),
+            _ => encode(table, &self.inputs),
+        }
+    }
+
     /// Returns the canonical bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
         let (xgboost, logistic) = match &self.form {
+            Form::Brought { .. } => return Err(ModelError::NotOwn),
             Form::Trees { xgboost, .. } => (Some(xgboost.clone()), None),
             Form::Logistic(logistic) => (None, Some(logistic.clone())),
         };
@@ -322,7 +379,9 @@ impl Predictor {
     /// Returns the log-odds of the positive label for each row.
     pub fn margins(&self, matrix: &Matrix) -> Vec<f64> {
         match &self.form {
-            Form::Trees { ensemble, .. } => CompiledTrees::new(ensemble).margins(&matrix.values, matrix.n_columns),
+            Form::Trees { ensemble, .. } | Form::Brought { ensemble, .. } => {
+                CompiledTrees::new(ensemble).margins(&matrix.values, matrix.n_columns)
+            }
             Form::Logistic(logistic) => (0..matrix.n_rows).map(|row| logistic.margin(matrix.row(row))).collect(),
         }
     }
@@ -335,8 +394,9 @@ impl Predictor {
     /// Returns the contribution of each input to the log-odds of each row.
     pub fn explain(&self, matrix: &Matrix) -> Vec<Attribution> {
         match &self.form {
-            Form::Trees { ensemble, .. } => {
-                let explainer = TreeExplainer::new(ensemble).expect("the trainer makes no linear leaves");
+            Form::Trees { ensemble, .. } | Form::Brought { ensemble, .. } => {
+                let explainer =
+                    TreeExplainer::new(ensemble).expect("checked when a model is brought, and the trainer makes no linear leaves");
                 let (base_value, contributions) = (explainer.base_values()[0], explainer.explain_batch(&matrix.values, matrix.n_columns));
                 let rows = contributions.chunks(matrix.n_columns.max(1));
                 rows.map(|contributions| Attribution { contributions: contributions.to_vec(), base_value }).collect()
@@ -349,6 +409,7 @@ impl Predictor {
     pub fn kind(&self) -> String {
         match &self.form {
             Form::Trees { ensemble, .. } => format!("gradient-boosted decision trees ({} trees)", ensemble.trees.len()),
+            Form::Brought { ensemble, library } => format!("{library} trees ({} trees), trained elsewhere", ensemble.trees.len()),
             Form::Logistic(logistic) => format!("logistic regression ({} terms)", logistic.terms.len()),
         }
     }

@@ -88,6 +88,6 @@ pub(crate) fn few_trees(rounds: u32) -> TrainingSpec {
 pub(crate) fn trees(predictor: &Predictor) -> &TreeEnsemble {
     match &predictor.form {
         Form::Trees { ensemble, .. } => ensemble,
-        Form::Logistic(_) => panic!("the model is boosted"),
+        Form::Logistic(_) | Form::Brought { .. } => panic!("the model is boosted here"),
     }
 }

@@ -1,13 +1,16 @@
 //! `mlflow-artifacts/…` and the other ways to files: streamed both ways, with bounded memory.
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -105,14 +108,14 @@ pub(super) async fn delete(Asker(platform): Asker, Path(path): Path<String>) -> 
     Ok(json_response(b"{}".to_vec()))
 }
 
-pub(super) async fn download(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn download(Asker(platform): Asker, Path(path): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let finder = Arc::clone(&platform);
     let file = blocking(move || Ok(artifacts::find(&finder, &checked_path(&path)?)?)).await?;
-    Ok(stream(platform, file))
+    Ok(stream(platform, file, &headers))
 }
 
 /// Finds the file at a path below an artifact URI.
-fn find_below(platform: &Platform, root_uri: &str, path: &str) -> Result<ArtifactFile, ApiError> {
+pub(super) fn find_below(platform: &Platform, root_uri: &str, path: &str) -> Result<ArtifactFile, ApiError> {
     let path = checked_path(path)?;
     let root = path_of(root_uri);
     let root = root.ok_or_else(|| ApiError::invalid(format!("Artifacts at '{root_uri}' do not go through this server.")))?;
@@ -122,23 +125,24 @@ fn find_below(platform: &Platform, root_uri: &str, path: &str) -> Result<Artifac
 async fn found(
     platform: Arc<Platform>,
     query: Option<String>,
+    headers: HeaderMap,
     find: fn(&Platform, &Fields) -> Result<ArtifactFile, ApiError>,
 ) -> Result<Response, ApiError> {
     let finder = Arc::clone(&platform);
     let file = blocking(move || find(&finder, &Fields::of_query(query.as_deref().unwrap_or_default())?)).await?;
-    Ok(stream(platform, file))
+    Ok(stream(platform, file, &headers))
 }
 
-pub(super) async fn of_run(Asker(platform): Asker, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    found(platform, query, |platform, fields| {
+pub(super) async fn of_run(Asker(platform): Asker, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
+    found(platform, query, headers, |platform, fields| {
         let (run, _) = runs::get(platform, &fields.run_id()?)?;
         find_below(platform, &run.artifact_uri, &fields.required("path")?)
     })
     .await
 }
 
-pub(super) async fn of_version(Asker(platform): Asker, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    found(platform, query, |platform, fields| {
+pub(super) async fn of_version(Asker(platform): Asker, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
+    found(platform, query, headers, |platform, fields| {
         let version = version_number(&fields.required("version")?)?;
         let location = model_registry::download_uri(platform, &fields.required("name")?, version)?;
         find_below(platform, &location, &fields.required("path")?)
@@ -150,10 +154,11 @@ pub(super) async fn of_logged_model(
     Asker(platform): Asker,
     Path(model_id): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let query =
         format!("{}&model_id={}", query.unwrap_or_default(), form_urlencoded::byte_serialize(model_id.as_bytes()).collect::<String>());
-    found(platform, Some(query), |platform, fields| {
+    found(platform, Some(query), headers, |platform, fields| {
         let model = logged_models::get(platform, &fields.required("model_id")?)?;
         find_below(platform, &model.artifact_location, &fields.required("artifact_file_path")?)
     })
@@ -171,12 +176,52 @@ fn type_of(path: &str) -> &'static str {
     }
 }
 
-/// Streams a file; a client that stops reading ends it.
-fn stream(platform: Arc<Platform>, file: ArtifactFile) -> Response {
+/// The part of a file that a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Range(Range<u64>),
+    /// Nothing of the file is in it.
+    Outside,
+}
+
+/// Reads a `Range` header (RFC 9110, section 14.2). Several ranges at once, other units and what is malformed give the whole file, as the
+/// section allows.
+fn part_of(header: Option<&str>, n_bytes: u64) -> Part {
+    let Some((first, last)) = header.and_then(|header| header.trim().strip_prefix("bytes=")).and_then(|range| range.split_once('-')) else {
+        return Part::Whole;
+    };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let range = match (first.trim().is_empty(), number(first), last.trim().is_empty(), number(last)) {
+        (true, _, _, Some(length)) => n_bytes.saturating_sub(length)..n_bytes,
+        (_, Some(first), true, _) => first..n_bytes,
+        (_, Some(first), _, Some(last)) if first <= last => first..n_bytes.min(last.saturating_add(1)),
+        _ => return Part::Whole,
+    };
+    if range.start < range.end { Part::Range(range) } else { Part::Outside }
+}
+
+/// Streams a file, or the part of it that is asked for; a client that stops reading ends it.
+fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> Response {
+    let digest = file.digest;
+    // A part is good only with parts of the same bytes: a client says which by their digest.
+    let etag = format!("\"{digest}\"");
+    let is_same = headers.get(IF_RANGE).is_none_or(|known| known.as_bytes() == etag.as_bytes());
+    let asked = headers.get(RANGE).and_then(|range| range.to_str().ok()).filter(|_| is_same);
+    let (status, range) = match part_of(asked, file.bytes) {
+        Part::Whole => (StatusCode::OK, 0..file.bytes),
+        Part::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Part::Outside => {
+            let told = [(CONTENT_RANGE, format!("bytes */{}", file.bytes))];
+            return (StatusCode::RANGE_NOT_SATISFIABLE, told).into_response();
+        }
+    };
+    let content_range = (status == StatusCode::PARTIAL_CONTENT)
+        .then(|| [(CONTENT_RANGE, format!("bytes {}-{}/{}", range.start, range.end - 1, file.bytes))]);
+    let n_bytes = range.end - range.start;
     let (pieces, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(PIECES_WAITING);
-    let (digest, n_bytes) = (file.digest, file.bytes);
     tokio::task::spawn_blocking(move || {
-        let mut reader = platform.store.blobs().reader(digest, 0..n_bytes);
+        let mut reader = platform.store.blobs().reader(digest, range);
         loop {
             let mut piece = vec![0; PIECE_BYTES];
             let read = reader.read(&mut piece).map(|n_read| {
@@ -203,6 +248,35 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile) -> Response {
         (CONTENT_LENGTH, n_bytes.to_string()),
         (CONTENT_DISPOSITION, format!("attachment; filename={}", if name.contains(' ') { format!("\"{name}\"") } else { name })),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (ACCEPT_RANGES, "bytes".to_owned()),
+        (ETAG, etag),
     ];
-    (headers, Body::from_stream(body)).into_response()
+    (status, headers, content_range.map(AppendHeaders), Body::from_stream(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_read_as_the_standard_says() {
+        let cases = [
+            (None, Part::Whole),
+            (Some("bytes=0-0"), Part::Range(0..1)),
+            (Some("bytes=2-5"), Part::Range(2..6)),
+            (Some("bytes=2-"), Part::Range(2..10)),
+            (Some("bytes=-3"), Part::Range(7..10)),
+            (Some("bytes=-30"), Part::Range(0..10)),
+            (Some("bytes=9-18446744073709551615"), Part::Range(9..10)),
+            (Some("bytes=10-"), Part::Outside),
+            (Some("bytes=-0"), Part::Outside),
+            (Some("bytes=5-2"), Part::Whole),
+            (Some("bytes=0-1,4-5"), Part::Whole),
+            (Some("bytes=-"), Part::Whole),
+            (Some("lines=1-2"), Part::Whole),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(part_of(header, 10), expected, "{header:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod fields;
 mod logged_models;
 mod model_registry;
 mod runs;
+mod transfer;
 mod webhooks;
 mod wire;
 
@@ -21,7 +22,9 @@ use veracta_governance::access::Permission::{self, Administer, Annotate, Promote
 use veracta_lifecycle::Platform;
 
 use self::fields::Fields;
+use self::transfer::Step;
 use self::wire::Answer;
+use crate::DirectTransfer;
 use crate::access::Asker;
 use crate::error::ApiError;
 use crate::routes::{Endpoint, blocking};
@@ -66,6 +69,8 @@ const ROUTES: &[Route] = &[
     ("POST", "runs/log-inputs", Track, runs::log_inputs),
     ("POST", "runs/outputs", Track, runs::log_outputs),
     ("GET", "artifacts/list", Read, artifacts::list_of_run),
+    ("POST", "artifacts/presigned-upload-url", Track, transfer::presigned_upload),
+    ("POST", "artifacts/presigned-download-url", Read, transfer::presigned_download),
     ("GET", "metrics/get-history", Read, runs::metric_history),
     ("GET", "metrics/get-history-bulk", Read, runs::metric_history_bulk),
     ("GET", "metrics/get-history-bulk-interval", Read, runs::metric_interval),
@@ -106,7 +111,7 @@ const ROUTES: &[Route] = &[
 ];
 
 /// Parts of the API that this server leaves out, by the first step of their paths.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 14] = [
     "traces",
     "unified-traces",
     "get-online-trace-details",
@@ -121,7 +126,6 @@ const LEFT_OUT: [&str; 15] = [
     "genai",
     "users",
     "roles",
-    "artifacts/presigned-upload-url",
 ];
 
 /// Returns everything of the API.
@@ -154,7 +158,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 endpoints.push(Endpoint::new("*", format!("{path}/{{*rest}}"), Read, left_out));
             }
         }
-        let folder = format!("{prefix}/2.0/mlflow-artifacts/artifacts");
+        let artifacts = format!("{prefix}/2.0/mlflow-artifacts");
+        let steps: [(&str, Step); 3] = [("create", transfer::create), ("complete", transfer::complete), ("abort", transfer::abort)];
+        for (name, step) in steps {
+            let handler = move |asker, path, request| transfer::in_parts(step, asker, path, request);
+            endpoints.push(Endpoint::new("POST", format!("{artifacts}/mpu/{name}/{{*path}}"), Track, handler));
+        }
+        endpoints.push(Endpoint::new("GET", format!("{artifacts}/presigned/{{*path}}"), Read, transfer::download));
+        let folder = format!("{artifacts}/artifacts");
         let file = format!("{folder}/{{*path}}");
         endpoints.push(Endpoint::new("GET", folder, Read, artifacts::list));
         endpoints.push(Endpoint::new("GET", file.clone(), Read, artifacts::download));
@@ -164,13 +175,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     endpoints
 }
 
-async fn server_info() -> Response {
+async fn server_info(Asker(platform): Asker, Extension(direct): Extension<DirectTransfer>) -> Response {
+    let is_direct = direct == DirectTransfer::Advertised && platform.store.blobs().can_sign();
     let body = serde_json::json!({
         "store_type": "SqlStore",
         "workspaces_enabled": false,
         "trace_archival_enabled": false,
-        "multipart_uploads_enabled": false,
-        "multipart_downloads_enabled": false,
+        "multipart_uploads_enabled": is_direct,
+        "multipart_downloads_enabled": is_direct,
         "presigned_upload_run_id_supported": false,
         "presigned_upload_model_id_supported": false,
         "features_enabled": { "gateway": false },

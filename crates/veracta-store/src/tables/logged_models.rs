@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::metrics::{loaded, stored};
-use super::search::{Noun, Query, Selection};
+use super::search::{Noun, Query, Selection, Viewed};
 use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
@@ -75,13 +75,14 @@ impl View<'_> {
     pub fn search_logged_models(
         &self,
         experiment_ids: &[i64],
+        viewed: Viewed,
         query: &Query,
         selection: Selection,
     ) -> Result<Vec<LoggedModel>, StoreError> {
         let mut statement = self.statement(Noun::LoggedModels);
         let places = statement.places(experiment_ids.iter().copied());
         statement.conditions.push(format!("t.experiment_id IN ({places})"));
-        statement.conditions.push("t.stage = 'active'".to_owned());
+        statement.restrict(viewed);
         let found = statement.rows(COLUMNS, query, selection)?.iter_mut().map(read).collect::<Result<_, _>>()?;
         complete(self.db, found)
     }

@@ -33,6 +33,7 @@ impl Workspace {
         let services = (Postgres::start().unwrap(), S3::start().unwrap());
         let backend = Backend {
             database: Some(services.0.url("postgres")),
+            database_roots: None,
             objects: Some(services.1.url("workspace")),
             object_options: services.1.environment(),
         };
@@ -80,7 +81,7 @@ pub(crate) fn open_passed() -> Option<Result<Store, StoreError>> {
     let folder = std::env::var_os(FOLDER)?;
     let [database, objects] = ELSEWHERE.map(|name| std::env::var(name).ok());
     let object_options = std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect();
-    Some(Store::open_at(Path::new(&folder), &Backend { database, objects, object_options }))
+    Some(Store::open_at(Path::new(&folder), &Backend { database, database_roots: None, objects, object_options }))
 }
 
 /// Runs each test on the embedded default and on PostgreSQL with S3.

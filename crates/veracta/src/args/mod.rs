@@ -11,7 +11,7 @@ pub(crate) use measure::{
     Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership, Neighbours, Plan, Predict, RecordOption,
     Robustness, Task, Watch,
 };
-pub(crate) use server::{ImportFrom, Serve, TokenAction, UserAction};
+pub(crate) use server::{ExportTo, ImportFrom, Serve, TokenAction, UserAction};
 
 /// Carry a machine-learning model from its data to its decisions, keep proof of every step, and refuse what the rules do not allow.
 #[derive(Debug, Parser)]
@@ -91,7 +91,7 @@ pub(crate) enum Command {
     Status,
     /// Show one record.
     Show {
-        /// `name`, `name@2`, `#12`, `dataset:name`, or the start of a digest.
+        /// `name`, `name@2`, `#12`, `dataset:name`, `run:id`, `experiment:1`, `registry:name`, `registry:name@2`, or the start of a digest.
         reference: String,
     },
     /// List the ledger, latest first.
@@ -174,6 +174,27 @@ pub(crate) enum Command {
         /// Why; the receipt says so.
         #[arg(long)]
         reason: String,
+    },
+    /// Write what the workspace keeps in the form of another program.
+    Export {
+        /// In which form.
+        #[command(subcommand)]
+        to: ExportTo,
+    },
+    /// Copy the workspace into a folder while others go on: records, runs, registry and files, but never the signing key. Again into the same
+    /// folder, only new files are copied.
+    Backup {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Begin a workspace with what a backup holds. Its log goes on as a new epoch, under a key and a name of its own: entries that the old log
+    /// signed after the backup are not in it.
+    Restore {
+        /// The folder of the backup.
+        folder: PathBuf,
+        /// Name of the log from now on; a random one when not given.
+        #[arg(long)]
+        origin: Option<String>,
     },
     /// Look at the ledger itself.
     Ledger {

@@ -38,6 +38,14 @@ pub(crate) struct Serve {
     /// this server.
     #[arg(long)]
     pub(crate) webhooks_anywhere: bool,
+    /// Tell clients to send files of 500 MiB and more to the object store themselves, and to fetch them there, under addresses signed for an
+    /// hour. They must be able to reach it.
+    #[arg(long)]
+    pub(crate) direct_transfer: bool,
+    /// Address of a lineage backend that is told of each recorded run in events of OpenLineage, such as
+    /// `https://marquez.example.org/api/v1/lineage`; its key is read from OPENLINEAGE_API_KEY.
+    #[arg(long, value_name = "URL")]
+    pub(crate) openlineage: Option<String>,
     /// Requests a second that one user may send.
     #[arg(long, value_name = "N", default_value = "2000")]
     pub(crate) rate: NonZeroU32,
@@ -51,12 +59,30 @@ pub(crate) struct Serve {
 pub(crate) enum ImportFrom {
     /// From MLflow.
     Mlflow {
-        /// A folder `mlruns`, a SQLite file, `sqlite:///file` or `postgresql://user@host/database`.
+        /// A folder `mlruns`, a SQLite file, `sqlite:///file`, `postgresql://user@host/database`, or the address of a running server, to which
+        /// MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, say who you are.
         #[arg(long, value_name = "URI")]
         from: String,
         /// Where files lie now whose recorded location begins so, `PREFIX=FOLDER`, such as `mlflow-artifacts:/=/srv/mlartifacts`.
         #[arg(long, value_name = "PREFIX=FOLDER")]
         artifacts: Vec<String>,
+    },
+}
+
+/// What to write.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportTo {
+    /// Experiments, runs, models and files, as MLflow's file store. MLflow serves it (`mlflow server --backend-store-uri FOLDER`).
+    Mlflow {
+        /// Folder to write, which must not be there yet.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
+    /// Every recorded run as an event of OpenLineage, one a line.
+    Openlineage {
+        /// File to write; the standard output when not given.
+        #[arg(long, short = 'o', value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 

@@ -1,6 +1,7 @@
 //! One file a verb; this list says which.
 
 mod anonymity;
+mod backup;
 mod compare;
 mod completions;
 mod controls;
@@ -11,6 +12,7 @@ mod drift;
 mod evaluate;
 mod evidence;
 mod explain;
+mod export;
 mod gate;
 mod import;
 mod init;
@@ -71,6 +73,8 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
             verify::execute(args, bundle.as_deref(), key.as_deref(), against.as_deref(), witness)
         }
         Command::Purge { run, reason } => purge::execute(args, run, reason),
+        Command::Backup { folder } => backup::back_up(args, folder),
+        Command::Restore { folder, origin } => backup::restore(args, folder, origin.clone()),
         Command::Ledger { action } => ledger::execute(args, action),
         Command::Profile { file, delimiter, bytes_limit, save, merge } => {
             profile::execute(args, file, (*delimiter, *bytes_limit), save.as_deref(), merge)
@@ -88,6 +92,7 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Membership(options) => membership::execute(args, options),
         Command::Serve(options) => serve::execute(args, options),
         Command::Import { from } => import::execute(args, from),
+        Command::Export { to } => export::execute(args, to),
         Command::User { action } => user::execute(args, action),
         Command::Token { action } => token::execute(args, action),
         Command::Schema { what } => schema::execute(*what),
@@ -134,6 +139,8 @@ fn backend(args: &Args) -> Backend {
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Backend {
         database: args.store.clone(),
+        // As libpq has it.
+        database_roots: std::env::var_os("PGSSLROOTCERT").map(std::path::PathBuf::from),
         objects: args.objects.clone(),
         object_options: variables.filter(|(name, _)| is_setting(name)).collect(),
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::bail;
-use veracta_server::{Accounts, Limits, Offer, OidcOptions, Options, Receivers, TlsFiles};
+use veracta_server::{Accounts, DirectTransfer, Limits, LineageBackend, Offer, OidcOptions, Options, Receivers, TlsFiles};
 
 use crate::args::{Args, Serve};
 use crate::output::Answer;
@@ -51,7 +51,11 @@ pub(super) fn execute(args: &Args, options: &Serve) -> anyhow::Result<Answer> {
         // Nobody may be listening: a closed pipe does not end the server.
         let _ = write!(std::io::stderr(), "publishing log {name} read-only at {scheme}://{address}/checkpoint\n{offered}");
     };
-    let options = Options { listen: options.listen, offer, accounts, tls, oidc: oidc(options), receivers, limits };
+    let api_key = std::env::var("OPENLINEAGE_API_KEY").ok();
+    let lineage = options.openlineage.clone().map(|url| LineageBackend { url, api_key });
+    let direct_transfer = if options.direct_transfer { DirectTransfer::Advertised } else { DirectTransfer::OnRequest };
+    let options =
+        Options { listen: options.listen, offer, accounts, tls, oidc: oidc(options), receivers, limits, direct_transfer, lineage };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(veracta_server::serve(&platform, options, ready));
     // Requests still running hold the platform: they end before it does.

@@ -21,14 +21,14 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// A store unpacked beside a project.
-struct Store {
+pub(crate) struct Store {
     name: &'static str,
-    project: Project,
-    expected: Value,
+    pub(crate) project: Project,
+    pub(crate) expected: Value,
 }
 
 impl Store {
-    fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self::beside(name, Project::new(PIPELINE))
     }
 
@@ -46,7 +46,7 @@ impl Store {
         ["import", "mlflow", "--from", &from, "--artifacts", &moved].map(str::to_owned).to_vec()
     }
 
-    fn import(&self) -> Value {
+    pub(crate) fn import(&self) -> Value {
         let arguments = self.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let imported = self.project.json(&arguments);
@@ -127,23 +127,27 @@ fn check_model(server: &Server, expected: &Value) {
 }
 
 fn check_values(store: &Store) {
-    let server = Server::start(&store.project);
-    for experiment in store.expected["experiments"].as_array().unwrap() {
+    check_store(&Server::start(&store.project), &store.expected);
+}
+
+/// Compares what a server has with what MLflow reads in a store.
+pub(crate) fn check_store(server: &Server, expected: &Value) {
+    for experiment in expected["experiments"].as_array().unwrap() {
         let id = experiment["experiment_id"].as_str().unwrap();
         let found = &server.get(&format!("/api/2.0/mlflow/experiments/get?experiment_id={id}"))["experiment"];
         assert_eq!(found["name"], experiment["name"]);
         assert_eq!(found["lifecycle_stage"], experiment["lifecycle_stage"]);
         assert_eq!(object(&found["tags"]), experiment["tags"], "{id}");
-        experiment["runs"].as_array().unwrap().iter().for_each(|run| check_run(&server, run));
+        experiment["runs"].as_array().unwrap().iter().for_each(|run| check_run(server, run));
     }
-    for model in store.expected["logged_models"].as_array().unwrap() {
+    for model in expected["logged_models"].as_array().unwrap() {
         let id = model["model_id"].as_str().unwrap();
         let found = &server.get(&format!("/api/2.0/mlflow/logged-models/{id}"))["model"];
         assert_eq!(found["info"]["name"], model["name"], "{id}");
         assert_eq!(object(&found["data"]["params"]), model["params"], "{id}");
         assert_eq!(object(&found["info"]["tags"]), model["tags"], "{id}");
     }
-    store.expected["registered_models"].as_array().unwrap().iter().for_each(|model| check_model(&server, model));
+    expected["registered_models"].as_array().unwrap().iter().for_each(|model| check_model(server, model));
 }
 
 fn check_import(store: &Store) {

@@ -176,14 +176,22 @@ impl Project {
     /// The same with the workspace in PostgreSQL and S3, on servers of its own.
     pub(crate) fn on_services(pipeline: &str) -> Self {
         let services = (Postgres::start().unwrap(), S3::start().unwrap());
-        let mut environment = services.1.environment();
-        environment.push(("VERACTA_STORE".to_owned(), services.0.url("postgres")));
-        environment.push(("VERACTA_OBJECTS".to_owned(), services.1.url("workspace")));
-        Self::begin(pipeline, environment, Some(services))
+        Self::begin(pipeline, environment_of(&services), Some(services))
+    }
+
+    /// An empty folder: a workspace has yet to begin there.
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), services: None }
+    }
+
+    /// The same for a workspace in PostgreSQL and S3, on servers of its own.
+    pub(crate) fn empty_on_services() -> Self {
+        let services = (Postgres::start().unwrap(), S3::start().unwrap());
+        Self { environment: environment_of(&services), services: Some(services), ..Self::empty() }
     }
 
     fn begin(pipeline: &str, environment: Vec<(String, String)>, services: Option<(Postgres, S3)>) -> Self {
-        let project = Self { folder: tempfile::tempdir().unwrap(), environment, services };
+        let project = Self { environment, services, ..Self::empty() };
         project.write("customers.csv", simulate_people(N_PEOPLE));
         project.write("pipeline.yaml", pipeline);
         let begun = project.veracta(&["init"]);
@@ -254,8 +262,21 @@ impl Project {
     pub(crate) fn latest(&self, kind: &str) -> (u64, Value) {
         let log = self.json(&["log", "--kind", kind, "-n", "1"]);
         let idx = log[0]["idx"].as_u64().unwrap_or_else(|| panic!("no {kind} in {log}"));
-        (idx, self.json(&["show", &idx.to_string()])["record"]["body"].clone())
+        (idx, self.record(idx))
     }
+
+    /// Returns the body of a record.
+    pub(crate) fn record(&self, idx: u64) -> Value {
+        self.json(&["show", &idx.to_string()])["record"]["body"].clone()
+    }
+}
+
+/// Returns what tells the program to keep a workspace on these servers.
+fn environment_of((postgres, s3): &(Postgres, S3)) -> Vec<(String, String)> {
+    let mut environment = s3.environment();
+    environment.push(("VERACTA_STORE".to_owned(), postgres.url("postgres")));
+    environment.push(("VERACTA_OBJECTS".to_owned(), s3.url("workspace")));
+    environment
 }
 
 /// Returns every file under a folder with its bytes.

@@ -29,19 +29,37 @@ impl Drop for Server {
 }
 
 /// Sends a request (method, path and type of its body) and returns status and body.
-pub(crate) fn send_to(
-    address: &str,
-    token: Option<&str>,
-    (method, path, kind): (&str, &str, &str),
-    body: &[u8],
-) -> std::io::Result<(u16, Vec<u8>)> {
+pub(crate) fn send_to(address: &str, token: Option<&str>, request: (&str, &str, &str), body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
+    let (method, path, kind) = request;
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let answer = exchange(address, (method, path), &format!("{token}Content-Type: {kind}\r\n"), body)?;
+    Ok((answer.status, answer.body))
+}
+
+/// An answer with its head.
+pub(crate) struct Exchanged {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Exchanged {
+    /// Returns a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+}
+
+/// Sends a request with more headers, each line with its end.
+pub(crate) fn exchange(address: &str, (method, path): (&str, &str), headers: &str, body: &[u8]) -> std::io::Result<Exchanged> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{token}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
@@ -55,7 +73,7 @@ pub(crate) fn send_to(
     if length.is_some_and(|length| length.parse() != Ok(body.len())) {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
-    Ok((status, body))
+    Ok(Exchanged { status, head, body })
 }
 
 impl Server {
@@ -75,8 +93,7 @@ impl Server {
         let mut line = String::new();
         let mut complaints = BufReader::new(child.stderr.take().unwrap());
         complaints.read_line(&mut line).unwrap();
-        let address =
-            line.split("http://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}")).split('/').next().unwrap().to_owned();
+        let address = line.split("://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}")).split('/').next().unwrap().to_owned();
         Self { child, address, token: None, _complaints: complaints }
     }
 

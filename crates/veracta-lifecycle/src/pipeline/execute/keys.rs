@@ -115,7 +115,12 @@ impl Execution<'_> {
             },
             "profile" | "scan" | "split" => identities(&["data"])?,
             "criteria" => vec![self.file.spec.validation_plan().digest()],
-            "screen" | "minimise" | "train" => identities(&["data", "split"])?,
+            "screen" | "minimise" => identities(&["data", "split"])?,
+            "train" => {
+                let mut read = identities(&["data", "split"])?;
+                read.extend(self.tracked()?.map(|tracked| tracked.digest));
+                read
+            }
             "validate" | "fairness" | "explain" | "robustness" | "privacy" => identities(&["data", "split", "train"])?,
             "monitor" => {
                 let mut read = identities(&["data", "split", "train"])?;
@@ -160,7 +165,7 @@ impl Execution<'_> {
                 json!([spec.processing().protected, spec.screening, validation.level, validation.seed, validation.group_rows_min])
             }
             "minimise" => json!([
-                spec.training_spec(),
+                spec.refit_spec(),
                 spec.training.categories_max,
                 spec.minimisation,
                 validation.level,

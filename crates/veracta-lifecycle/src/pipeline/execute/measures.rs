@@ -6,7 +6,6 @@ use veracta_ml::drift::measurement::{DriftMeasurement, DriftOptions, measure_col
 use veracta_ml::drift::rule::Tolerances;
 use veracta_ml::evaluation::{EvaluationOptions, Intervals, evaluate};
 use veracta_ml::interval::metric_interval;
-use veracta_ml::model::encode;
 use veracta_ml::performance::Scored;
 use veracta_ml::robustness::{Tried, robustness};
 use veracta_ml::split::Role;
@@ -34,7 +33,7 @@ impl Execution<'_> {
         let plan = self.file.spec.validation_plan();
         let criterion = plan.robustness.as_ref().expect("the step is part of the plan");
         let (dataset, predictor, test) = (self.dataset()?, self.predictor()?, self.test()?);
-        let rows = encode(&dataset.table, &predictor.inputs)?.select_rows(&test.rows);
+        let rows = predictor.encode(&dataset.table)?.select_rows(&test.rows);
         let is_number: Vec<bool> = predictor.inputs.iter().map(|input| input.levels.is_none()).collect();
         let predict = |values: &[f64]| {
             let n_columns = rows.n_columns;
@@ -62,11 +61,11 @@ impl Execution<'_> {
         let criterion = plan.privacy.as_ref().expect("the step is part of the plan");
         let (dataset, predictor, roles) = (self.dataset()?, self.predictor()?, self.roles()?);
         let (members, others) = (rows_with(roles, |role| role == Role::Train), rows_with(roles, |role| role == Role::Test));
-        let rows = encode(&dataset.table, &predictor.inputs)?;
+        let rows = predictor.encode(&dataset.table)?;
         let side = |rows_of: &[usize]| -> (veracta_ml::model::Matrix, Vec<bool>) {
             (rows.select_rows(rows_of), rows_of.iter().map(|row| dataset.labels[*row]).collect())
         };
-        let spec = self.file.spec.training_spec();
+        let spec = self.file.spec.refit_spec();
         let attacks =
             attack_predictor(predictor, [side(&members), side(&others)], &spec, (criterion.n_shadows, plan.bootstrap.seed), plan.level)?;
         let record = PrivacyReport { model: model.digest, data: [dataset.digest; 2], attacks, n_shadows: criterion.n_shadows };
@@ -102,7 +101,7 @@ impl Execution<'_> {
         if measured.lost.is_empty() && current.columns.iter().any(|column| column.name == self.file.spec.data.label.column.value) {
             let label = &self.file.spec.data.label;
             let labels = crate::robustness::labels_of(&current, &path, &label.column.value, Some(&label.positive.value))?;
-            let scores = predictor.predict(&encode(&current, &predictor.inputs)?);
+            let scores = predictor.predict(&predictor.encode(&current)?);
             let plan = self.file.spec.validation_plan();
             let options = EvaluationOptions {
                 metrics: Vec::new(),

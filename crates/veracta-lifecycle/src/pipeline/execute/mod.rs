@@ -6,6 +6,7 @@ mod keys;
 mod measures;
 mod notices;
 mod steps;
+mod tracked;
 
 use std::collections::BTreeMap;
 use std::fs::File;

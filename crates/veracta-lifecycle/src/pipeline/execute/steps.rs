@@ -16,15 +16,17 @@ use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, Link};
 use veracta_ml::model::Predictor;
 use veracta_ml::split::Role;
+use veracta_ml::training::TrainingSpec;
 use veracta_store::NewRecord;
 
+use super::tracked::Tracked;
 use super::{Execution, StepResult, StepState, lock};
 use crate::LifecycleError;
 use crate::data::{Dataset, dataset_name, decode_roles, encode_roles, hash_file, load};
 use crate::pipeline::command;
 use crate::pipeline::plan::plan;
 use crate::pipeline::spec::CommandSpec;
-use crate::training::{seed_of, train};
+use crate::training::{bring, seed_of, train};
 use crate::validation::{TestScores, ValidationScope, explain_record, fairness_record, score_test, validation_record};
 
 impl Execution<'_> {
@@ -118,7 +120,7 @@ impl Execution<'_> {
             return Ok(predictor);
         }
         let (_, model) = self.result("train").model()?;
-        let predictor = Predictor::from_bytes(&self.platform.store.blobs().get(model.digest)?)?;
+        let predictor = crate::training::predictor_of(&self.platform.store, &model)?;
         Ok(self.predictor.get_or_init(|| predictor))
     }
 
@@ -241,8 +243,12 @@ impl Execution<'_> {
         let spec = &self.file.spec;
         let started = self.platform.now();
         let dataset = self.dataset()?;
-        let trained = train(dataset, spec, self.roles()?)?;
         let blobs = self.platform.store.blobs();
+        let tracked = self.tracked()?;
+        let trained = match &tracked {
+            Some(tracked) => bring(dataset, spec, self.roles()?, blobs.get(tracked.digest)?.to_vec())?,
+            None => train(dataset, spec, self.roles()?)?,
+        };
         let digest = blobs.put(trained.bytes.clone())?;
         let pipeline = blobs.put(self.file.text.clone().into_bytes())?;
         let split_result = self.result("split");
@@ -251,8 +257,8 @@ impl Execution<'_> {
         let run = Run {
             pipeline: spec.name.value.clone(),
             step: "train".to_owned(),
-            code: format!("built-in {}", trained.predictor.kind()),
-            config: serde_json::to_value(&training)?,
+            code: code_of(tracked.as_ref(), &trained.predictor),
+            config: config_of(tracked.as_ref(), &training)?,
             purposes: spec.data.purposes.clone(),
             inputs: vec![
                 NamedDigest { name: "dataset".to_owned(), digest: dataset.digest },
@@ -262,8 +268,8 @@ impl Execution<'_> {
             outputs: vec![NamedDigest { name: "model".to_owned(), digest }],
             seed: seed_of(&training),
             environment: self.environment(),
-            started,
-            ended: self.platform.now(),
+            started: tracked.as_ref().map_or(started, |tracked| time_of(tracked.body.start_ms)),
+            ended: tracked.as_ref().and_then(|tracked| tracked.body.end_ms).map_or_else(|| self.platform.now(), time_of),
             exit_code: 0,
             log: None,
             metrics: trained.metrics,
@@ -275,7 +281,7 @@ impl Execution<'_> {
             record: Record::Run(run),
             subject: format!("run:{}/train", spec.name.value),
             key: Some(key),
-            links: self.links(&["data", "split", "criteria"]),
+            links: self.links_of_training(tracked.as_ref()),
             artifacts: vec![model_artifact.clone(), pipeline_artifact],
         })?;
         let model = ModelVersion {
@@ -301,6 +307,14 @@ impl Execution<'_> {
         let new = NewRecord { record: Record::ModelVersion(model), subject: self.model_subject(), key: Some(key), links, artifacts };
         let model_item = self.commit(new)?;
         Ok(self.finish("train", vec![run_item, model_item]))
+    }
+
+    /// A model that was trained elsewhere also rests on the run that made it, and on its registration.
+    fn links_of_training(&self, tracked: Option<&Tracked>) -> Vec<Link> {
+        let mut links = self.links(&["data", "split", "criteria"]);
+        let made_by = tracked.into_iter().flat_map(|tracked| [&tracked.run, &tracked.version]);
+        links.extend(made_by.map(|item| Link { idx: item.idx, body: item.entry.body }));
+        links
     }
 
     /// Returns the version of an artefact: its own when it is known, else the next number.
@@ -363,7 +377,7 @@ impl Execution<'_> {
         }));
         let (plan_idx, _) = self.plan()?;
         items.push(self.platform.store.evidence(plan_idx)?);
-        items.push(self.platform.store.evidence(0)?);
+        items.extend(self.platform.store.openings()?);
         Ok(EvidenceSet::new(items))
     }
 
@@ -471,6 +485,24 @@ impl Execution<'_> {
         };
         Ok(self.finish(&step.id.value, vec![self.commit(new)?]))
     }
+}
+
+fn code_of(tracked: Option<&Tracked>, predictor: &Predictor) -> String {
+    match tracked {
+        Some(tracked) => format!("run {} of the tracking server (record #{})", tracked.body.run_id, tracked.run.idx),
+        None => format!("built-in {}", predictor.kind()),
+    }
+}
+
+/// Returns what a model was trained with: of one trained elsewhere the parameters that its run logged.
+fn config_of(tracked: Option<&Tracked>, training: &TrainingSpec) -> Result<serde_json::Value, LifecycleError> {
+    let Some(tracked) = tracked else { return Ok(serde_json::to_value(training)?) };
+    let (run, file) = (&tracked.body, &tracked.file);
+    Ok(json!({ "tracked": training, "file": file, "params": run.params, "experiment": run.experiment_id, "name": run.name }))
+}
+
+fn time_of(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
 fn split_of(result: &StepResult) -> Result<(&Evidence, DatasetSplit), LifecycleError> {

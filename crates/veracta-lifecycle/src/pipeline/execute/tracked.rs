@@ -1,0 +1,91 @@
+//! A model that a client of the tracking server trained, logged and registered: found by its records, never by what stands in the tables now.
+
+use serde_saphyr::Spanned;
+use veracta_governance::evidence::Evidence;
+use veracta_governance::record::{Record, RegistryVersion, TrackedRun};
+use veracta_ledger::Hash;
+use veracta_ml::training::TrainingSpec;
+
+use super::Execution;
+use crate::tracking::subject_of_version;
+use crate::{LifecycleError, Problem};
+
+/// Names under which clients log models that can be judged.
+const MODEL_FILES: [&str; 6] = ["model.lgb", "model.ubj", "model.json", "model.xgb", "model.txt", "model.bst"];
+
+/// A registered version with the run that made it.
+pub(super) struct Tracked {
+    /// The record of the version.
+    pub(super) version: Evidence,
+    /// The record of the run.
+    pub(super) run: Evidence,
+    /// What the run was.
+    pub(super) body: TrackedRun,
+    /// Name of the model's file.
+    pub(super) file: String,
+    /// SHA-256 of the model's file.
+    pub(super) digest: Hash,
+}
+
+impl Execution<'_> {
+    /// Returns the model that the pipeline file names; `None` when it trains one itself.
+    pub(super) fn tracked(&self) -> Result<Option<Tracked>, LifecycleError> {
+        let TrainingSpec::Tracked { version: name, .. } = self.file.spec.training_spec() else { return Ok(None) };
+        let named = self.file.spec.training.version.as_ref().expect("checked when the file was read");
+        let (model, number) = name.rsplit_once('@').expect("checked when the file was read");
+        let subject = subject_of_version(model, number.parse().unwrap_or_default());
+        let store = &self.platform.store;
+        let unknown =
+            || self.refused(named, format!("no version `{name}` is registered here"), "veracta log --kind registry.version lists them");
+        let version = store.about("registry.version", &subject)?.pop().ok_or_else(unknown)?;
+        let Record::RegistryVersion(body) = version.record.clone() else { return Err(unknown()) };
+        if body.event == "deleted" {
+            return Err(self.refused(named, format!("version `{name}` was deleted"), "name one that is there"));
+        }
+        let unfinished = || {
+            let message = format!("version `{name}` was made by no finished run, so nothing says how");
+            self.refused(named, message, "register a version with the id of the run that made it, after that run ended")
+        };
+        // The record of the version rests on its run when that had ended; else the run's own latest record counts.
+        let run = store.about("run", &format!("run:{}", body.run_id))?.pop().ok_or_else(unfinished)?;
+        let Record::TrackedRun(run_body) = run.record.clone() else { return Err(unfinished()) };
+        if run_body.status != "FINISHED" {
+            return Err(unfinished());
+        }
+        let (file, digest) = self.model_file(&body)?;
+        Ok(Some(Tracked { version, run, body: run_body, file, digest }))
+    }
+
+    /// Finds the model among the files of a version.
+    fn model_file(&self, version: &RegistryVersion) -> Result<(String, Hash), LifecycleError> {
+        let training = &self.file.spec.training;
+        let place = training.file.as_ref().or(training.version.as_ref()).expect("checked when the file was read");
+        let own = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+        let is_wanted = |name: &str| match &training.file {
+            Some(file) => file.value == name,
+            None => MODEL_FILES.contains(&own(name).as_str()),
+        };
+        let found: Vec<_> = version.artifacts.iter().filter(|artifact| is_wanted(&artifact.name)).collect();
+        match found[..] {
+            [artifact] => Ok((artifact.name.clone(), artifact.digest)),
+            _ => {
+                let names: Vec<&str> = version.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
+                let message = match found.len() {
+                    0 => "the version has no such file".to_owned(),
+                    n => format!("{n} files of the version could be the model"),
+                };
+                Err(self.refused(place, message, &format!("say which with `training.file`; it has {}", names.join(", "))))
+            }
+        }
+    }
+
+    fn refused(&self, place: &Spanned<String>, message: String, hint: &str) -> LifecycleError {
+        LifecycleError::Spec(vec![Problem {
+            file: self.file.path.display().to_string(),
+            line: place.referenced.line() as usize,
+            column: place.referenced.column() as usize,
+            message,
+            hint: Some(hint.to_owned()),
+        }])
+    }
+}
