@@ -12,6 +12,7 @@
 //! | `/api/2.0/mlflow/…`, `/ajax-api/…` | MLflow's API, see [`crate::mlflow`] |
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Path;
 use axum::handler::Handler;
@@ -24,6 +25,9 @@ use veracta_ledger::tile::TileId;
 
 use crate::access::{Asker, Gate};
 use crate::error::ApiError;
+
+/// Longest time in which database and object store must answer to count as there.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One route: its method, its path, what a caller needs, and what answers.
 pub(crate) struct Endpoint {
@@ -135,10 +139,10 @@ async fn metrics(Asker(platform): Asker, Extension(gate): Extension<Arc<Gate>>) 
 
 /// Whether requests can be answered now: the database and the object store do.
 async fn ready(Asker(platform): Asker) -> Result<&'static str, ApiError> {
-    blocking(move || {
+    let asked = blocking(move || {
         platform.store.size()?;
         platform.store.published_checkpoint()?;
         Ok("ready\n")
-    })
-    .await
+    });
+    tokio::time::timeout(READY_TIMEOUT, asked).await.map_err(|_| ApiError::Unavailable)?
 }

@@ -24,6 +24,8 @@ use crate::{Backend, StoreError};
 
 /// Bytes handed to the object store at once while a file is copied.
 const CHUNK_BYTES: usize = 8 << 20;
+/// Longest wait for an answer of an object store, unless AWS_TIMEOUT and its like say otherwise.
+const TIMEOUT: &str = "10 minutes";
 /// Largest object that stores copy by themselves (S3: 5 GiB); a larger one is read and written again.
 const COPY_BYTES_LIMIT: u64 = 5 << 30;
 
@@ -124,7 +126,8 @@ impl Blobs {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let options = backend.object_options.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|_| unusable("its path cannot be a prefix of names"))?;
-        let settings = options.collect::<Vec<_>>();
+        // Joining the parts of a large object, and copying it, take a store minutes.
+        let settings: Vec<(String, String)> = [("timeout".to_owned(), TIMEOUT.to_owned())].into_iter().chain(options).collect();
         let blobs = match scheme {
             ObjectStoreScheme::AmazonS3 => Self::signing(configured!(AmazonS3Builder, &url, settings), &prefix),
             ObjectStoreScheme::GoogleCloudStorage => Self::signing(configured!(GoogleCloudStorageBuilder, &url, settings), &prefix),

@@ -28,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENTS_LIMIT: usize = 256;
 /// Rows of one `INSERT` to PostgreSQL: 500 rows of ten values stay far below its 65,535 parameters.
 const INSERT_ROWS: usize = 500;
+/// Rows of one `INSERT` to SQLite.
+const SQLITE_ROWS: usize = 32;
 /// Name of the lock that the one writer of a PostgreSQL database holds: "veracta" in ASCII.
 const WRITER_LOCK: i64 = 0x76_65_72_61_63_74_61;
 
@@ -349,6 +351,11 @@ impl Database {
         })
     }
 
+    fn execute_all<'v>(&self, sql: &str, values: &mut dyn Iterator<Item = &'v Value<'v>>) -> Result<u64, StoreError> {
+        let values: Vec<Value<'_>> = values.cloned().collect();
+        self.execute(sql, &values)
+    }
+
     /// Calls `visit` with each row of the answer.
     pub(crate) fn visit(&self, sql: &str, values: &[Value<'_>], visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
         match &self.engine {
@@ -394,15 +401,25 @@ impl Database {
             let places: Vec<String> = (1..=n_columns).map(|column| format!("${}", row_idx * n_columns + column)).collect();
             format!("({})", places.join(", "))
         };
-        if !self.is_postgres() {
-            let sql = format!("{head} VALUES {} {tail}", row(0));
-            return rows.iter().map(|values| self.execute(&sql, values)).sum();
-        }
+        let statement = |n_rows: usize| {
+            let places: Vec<String> = (0..n_rows).map(row).collect();
+            format!("{head} VALUES {} {tail}", places.join(", "))
+        };
         let mut n_inserted = 0;
+        if !self.is_postgres() {
+            // Few statements are prepared: of one row, and of as many as are worth it.
+            let (together, one) = (statement(SQLITE_ROWS), statement(1));
+            let mut chunks = rows.chunks_exact(SQLITE_ROWS);
+            for chunk in &mut chunks {
+                n_inserted += self.execute_all(&together, &mut chunk.iter().flatten())?;
+            }
+            for values in chunks.remainder() {
+                n_inserted += self.execute(&one, values)?;
+            }
+            return Ok(n_inserted);
+        }
         for chunk in rows.chunks(INSERT_ROWS) {
-            let places: Vec<String> = (0..chunk.len()).map(row).collect();
-            let values: Vec<Value<'_>> = chunk.iter().flatten().cloned().collect();
-            n_inserted += self.execute(&format!("{head} VALUES {} {tail}", places.join(", ")), &values)?;
+            n_inserted += self.execute_all(&statement(chunk.len()), &mut chunk.iter().flatten())?;
         }
         Ok(n_inserted)
     }

@@ -52,15 +52,15 @@ fn is_normal_path(name: &str) -> bool {
     name.split('/').all(is_step)
 }
 
-fn check_key(name: &str, path: &str) -> Result<(), TrackingError> {
+fn check_key(name: &str, path: impl Fn() -> String) -> Result<(), TrackingError> {
     let is_allowed = |character: char| character.is_alphanumeric() || "_-.:/ ".contains(character);
     if name.is_empty() || !name.chars().all(is_allowed) {
         let why = "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).";
-        return Err(invalid_value(path, name, why));
+        return Err(invalid_value(&path(), name, why));
     }
     if !is_normal_path(name) {
         let why = "Names may be treated as files in certain cases, and must not resolve to other names when treated as such.";
-        return Err(invalid_value(path, name, why));
+        return Err(invalid_value(&path(), name, why));
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ fn check_key(name: &str, path: &str) -> Result<(), TrackingError> {
 /// Checks metrics; `path` names one in messages.
 pub(super) fn check_metrics(metrics: &[Metric], path: impl Fn(usize) -> String) -> Result<(), TrackingError> {
     for (position, Metric { name, point }) in metrics.iter().enumerate() {
-        check_key(name, &format!("{}name", path(position)))?;
+        check_key(name, || path(position) + "name")?;
         if point.timestamp_ms < 0 {
             let why = format!("metric '{name}' (value={}). Timestamp must be a nonnegative long (64-bit integer) ", point.value);
             let path = path(position);
@@ -83,7 +83,7 @@ pub(super) fn check_metrics(metrics: &[Metric], path: impl Fn(usize) -> String) 
 /// Checks parameters and cuts long values.
 pub(super) fn checked_params(params: Vec<KeyValue>, path: impl Fn(usize) -> String) -> Result<Vec<KeyValue>, TrackingError> {
     let check = |(position, (name, value)): (usize, KeyValue)| {
-        check_key(&name, &format!("{}key", path(position)))?;
+        check_key(&name, || path(position) + "key")?;
         check_length("Param key", &name, KEY_CHARS)?;
         Ok((name, cut(&value, PARAM_CHARS)))
     };
@@ -94,7 +94,7 @@ pub(super) fn checked_params(params: Vec<KeyValue>, path: impl Fn(usize) -> Stri
 pub(super) fn checked_tags(tags: Vec<KeyValue>, path: impl Fn(usize) -> String) -> Result<Vec<KeyValue>, TrackingError> {
     let check = |(position, (name, value)): (usize, KeyValue)| {
         let path = format!("{}key", path(position));
-        check_key(&name, &path)?;
+        check_key(&name, || path.clone())?;
         check_length(&path, &name, KEY_CHARS)?;
         Ok((name, cut(&value, TAG_CHARS)))
     };
@@ -113,7 +113,7 @@ pub(super) fn check_registry_tags(tags: &[KeyValue]) -> Result<(), TrackingError
 
 fn check_tags(tags: &[KeyValue], limit: usize) -> Result<(), TrackingError> {
     for (name, value) in tags {
-        check_key(name, "key")?;
+        check_key(name, || "key".to_owned())?;
         check_length("key", name, KEY_CHARS)?;
         check_length("value", value, limit)?;
     }

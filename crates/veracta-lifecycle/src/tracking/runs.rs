@@ -235,11 +235,11 @@ pub fn log_one(platform: &Platform, id: String, batch: Batch) -> Result<(), Trac
 }
 
 fn log(platform: &Platform, id: String, batch: Batch, path: fn(&str, usize) -> String) -> Result<(), TrackingError> {
-    let metrics: Vec<Metric> = batch.metrics.iter().map(|new| new.metric.clone()).collect();
+    let of_models: Vec<NewMetric> = batch.metrics.iter().filter(|new| new.model_id.is_some()).cloned().collect();
+    let metrics: Vec<Metric> = batch.metrics.into_iter().map(|new| new.metric).collect();
     names::check_metrics(&metrics, |position| path("metrics", position))?;
     let params = names::checked_params(batch.params, |position| path("params", position))?;
     let tags = names::checked_tags(batch.tags, |position| path("tags", position))?;
-    let of_models: Vec<NewMetric> = batch.metrics.into_iter().filter(|new| new.model_id.is_some()).collect();
     change(platform, id, move |view, draft, run| {
         let new_params = params_to_add(view, run, params)?;
         draft.add_params(run, &new_params)?;

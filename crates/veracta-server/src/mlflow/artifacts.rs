@@ -58,7 +58,7 @@ pub(super) fn list_below(platform: &Platform, root_uri: &str, path: &str) -> Ans
     }
 }
 
-pub(super) fn list_of_run(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn list_of_run(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let (run, _) = runs::get(platform, &fields.run_id()?)?;
     list_below(platform, &run.artifact_uri, &fields.text("path")?)
 }
@@ -126,7 +126,7 @@ async fn found(
     platform: Arc<Platform>,
     query: Option<String>,
     headers: HeaderMap,
-    find: fn(&Platform, &Fields) -> Result<ArtifactFile, ApiError>,
+    find: fn(&Platform, &Fields<'_>) -> Result<ArtifactFile, ApiError>,
 ) -> Result<Response, ApiError> {
     let finder = Arc::clone(&platform);
     let file = blocking(move || find(&finder, &Fields::of_query(query.as_deref().unwrap_or_default())?)).await?;

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 /// Most datasets of one answer.
 const DATASETS_LIMIT: u64 = 1_000;
 
-pub(super) fn viewed(fields: &Fields, name: &str) -> Result<Viewed, ApiError> {
+pub(super) fn viewed(fields: &Fields<'_>, name: &str) -> Result<Viewed, ApiError> {
     Ok(match fields.word(name, &["ACTIVE_ONLY", "DELETED_ONLY", "ALL"], 1)? {
         Some("DELETED_ONLY") => Viewed::Deleted,
         Some("ALL") => Viewed::All,
@@ -21,27 +21,27 @@ pub(super) fn viewed(fields: &Fields, name: &str) -> Result<Viewed, ApiError> {
     })
 }
 
-fn number(fields: &Fields) -> Result<i64, ApiError> {
+fn number(fields: &Fields<'_>) -> Result<i64, ApiError> {
     Ok(experiment_number(&fields.required("experiment_id")?)?)
 }
 
-pub(super) fn get_by_name(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn get_by_name(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let experiment = experiments::get_by_name(platform, &fields.required("experiment_name")?)?;
     answer(&json!({ "experiment": ExperimentOut::from(&experiment) }))
 }
 
-pub(super) fn get(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let experiment = experiments::get(platform, number(fields)?)?;
     answer(&json!({ "experiment": ExperimentOut::from(&experiment) }))
 }
 
-pub(super) fn create(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let location = fields.text_or_none("artifact_location")?;
     let id = experiments::create(platform, fields.required("name")?, location, fields.key_values("tags")?)?;
     answer(&json!({ "experiment_id": id.to_string() }))
 }
 
-pub(super) fn search(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn search(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let query = Query {
         comparisons: search::parse_filter(Noun::Experiments, &fields.text("filter")?)?,
         order: search::parse_order(Noun::Experiments, &fields.texts("order_by")?)?,
@@ -72,32 +72,32 @@ pub(super) fn page(name: &str, list: &[impl serde::Serialize], token: Option<Str
     Ok(body)
 }
 
-pub(super) fn delete(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
     experiments::set_stage(platform, number(fields)?, Stage::Deleted, fields.text_or_none("reason")?)?;
     done()
 }
 
-pub(super) fn restore(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn restore(platform: &Platform, fields: &Fields<'_>) -> Answer {
     experiments::set_stage(platform, number(fields)?, Stage::Active, fields.text_or_none("reason")?)?;
     done()
 }
 
-pub(super) fn update(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
     experiments::rename(platform, number(fields)?, fields.required("new_name")?)?;
     done()
 }
 
-pub(super) fn set_tag(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn set_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
     experiments::set_tag(platform, number(fields)?, (fields.required("key")?, fields.text("value")?))?;
     done()
 }
 
-pub(super) fn delete_tag(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn delete_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
     experiments::delete_tag(platform, number(fields)?, fields.required("key")?)?;
     done()
 }
 
-pub(super) fn search_datasets(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn search_datasets(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let ids = fields.texts("experiment_ids")?;
     if ids.is_empty() {
         return Err(ApiError::invalid("SearchDatasets request must specify at least one experiment_id."));

@@ -1,6 +1,8 @@
 //! Reads the fields of a request as protobuf's JSON form has them: names in snake or camel case, whole numbers also as text, doubles
 //! also as the words for what JSON cannot say. Unknown fields are ignored.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use veracta_store::tracking::KeyValue;
 
@@ -11,16 +13,23 @@ const DEPTH_LIMIT: usize = 32;
 
 /// The fields of one object of a request.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields<'f>(Cow<'f, Map<String, Value>>);
 
-fn camel(name: &str) -> String {
-    let mut parts = name.split('_');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |so_far, part| {
-        let mut characters = part.chars();
-        let head = characters.next().map(|first| first.to_ascii_uppercase()).into_iter();
-        so_far + &head.chain(characters).collect::<String>()
-    })
+/// Whether a key is the camel-case form of a name of several words.
+fn is_camel(key: &str, name: &str) -> bool {
+    let (mut key, mut begins_word) = (key.bytes(), false);
+    for byte in name.bytes() {
+        if byte == b'_' {
+            begins_word = true;
+            continue;
+        }
+        let expected = if begins_word { byte.to_ascii_uppercase() } else { byte };
+        begins_word = false;
+        if key.next() != Some(expected) {
+            return false;
+        }
+    }
+    key.next().is_none()
 }
 
 fn is_shallow(value: &Value, depth: usize) -> bool {
@@ -68,7 +77,7 @@ fn missing(name: &str) -> ApiError {
     ))
 }
 
-impl Fields {
+impl Fields<'_> {
     /// Reads a body; what is no JSON counts as empty, as it does for MLflow. A text that holds JSON is read once more, for old clients.
     pub(crate) fn of_body(body: &[u8]) -> Result<Self, ApiError> {
         let value = match quoted_overflow(body) {
@@ -87,7 +96,7 @@ impl Fields {
             return Err(ApiError::invalid("A text of the request has a zero byte."));
         }
         match value {
-            Value::Object(fields) => Ok(Self(fields)),
+            Value::Object(fields) => Ok(Self(Cow::Owned(fields))),
             _ => Ok(Self::default()),
         }
     }
@@ -106,22 +115,26 @@ impl Fields {
                 Some(known) => *known = Value::Array(vec![known.take(), value]),
             }
         }
-        Ok(Self(fields))
+        Ok(Self(Cow::Owned(fields)))
     }
 
     /// Adds what a path says.
     pub(crate) fn with(mut self, name: &str, value: String) -> Self {
-        self.0.insert(name.to_owned(), Value::from(value));
+        self.0.to_mut().insert(name.to_owned(), Value::from(value));
         self
     }
 
     fn value(&self, name: &str) -> Result<Option<&Value>, ApiError> {
-        let other = camel(name);
-        let (snake, camel) = (self.0.get(name), (other != name).then(|| self.0.get(&other)).flatten());
-        if snake.is_some() && camel.is_some() {
+        let snake = self.0.get(name);
+        // One word is the same in both.
+        if !name.contains('_') {
+            return Ok(snake.filter(|value| !value.is_null()));
+        }
+        let camel = self.0.iter().find(|(key, _)| is_camel(key, name));
+        if let (Some(_), Some((other, _))) = (snake, camel) {
             return Err(ApiError::invalid(format!("Parameter '{name}' is given twice, as '{name}' and as '{other}'.")));
         }
-        Ok(snake.or(camel).filter(|value| !value.is_null()))
+        Ok(snake.or(camel.map(|(_, value)| value)).filter(|value| !value.is_null()))
     }
 
     /// Returns a text.
@@ -218,21 +231,22 @@ impl Fields {
     }
 
     /// Returns a list of objects.
-    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Self>, ApiError> {
+    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Fields<'_>>, ApiError> {
         let Some(value) = self.value(name)? else { return Ok(Vec::new()) };
         let Value::Array(items) = value else { return Err(wrong_type(name, value)) };
-        let object = |item: &Value| match item {
-            Value::Object(fields) => Ok(Self(fields.clone())),
-            _ => Err(wrong_type(name, value)),
-        };
-        items.iter().map(object).collect()
+        let mut objects = Vec::with_capacity(items.len());
+        for item in items {
+            let Value::Object(fields) = item else { return Err(wrong_type(name, value)) };
+            objects.push(Fields(Cow::Borrowed(fields)));
+        }
+        Ok(objects)
     }
 
     /// Returns an object.
-    pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, ApiError> {
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Fields<'_>>, ApiError> {
         match self.value(name)? {
             None => Ok(None),
-            Some(Value::Object(fields)) => Ok(Some(Self(fields.clone()))),
+            Some(Value::Object(fields)) => Ok(Some(Fields(Cow::Borrowed(fields)))),
             Some(other) => Err(wrong_type(name, other)),
         }
     }
@@ -240,7 +254,7 @@ impl Fields {
     /// Returns a list of keys with values; a missing value is empty.
     pub(crate) fn key_values(&self, name: &str) -> Result<Vec<KeyValue>, ApiError> {
         let pairs = self.objects(name)?;
-        let pair = |(position, pair): (usize, &Self)| {
+        let pair = |(position, pair): (usize, &Fields<'_>)| {
             let key = pair.text_or_none("key")?.filter(|key| !key.is_empty());
             Ok((key.ok_or_else(|| missing(&format!("{name}[{position}].key")))?, pair.text("value")?))
         };

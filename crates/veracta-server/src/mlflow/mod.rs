@@ -36,7 +36,7 @@ const BODY_BYTES_LIMIT: usize = 128 << 20;
 const MLFLOW_VERSION: &str = "3.17.2";
 
 /// Answers one request.
-type Rpc = fn(&Platform, &Fields) -> Answer;
+type Rpc = fn(&Platform, &Fields<'_>) -> Answer;
 
 /// One request of the API: its method, its path below `/api/2.0/mlflow`, what a caller needs, and what answers it.
 type Route = (&'static str, &'static str, Permission, Rpc);
@@ -234,7 +234,7 @@ async fn test_webhook(
 }
 
 /// Reads a request with the parameters in its path.
-async fn fields_of(params: &RawPathParams, request: Request) -> Result<Fields, ApiError> {
+async fn fields_of(params: &RawPathParams, request: Request) -> Result<Fields<'static>, ApiError> {
     let (parts, body) = request.into_parts();
     let mut fields = read_fields(&parts.method, parts.uri.query().unwrap_or_default(), &parts.headers, body).await?;
     for (name, value) in params {
@@ -243,7 +243,7 @@ async fn fields_of(params: &RawPathParams, request: Request) -> Result<Fields, A
     Ok(fields)
 }
 
-async fn read_fields(method: &Method, query: &str, headers: &HeaderMap, body: Body) -> Result<Fields, ApiError> {
+async fn read_fields(method: &Method, query: &str, headers: &HeaderMap, body: Body) -> Result<Fields<'static>, ApiError> {
     let body = axum::body::to_bytes(body, BODY_BYTES_LIMIT).await.map_err(|_| ApiError::TooLarge { limit: BODY_BYTES_LIMIT })?;
     // Only what changes nothing may be asked for by an address alone: a page in a browser can make one open any.
     if *method == Method::GET && (body.is_empty() || !query.is_empty()) {

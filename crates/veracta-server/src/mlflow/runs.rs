@@ -19,7 +19,7 @@ const BULK_RESULTS: u64 = 25_000;
 /// Most runs of such a request.
 const BULK_RUNS: usize = 100;
 
-pub(super) fn create(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let experiment = fields.text_or_none("experiment_id")?.filter(|id| !id.is_empty()).unwrap_or_else(|| "0".to_owned());
     let new = NewRun {
         experiment_id: experiment_number(&experiment)?,
@@ -32,12 +32,12 @@ pub(super) fn create(platform: &Platform, fields: &Fields) -> Answer {
     answer(&json!({ "run": RunOut::new(&run, false) }))
 }
 
-pub(super) fn get(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let run = runs::get(platform, &fields.run_id()?)?;
     answer(&json!({ "run": RunOut::new(&run, true) }))
 }
 
-pub(super) fn update(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let words = RUN_STATUSES.map(|(_, word)| word);
     let status = fields.word("status", &words, 1)?.and_then(RunStatus::of);
     let update = RunUpdate { status, end_ms: fields.integer("end_time")?, name: fields.text_or_none("run_name")? };
@@ -45,17 +45,17 @@ pub(super) fn update(platform: &Platform, fields: &Fields) -> Answer {
     answer(&json!({ "run_info": RunInfoOut::from(&run) }))
 }
 
-pub(super) fn delete(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
     runs::set_stage(platform, fields.run_id()?, Stage::Deleted, fields.text_or_none("reason")?)?;
     done()
 }
 
-pub(super) fn restore(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn restore(platform: &Platform, fields: &Fields<'_>) -> Answer {
     runs::set_stage(platform, fields.run_id()?, Stage::Active, fields.text_or_none("reason")?)?;
     done()
 }
 
-fn new_metric(fields: &Fields) -> Result<NewMetric, ApiError> {
+fn new_metric(fields: &Fields<'_>) -> Result<NewMetric, ApiError> {
     let name = fields.required("key")?;
     let value = fields.double("value")?;
     let timestamp_ms = fields.integer("timestamp")?;
@@ -74,36 +74,36 @@ fn new_metric(fields: &Fields) -> Result<NewMetric, ApiError> {
     })
 }
 
-pub(super) fn log_metric(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn log_metric(platform: &Platform, fields: &Fields<'_>) -> Answer {
     runs::log_one(platform, fields.run_id()?, Batch { metrics: vec![new_metric(fields)?], ..Batch::default() })?;
     done()
 }
 
-pub(super) fn log_parameter(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn log_parameter(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let param = (fields.required("key")?, fields.text("value")?);
     runs::log_one(platform, fields.run_id()?, Batch { params: vec![param], ..Batch::default() })?;
     done()
 }
 
-pub(super) fn set_tag(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn set_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let tag = (fields.required("key")?, fields.text("value")?);
     runs::log_one(platform, fields.run_id()?, Batch { tags: vec![tag], ..Batch::default() })?;
     done()
 }
 
-pub(super) fn delete_tag(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn delete_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
     runs::delete_tag(platform, fields.run_id()?, fields.required("key")?)?;
     done()
 }
 
-pub(super) fn log_batch(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn log_batch(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let metrics = fields.objects("metrics")?.iter().map(new_metric).collect::<Result<_, _>>()?;
     let batch = Batch { metrics, params: fields.key_values("params")?, tags: fields.key_values("tags")? };
     runs::log_batch(platform, fields.run_id()?, batch)?;
     done()
 }
 
-pub(super) fn log_model(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn log_model(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let text = fields.required("model_json")?;
     let model: serde_json::Value =
         serde_json::from_str(&text).map_err(|_| ApiError::invalid(format!("Malformed model info. \n {text} \n is not a valid JSON.")))?;
@@ -117,12 +117,12 @@ pub(super) fn log_model(platform: &Platform, fields: &Fields) -> Answer {
 }
 
 fn links(list: &[Fields]) -> Result<Vec<ModelLink>, ApiError> {
-    let link = |fields: &Fields| Ok(ModelLink { model_id: fields.required("model_id")?, step: fields.integer("step")?.unwrap_or(0) });
+    let link = |fields: &Fields<'_>| Ok(ModelLink { model_id: fields.required("model_id")?, step: fields.integer("step")?.unwrap_or(0) });
     list.iter().map(link).collect()
 }
 
-pub(super) fn log_inputs(platform: &Platform, fields: &Fields) -> Answer {
-    let input = |input: &Fields| {
+pub(super) fn log_inputs(platform: &Platform, fields: &Fields<'_>) -> Answer {
+    let input = |input: &Fields<'_>| {
         let dataset = input.object("dataset")?.ok_or_else(|| ApiError::invalid("Dataset input must have a dataset associated with it."))?;
         Ok(DatasetInput {
             tags: input.key_values("tags")?,
@@ -141,12 +141,12 @@ pub(super) fn log_inputs(platform: &Platform, fields: &Fields) -> Answer {
     done()
 }
 
-pub(super) fn log_outputs(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn log_outputs(platform: &Platform, fields: &Fields<'_>) -> Answer {
     runs::log_outputs(platform, fields.run_id()?, links(&fields.objects("models")?)?)?;
     done()
 }
 
-pub(super) fn search(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn search(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let ids = fields.texts("experiment_ids")?;
     let ids = ids.iter().map(|id| experiment_number(id)).collect::<Result<Vec<_>, _>>()?;
     let query = Query {
@@ -160,7 +160,7 @@ pub(super) fn search(platform: &Platform, fields: &Fields) -> Answer {
     page("runs", &list, has_more.then(|| page_token(selection.offset + selection.limit)))
 }
 
-pub(super) fn metric_history(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn metric_history(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let (id, name) = (fields.run_id()?, fields.required("metric_key")?);
     let limit = fields.integer("max_results")?;
     if let Some(limit) = limit.filter(|limit| *limit <= 0) {
@@ -177,7 +177,7 @@ pub(super) fn metric_history(platform: &Platform, fields: &Fields) -> Answer {
     page("metrics", &list, has_more.then(|| page_token(offset + wanted)))
 }
 
-pub(super) fn metric_history_bulk(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn metric_history_bulk(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let ids = fields.texts("run_id")?;
     if ids.is_empty() {
         return Err(ApiError::invalid("GetMetricHistoryBulk request must specify at least one run_id."));
@@ -205,7 +205,7 @@ pub(super) fn metric_history_bulk(platform: &Platform, fields: &Fields) -> Answe
     answer(&json!({ "metrics": list }))
 }
 
-pub(super) fn metric_interval(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn metric_interval(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let ids = fields.texts("run_ids")?;
     if ids.is_empty() || ids.len() > BULK_RUNS {
         return Err(ApiError::invalid(format!(

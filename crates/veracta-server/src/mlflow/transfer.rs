@@ -18,20 +18,20 @@ use crate::error::ApiError;
 use crate::routes::blocking;
 
 /// One step of an upload in parts to a path.
-pub(super) type Step = fn(&Platform, String, &Fields) -> Answer;
+pub(super) type Step = fn(&Platform, String, &Fields<'_>) -> Answer;
 
 fn headers_of(request: &SignedRequest) -> Value {
     request.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect::<Map<_, _>>().into()
 }
 
 /// The path is the folder; the body's path names the file, by the client's own path to it.
-fn target(path: &str, fields: &Fields) -> Result<String, ApiError> {
+fn target(path: &str, fields: &Fields<'_>) -> Result<String, ApiError> {
     let local = fields.required("path")?;
     let name = local.rsplit(['/', '\\']).next().unwrap_or_default();
     Ok(checked_path(&format!("{}/{name}", path.trim_end_matches('/')))?)
 }
 
-pub(super) fn create(platform: &Platform, path: String, fields: &Fields) -> Answer {
+pub(super) fn create(platform: &Platform, path: String, fields: &Fields<'_>) -> Answer {
     let n_parts = fields.integer("num_parts")?.unwrap_or(1);
     let begun = artifacts::begin_parts(platform, &path, n_parts)?.ok_or(ApiError::NoDirectTransfer)?;
     let credentials: Vec<Value> = begun
@@ -43,7 +43,7 @@ pub(super) fn create(platform: &Platform, path: String, fields: &Fields) -> Answ
     answer(&json!({ "upload_id": begun.id, "credentials": credentials }))
 }
 
-pub(super) fn complete(platform: &Platform, path: String, fields: &Fields) -> Answer {
+pub(super) fn complete(platform: &Platform, path: String, fields: &Fields<'_>) -> Answer {
     let mut parts = Vec::new();
     for part in fields.objects("parts")? {
         let number = u32::try_from(part.integer("part_number")?.unwrap_or(0)).unwrap_or(0);
@@ -53,7 +53,7 @@ pub(super) fn complete(platform: &Platform, path: String, fields: &Fields) -> An
     done()
 }
 
-pub(super) fn abort(platform: &Platform, path: String, fields: &Fields) -> Answer {
+pub(super) fn abort(platform: &Platform, path: String, fields: &Fields<'_>) -> Answer {
     artifacts::abort_parts(platform, &path, &fields.required("upload_id")?)?;
     done()
 }
@@ -71,7 +71,7 @@ pub(super) async fn in_parts(step: Step, Asker(platform): Asker, Path(path): Pat
 }
 
 /// Finds the URI that a run's or a logged model's files begin with.
-fn root_of(platform: &Platform, fields: &Fields) -> Result<String, ApiError> {
+fn root_of(platform: &Platform, fields: &Fields<'_>) -> Result<String, ApiError> {
     let (run_id, model_id) = (fields.text("run_id")?, fields.text("model_id")?);
     match (run_id.is_empty(), model_id.is_empty()) {
         (false, true) => Ok(runs::get(platform, &run_id)?.0.artifact_uri),
@@ -81,7 +81,7 @@ fn root_of(platform: &Platform, fields: &Fields) -> Result<String, ApiError> {
 }
 
 /// No address for an upload is given for a run's file alone: nothing would tell this server that the bytes are there, and which.
-pub(super) fn presigned_upload(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn presigned_upload(platform: &Platform, fields: &Fields<'_>) -> Answer {
     checked_path(&fields.required("path")?)?;
     root_of(platform, fields)?;
     Err(ApiError::invalid(
@@ -90,7 +90,7 @@ pub(super) fn presigned_upload(platform: &Platform, fields: &Fields) -> Answer {
     ))
 }
 
-pub(super) fn presigned_download(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn presigned_download(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let path = fields.required("path")?;
     let file = find_below(platform, &root_of(platform, fields)?, &path)?;
     let request = platform.store.blobs().sign_download(file.digest)?.ok_or_else(|| {

@@ -49,13 +49,13 @@ fn shown(webhook: &Webhook) -> Value {
     value
 }
 
-fn event_of(fields: &Fields) -> Result<(String, String), ApiError> {
+fn event_of(fields: &Fields<'_>) -> Result<(String, String), ApiError> {
     let entity = fields.word("entity", &ENTITIES, 0)?.ok_or_else(|| ApiError::invalid("A webhook event needs an entity"))?;
     let action = fields.word("action", &ACTIONS, 0)?.ok_or_else(|| ApiError::invalid("A webhook event needs an action"))?;
     Ok((entity.to_owned(), action.to_owned()))
 }
 
-fn change_of(fields: &Fields) -> Result<WebhookChange, ApiError> {
+fn change_of(fields: &Fields<'_>) -> Result<WebhookChange, ApiError> {
     let events = fields.objects("events")?.iter().map(event_of).collect::<Result<Vec<_>, _>>()?;
     Ok(WebhookChange {
         name: fields.text_or_none("name")?,
@@ -71,7 +71,7 @@ fn one(webhook: &Webhook) -> Answer {
     answer(&json!({ "webhook": shown(webhook) }))
 }
 
-pub(super) fn create(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let mut change = change_of(fields)?;
     change.name = Some(fields.required("name")?);
     change.url = Some(fields.required("url")?);
@@ -79,7 +79,7 @@ pub(super) fn create(platform: &Platform, fields: &Fields) -> Answer {
     one(&webhooks::create(platform, change)?)
 }
 
-pub(super) fn list(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn list(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let limit = fields.integer("max_results")?.unwrap_or(LIST_RESULTS);
     if !(1..=LIST_LIMIT).contains(&limit) {
         return Err(ApiError::invalid(format!("max_results must be between 1 and {LIST_LIMIT}.")));
@@ -92,15 +92,15 @@ pub(super) fn list(platform: &Platform, fields: &Fields) -> Answer {
     page("webhooks", &found, token)
 }
 
-pub(super) fn get(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
     one(&webhooks::get(platform, &fields.required("webhook_id")?)?)
 }
 
-pub(super) fn update(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
     one(&webhooks::update(platform, fields.required("webhook_id")?, change_of(fields)?)?)
 }
 
-pub(super) fn delete(platform: &Platform, fields: &Fields) -> Answer {
+pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
     webhooks::delete(platform, fields.required("webhook_id")?)?;
     done()
 }
@@ -135,7 +135,7 @@ fn example(entity: &str, action: &str) -> Value {
 }
 
 /// Returns the receiver to try and the event to try it with: the one asked for, or the first it listens to.
-pub(super) fn to_try(platform: &Platform, fields: &Fields) -> Result<(Webhook, Event, Option<String>), ApiError> {
+pub(super) fn to_try(platform: &Platform, fields: &Fields<'_>) -> Result<(Webhook, Event, Option<String>), ApiError> {
     let webhook = webhooks::get(platform, &fields.required("webhook_id")?)?;
     let asked = fields.object("event")?.map(|event| event_of(&event)).transpose()?;
     let (entity, action) = asked.or_else(|| webhook.events.first().cloned()).unwrap_or_default();

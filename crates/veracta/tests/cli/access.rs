@@ -182,15 +182,20 @@ fn no_route_leaves_the_folder_of_files() {
             ("GET", format!("/ajax-api/2.0/mlflow/logged-models/m-1/artifacts/files?artifact_file_path={query}")),
             ("GET", format!("/api/2.0/mlflow/logged-models/m-1/artifacts/directories?artifact_directory_path={query}")),
             ("GET", format!("/tile/{trick}")),
+            ("GET", format!("/api/2.0/mlflow-artifacts/presigned/{trick}")),
+            ("POST", format!("/api/2.0/mlflow-artifacts/mpu/create/{trick}")),
+            ("POST", format!("/api/2.0/mlflow-artifacts/mpu/complete/{trick}")),
+            ("POST", format!("/ajax-api/2.0/mlflow-artifacts/mpu/abort/{trick}")),
         ]
     };
     for trick in tricks {
         for (method, path) in places(trick) {
-            let (status, answer) = server.send(method, &path, "text/plain", b"x");
+            let body = br#"{"path": "x", "num_parts": 1, "upload_id": "0", "parts": []}"#;
+            let (status, answer) = server.send(method, &path, "application/json", body);
             assert!((400..500).contains(&status), "{method} {path}: {status} {answer}");
             assert!(!answer.contains("root:"), "{method} {path}: {answer}");
         }
     }
     let tile_and_paths = route_table().into_iter().filter(|(_, path, _)| path.contains("{*path}")).count();
-    assert_eq!(tile_and_paths, 7, "a new route with a path of a caller's making belongs in the list above");
+    assert_eq!(tile_and_paths, 15, "a new route with a path of a caller's making belongs in the list above");
 }

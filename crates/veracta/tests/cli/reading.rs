@@ -284,7 +284,7 @@ fn the_schema_of_a_pipeline_is_closed() {
 #[test]
 fn every_verb_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let verbs: [&[&str]; 46] = [
+    let verbs: [&[&str]; 51] = [
         &[],
         &["predict"],
         &["explain"],
@@ -302,6 +302,11 @@ fn every_verb_explains_itself() {
         &["demo"],
         &["import"],
         &["import", "mlflow"],
+        &["export"],
+        &["export", "mlflow"],
+        &["export", "openlineage"],
+        &["backup"],
+        &["restore"],
         &["purge"],
         &["user"],
         &["user", "add"],

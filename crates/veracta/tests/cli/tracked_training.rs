@@ -66,8 +66,8 @@ fn a_tracked_run_is_judged_by_the_gate() {
     assert_eq!(model["digest"], json!(Hash::of(MODEL).to_string()), "the file that the client logged is the model");
     assert_eq!((&model["status"], &model["training"]["version"]), (&json!("registered"), &json!("churn@1")));
     let (_, report) = project.latest("validation.report");
-    let auc = report["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == "roc_auc").unwrap();
-    assert!((auc["estimate"]["value"].as_f64().unwrap() - TEST_AUC).abs() < 1e-12, "{auc}");
+    let auc = report["results"].as_array().unwrap().iter().find(|metric| metric["metric"] == "roc_auc").unwrap();
+    assert!((auc["estimate"]["estimate"].as_f64().unwrap() - TEST_AUC).abs() < 1e-12, "{auc}");
     let run = project.record(model["run_idx"].as_u64().unwrap());
     assert_eq!((&run["config"]["params"]["num_leaves"], &run["ended"]), (&json!("7"), &json!("2025-11-28T10:01:00.000Z")));
     let lineage = project.veracta(&["lineage", "small"]).out;
