@@ -22,7 +22,8 @@ use veracta_ml::table::parquet::read_parquet;
 use veracta_ml::table::{Coded, Column, ColumnType, ReadLimits, ReadReport, Table, TableError, Values};
 
 use crate::pipeline::did_you_mean;
-use crate::pipeline::spec::{DataSpec, PipelineFile, PipelineSpec, SplitMethodName};
+use crate::pipeline::rows::SplitMethodName;
+use crate::pipeline::spec::{DataSpec, PipelineFile, PipelineSpec};
 use crate::{LifecycleError, Problem};
 
 /// A table with what its columns are for.

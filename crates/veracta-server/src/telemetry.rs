@@ -40,9 +40,9 @@ pub(crate) struct RequestSpan(Option<opentelemetry_sdk::trace::Span>);
 impl Traces {
     /// Reads the variables. Made outside the event loop: the exporter waits on a thread of its own.
     pub(crate) fn from_environment() -> Self {
-        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-        if is_disabled || !ENDPOINTS.iter().any(|name| is_set(&name)) {
+        if is_disabled || !ENDPOINTS.iter().any(|name| is_set(name)) {
             return Self(None);
         }
         let exporter = SpanExporter::builder().with_http().with_http_client(reqwest::blocking::Client::new()).build();
@@ -54,7 +54,7 @@ impl Traces {
             }
         };
         let mut resource = Resource::builder();
-        if !is_set(&"OTEL_SERVICE_NAME") {
+        if !is_set("OTEL_SERVICE_NAME") {
             resource = resource.with_service_name(SERVICE);
         }
         Self(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build()))

@@ -17,7 +17,8 @@ use veracta_ledger::entry::Entry;
 use veracta_ledger::merkle::{CompactRange, leaf_hash};
 use veracta_ledger::note::{KeyType, VerifierKey};
 
-use crate::database::{Database, Location, Row, Value};
+use crate::database::{Database, Row, Value};
+use crate::location::Location;
 use crate::store::{Beginning, begin_folder, location, own_origin};
 use crate::tables::records;
 use crate::{Backend, Blobs, InitOptions, Store, StoreError, migrations};
@@ -332,14 +333,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_is_copied() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = sqlite_at(&folder.path().join("a.db")).unwrap();
-        migrations::migrate(&db).unwrap();
-        let mut rows = db.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'signer' ORDER BY name", &[]).unwrap();
-        let tables: Vec<String> = rows.iter_mut().map(|row| row.text(0).unwrap()).collect();
+    fn every_table_is_copied() -> Result<(), StoreError> {
+        let folder = tempfile::tempdir().map_err(StoreError::file(Path::new("a folder for the test")))?;
+        let db = sqlite_at(&folder.path().join("a.db"))?;
+        migrations::migrate(&db)?;
+        let mut rows = db.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'signer' ORDER BY name", &[])?;
+        let tables = rows.iter_mut().map(|row| row.text(0)).collect::<Result<Vec<String>, _>>()?;
         let mut copied: Vec<&str> = TABLES.to_vec();
         copied.sort_unstable();
         assert_eq!(copied, tables);
+        Ok(())
     }
 }

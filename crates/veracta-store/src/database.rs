@@ -12,18 +12,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 use postgres::types::{IsNull, ToSql, Type};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::ConfigVerifierExt;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::StoreError;
+use crate::location::Location;
 
 /// Readers wait this long while another process recovers the database after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
-/// Longest wait for PostgreSQL to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements kept for one connection: those of the program, and recent searches.
 const STATEMENTS_LIMIT: usize = 256;
 /// Rows of one `INSERT` to PostgreSQL: 500 rows of ten values stay far below its 65,535 parameters.
@@ -32,83 +26,6 @@ const INSERT_ROWS: usize = 500;
 const SQLITE_ROWS: usize = 32;
 /// Name of the lock that the one writer of a PostgreSQL database holds: "veracta" in ASCII.
 const WRITER_LOCK: i64 = 0x76_65_72_61_63_74_61;
-
-/// Where the records are kept.
-#[derive(Debug, Clone)]
-pub(crate) enum Location {
-    /// A file in the workspace.
-    Sqlite(PathBuf),
-    /// A PostgreSQL database.
-    Postgres(Box<Remote>),
-}
-
-/// How a PostgreSQL database is reached.
-#[derive(Clone)]
-pub(crate) struct Remote {
-    config: postgres::Config,
-    tls: Option<MakeRustlsConnect>,
-}
-
-impl std::fmt::Debug for Remote {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The configuration may hold a password.
-        f.write_str("PostgreSQL")
-    }
-}
-
-impl Location {
-    /// Reads a database URL; the embedded database when there is none. `roots` are the certificates that a server must be vouched for by,
-    /// instead of the system's, when `sslmode=require` is asked for.
-    pub(crate) fn new(url: Option<&str>, roots: Option<&Path>, embedded: PathBuf) -> Result<Self, StoreError> {
-        let Some(url) = url else { return Ok(Self::Sqlite(embedded)) };
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(StoreError::DatabaseUrl { reason: "it must begin with postgres://".to_owned() });
-        }
-        // The cause may hold the password: only its kind is told.
-        let config: postgres::Config =
-            url.parse().map_err(|_| StoreError::DatabaseUrl { reason: "it is not a PostgreSQL URL".to_owned() })?;
-        let tls = match config.get_ssl_mode() {
-            postgres::config::SslMode::Require => Some(MakeRustlsConnect::new(tls_config(roots)?)),
-            _ => None,
-        };
-        let mut config = config;
-        config.connect_timeout(CONNECT_TIMEOUT).application_name("veracta");
-        Ok(Self::Postgres(Box::new(Remote { config, tls })))
-    }
-
-    /// Opens a connection.
-    pub(crate) fn connect(&self) -> Result<Database, StoreError> {
-        let engine = match self {
-            Self::Sqlite(path) => Engine::Sqlite(connect_sqlite(path)?),
-            Self::Postgres(remote) => {
-                let client = match &remote.tls {
-                    Some(tls) => remote.config.connect(tls.clone())?,
-                    None => remote.config.connect(postgres::NoTls)?,
-                };
-                Engine::Postgres(Box::new(Session { client: RefCell::new(client), statements: RefCell::new(HashMap::new()) }))
-            }
-        };
-        Ok(Database { engine, breakage: Cell::new(None) })
-    }
-}
-
-/// Returns how a server under TLS is trusted: its name and certificate are checked always, unlike what libpq makes of `require`.
-fn tls_config(roots: Option<&Path>) -> Result<ClientConfig, StoreError> {
-    let refused = |reason: String| StoreError::DatabaseUrl { reason };
-    // Another part of the program may have chosen the same already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let Some(path) = roots else {
-        return ClientConfig::with_platform_verifier()
-            .map_err(|error| refused(format!("the system's certificates cannot be used: {error}")));
-    };
-    let unreadable = |error: rustls::pki_types::pem::Error| refused(format!("`{}` cannot be read as PEM: {error}", path.display()));
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-        let added = store.add(certificate.map_err(unreadable)?);
-        added.map_err(|error| refused(format!("`{}` holds a certificate that cannot be used: {error}", path.display())))?;
-    }
-    Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
-}
 
 fn connect_sqlite(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     let connection = rusqlite::Connection::open(path)?;
@@ -285,6 +202,17 @@ impl std::fmt::Debug for Session {
 pub(crate) type VisitRow<'v> = dyn FnMut(Row) -> Result<(), StoreError> + 'v;
 
 impl Database {
+    /// Opens a file, which is made when it is not there.
+    pub(crate) fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::Sqlite(connect_sqlite(path)?), breakage: Cell::new(None) })
+    }
+
+    /// Wraps a connection to a server.
+    pub(crate) fn postgres(client: postgres::Client) -> Self {
+        let session = Session { client: RefCell::new(client), statements: RefCell::new(HashMap::new()) };
+        Self { engine: Engine::Postgres(Box::new(session)), breakage: Cell::new(None) }
+    }
+
     /// Opens a database of another program, `sqlite:///file` or `postgresql://…`, to read it.
     pub(crate) fn read_only(url: &str) -> Result<Self, StoreError> {
         // SQLAlchemy names its driver in the scheme.

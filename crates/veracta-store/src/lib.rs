@@ -10,6 +10,7 @@ mod blob;
 mod database;
 mod error;
 mod keys;
+mod location;
 mod migrations;
 pub mod mlflow;
 mod sequencer;

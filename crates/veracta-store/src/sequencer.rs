@@ -15,7 +15,8 @@ use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, ENTRY_VERSION, Entry, EntryError, Link, is_time};
 
 use crate::StoreError;
-use crate::database::{Database, Location};
+use crate::database::Database;
+use crate::location::Location;
 use crate::tables::records::NewRow;
 use crate::tables::{actors, records};
 use crate::work::Work;

@@ -13,7 +13,8 @@ use veracta_ledger::Hash;
 use veracta_ledger::merkle::empty_root;
 use veracta_ledger::note::{KeyType, VerifierKey, is_name};
 
-use crate::database::{Database, Location};
+use crate::database::Database;
+use crate::location::Location;
 use crate::sequencer::{Committed, NewRecord, Pending, Sequencer};
 use crate::tables::records::Filter;
 use crate::tables::{actors, records};

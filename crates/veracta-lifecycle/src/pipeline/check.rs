@@ -10,7 +10,8 @@ use veracta_ml::fairness::{DISPARITIES, Disparity};
 use veracta_ml::performance::{METRICS, Metric};
 
 use super::measures::MonitoringSpec;
-use super::spec::{AlgorithmName, PIPELINE_SCHEMA, PipelineSpec, SplitMethodName};
+use super::rows::SplitMethodName;
+use super::spec::{AlgorithmName, PIPELINE_SCHEMA, PipelineSpec};
 use crate::Problem;
 
 /// Collects problems with their place.

@@ -6,6 +6,7 @@ pub mod execute;
 pub mod measures;
 pub mod plan;
 mod reading;
+pub mod rows;
 pub mod spec;
 
 pub(crate) use check::did_you_mean;

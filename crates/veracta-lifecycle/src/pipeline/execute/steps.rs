@@ -16,10 +16,9 @@ use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, Link};
 use veracta_ml::model::Predictor;
 use veracta_ml::split::Role;
-use veracta_ml::training::TrainingSpec;
 use veracta_store::NewRecord;
 
-use super::tracked::Tracked;
+use super::tracked::{code_of, config_of, time_of};
 use super::{Execution, StepResult, StepState, lock};
 use crate::LifecycleError;
 use crate::data::{Dataset, dataset_name, decode_roles, encode_roles, hash_file, load};
@@ -309,14 +308,6 @@ impl Execution<'_> {
         Ok(self.finish("train", vec![run_item, model_item]))
     }
 
-    /// A model that was trained elsewhere also rests on the run that made it, and on its registration.
-    fn links_of_training(&self, tracked: Option<&Tracked>) -> Vec<Link> {
-        let mut links = self.links(&["data", "split", "criteria"]);
-        let made_by = tracked.into_iter().flat_map(|tracked| [&tracked.run, &tracked.version]);
-        links.extend(made_by.map(|item| Link { idx: item.idx, body: item.entry.body }));
-        links
-    }
-
     /// Returns the version of an artefact: its own when it is known, else the next number.
     fn version_of(&self, digest: Hash) -> Result<u32, LifecycleError> {
         let known = self.platform.store.about("model.version", &self.model_subject())?;
@@ -485,24 +476,6 @@ impl Execution<'_> {
         };
         Ok(self.finish(&step.id.value, vec![self.commit(new)?]))
     }
-}
-
-fn code_of(tracked: Option<&Tracked>, predictor: &Predictor) -> String {
-    match tracked {
-        Some(tracked) => format!("run {} of the tracking server (record #{})", tracked.body.run_id, tracked.run.idx),
-        None => format!("built-in {}", predictor.kind()),
-    }
-}
-
-/// Returns what a model was trained with: of one trained elsewhere the parameters that its run logged.
-fn config_of(tracked: Option<&Tracked>, training: &TrainingSpec) -> Result<serde_json::Value, LifecycleError> {
-    let Some(tracked) = tracked else { return Ok(serde_json::to_value(training)?) };
-    let (run, file) = (&tracked.body, &tracked.file);
-    Ok(json!({ "tracked": training, "file": file, "params": run.params, "experiment": run.experiment_id, "name": run.name }))
-}
-
-fn time_of(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
 fn split_of(result: &StepResult) -> Result<(&Evidence, DatasetSplit), LifecycleError> {

@@ -1,9 +1,12 @@
 //! A model that a client of the tracking server trained, logged and registered: found by its records, never by what stands in the tables now.
 
+use serde_json::json;
 use serde_saphyr::Spanned;
 use veracta_governance::evidence::Evidence;
 use veracta_governance::record::{Record, RegistryVersion, TrackedRun};
 use veracta_ledger::Hash;
+use veracta_ledger::entry::Link;
+use veracta_ml::model::Predictor;
 use veracta_ml::training::TrainingSpec;
 
 use super::Execution;
@@ -88,4 +91,30 @@ impl Execution<'_> {
             hint: Some(hint.to_owned()),
         }])
     }
+
+    /// A model that was trained elsewhere also rests on the run that made it, and on its registration.
+    pub(super) fn links_of_training(&self, tracked: Option<&Tracked>) -> Vec<Link> {
+        let mut links = self.links(&["data", "split", "criteria"]);
+        let made_by = tracked.into_iter().flat_map(|tracked| [&tracked.run, &tracked.version]);
+        links.extend(made_by.map(|item| Link { idx: item.idx, body: item.entry.body }));
+        links
+    }
+}
+
+pub(super) fn code_of(tracked: Option<&Tracked>, predictor: &Predictor) -> String {
+    match tracked {
+        Some(tracked) => format!("run {} of the tracking server (record #{})", tracked.body.run_id, tracked.run.idx),
+        None => format!("built-in {}", predictor.kind()),
+    }
+}
+
+/// Returns what a model was trained with: of one trained elsewhere the parameters that its run logged.
+pub(super) fn config_of(tracked: Option<&Tracked>, training: &TrainingSpec) -> Result<serde_json::Value, LifecycleError> {
+    let Some(tracked) = tracked else { return Ok(serde_json::to_value(training)?) };
+    let (run, file) = (&tracked.body, &tracked.file);
+    Ok(json!({ "tracked": training, "file": file, "params": run.params, "experiment": run.experiment_id, "name": run.name }))
+}
+
+pub(super) fn time_of(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
