@@ -27,7 +27,7 @@ fn pipeline() -> String {
 
 fn project() -> Project {
     let project = Project::new(&pipeline());
-    let part = |row: usize| if row % 3 == 0 { "test" } else { "train" }.to_owned();
+    let part = |row: usize| if row.is_multiple_of(3) { "test" } else { "train" }.to_owned();
     project.write("customers.csv", with_column(&simulate_people(N_PEOPLE), "part", part));
     project
 }
