@@ -263,6 +263,12 @@ impl Database {
         result
     }
 
+    /// Has each statement planned for its own values, by which a rare one is found quickly, and carried out by one process.
+    pub(crate) fn plan_for_values(&self) -> Result<(), StoreError> {
+        let settings = "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
+        if self.is_postgres() { self.batch(settings) } else { Ok(()) }
+    }
+
     /// Runs statements that have no parameters.
     pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
         self.noting(match &self.engine {
@@ -277,11 +283,6 @@ impl Database {
             Engine::Sqlite(connection) => execute_sqlite(connection, sql, values),
             Engine::Postgres(session) => session.execute(sql, values),
         })
-    }
-
-    fn execute_all<'v>(&self, sql: &str, values: &mut dyn Iterator<Item = &'v Value<'v>>) -> Result<u64, StoreError> {
-        let values: Vec<Value<'_>> = values.cloned().collect();
-        self.execute(sql, &values)
     }
 
     /// Calls `visit` with each row of the answer.
@@ -333,13 +334,16 @@ impl Database {
             let places: Vec<String> = (0..n_rows).map(row).collect();
             format!("{head} VALUES {} {tail}", places.join(", "))
         };
+        let run = |sql: &str, chunk: &[Vec<Value<'_>>]| {
+            let values: Vec<Value<'_>> = chunk.iter().flatten().cloned().collect();
+            self.execute(sql, &values)
+        };
         let mut n_inserted = 0;
         if !self.is_postgres() {
-            // Few statements are prepared: of one row, and of as many as are worth it.
             let (together, one) = (statement(SQLITE_ROWS), statement(1));
             let mut chunks = rows.chunks_exact(SQLITE_ROWS);
             for chunk in &mut chunks {
-                n_inserted += self.execute_all(&together, &mut chunk.iter().flatten())?;
+                n_inserted += run(&together, chunk)?;
             }
             for values in chunks.remainder() {
                 n_inserted += self.execute(&one, values)?;
@@ -347,7 +351,7 @@ impl Database {
             return Ok(n_inserted);
         }
         for chunk in rows.chunks(INSERT_ROWS) {
-            n_inserted += self.execute_all(&statement(chunk.len()), &mut chunk.iter().flatten())?;
+            n_inserted += run(&statement(chunk.len()), chunk)?;
         }
         Ok(n_inserted)
     }

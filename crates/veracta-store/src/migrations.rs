@@ -4,8 +4,12 @@ use crate::StoreError;
 use crate::database::Database;
 
 /// One script a version; a script is never changed once released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/1_records.sql"), include_str!("migrations/2_tracking.sql"), include_str!("migrations/3_access.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/1_records.sql"),
+    include_str!("migrations/2_tracking.sql"),
+    include_str!("migrations/3_access.sql"),
+    include_str!("migrations/4_newest.sql"),
+];
 
 /// Brings the schema to the newest version.
 pub(crate) fn migrate(db: &Database) -> Result<(), StoreError> {

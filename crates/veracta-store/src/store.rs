@@ -303,7 +303,14 @@ impl Store {
     pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
         // A panic while reading leaves connections that can still read.
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let db = idle.map_or_else(|| self.location.connect(), Ok)?;
+        let db = match idle {
+            Some(db) => db,
+            None => {
+                let db = self.location.connect()?;
+                db.plan_for_values()?;
+                db
+            }
+        };
         Ok(Reader { store: self, db: Some(db) })
     }
 

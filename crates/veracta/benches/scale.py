@@ -155,6 +155,7 @@ def searches(server, experiments, filled):
         "listing, newest first": search(lambda _: ""),
         "listing, second page": search(lambda _: "", page_token=token),
         "listing, page of 1,000": search(lambda _: "", max_results=1_000),
+        "listing, by a metric": search(lambda _: "", order_by=["metrics.m07 DESC"]),
         "listing, all experiments": search(lambda _: "", experiment_ids=experiments),
     }
 

@@ -32,14 +32,24 @@ fn read_point(row: &Row, column: usize) -> Result<Point, StoreError> {
 
 /// Returns the latest metrics of runs by number, by key.
 pub(super) fn latest(db: &Database, numbers: &[Value<'_>]) -> Result<HashMap<i64, Vec<Metric>>, StoreError> {
-    let sql = "SELECT m.run_no, k.name, m.timestamp_ms, m.step, m.value, m.is_nan FROM latest_metrics m
-               JOIN metric_keys k ON k.key_no = m.key_no WHERE m.run_no IN ({})";
-    let mut found: HashMap<i64, Vec<Metric>> = HashMap::new();
-    values::for_each_of(db, sql, numbers, &mut |mut row| {
-        let metric = Metric { name: row.text(1)?, point: read_point(&row, 2)? };
-        found.entry(row.integer(0)?).or_default().push(metric);
+    let sql = "SELECT run_no, key_no, timestamp_ms, step, value, is_nan FROM latest_metrics WHERE run_no IN ({})";
+    let (mut points, mut names) = (Vec::new(), HashMap::new());
+    values::for_each_of(db, sql, numbers, &mut |row| {
+        let key_no = row.integer(1)?;
+        names.entry(key_no).or_insert_with(String::new);
+        points.push((row.integer(0)?, key_no, read_point(&row, 2)?));
         Ok(())
     })?;
+    // Many runs have the same few keys.
+    let keys: Vec<Value<'_>> = names.keys().map(|key_no| (*key_no).into()).collect();
+    values::for_each_of(db, "SELECT key_no, name FROM metric_keys WHERE key_no IN ({})", &keys, &mut |mut row| {
+        names.insert(row.integer(0)?, row.text(1)?);
+        Ok(())
+    })?;
+    let mut found: HashMap<i64, Vec<Metric>> = HashMap::new();
+    for (run_no, key_no, point) in points {
+        found.entry(run_no).or_default().push(Metric { name: names[&key_no].clone(), point });
+    }
     found.values_mut().for_each(|metrics| metrics.sort_unstable_by(|a, b| a.name.cmp(&b.name)));
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::search::{Noun, Query, Selection, Viewed};
+use super::search::{Comparison, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};
 use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
@@ -86,11 +86,24 @@ impl View<'_> {
 
     /// Returns the runs of these experiments that a search finds.
     pub fn search_runs(&self, experiment_ids: &[i64], viewed: Viewed, query: &Query, selection: Selection) -> Result<Vec<Run>, StoreError> {
-        let mut statement = self.statement(Noun::Runs);
-        let places = statement.places(experiment_ids.iter().copied());
-        statement.conditions.push(format!("t.experiment_id IN ({places})"));
-        statement.restrict(viewed);
-        statement.rows(COLUMNS, query, selection)?.iter_mut().map(read).collect()
+        let search = |query: &Query| -> Result<Vec<Run>, StoreError> {
+            let mut statement = self.statement(Noun::Runs);
+            let places = statement.places(experiment_ids.iter().copied());
+            statement.conditions.push(format!("t.experiment_id IN ({places})"));
+            statement.restrict(viewed);
+            statement.rows(COLUMNS, query, selection)?.iter_mut().map(read).collect()
+        };
+        // Runs without a metric come last in its order: when those that have it fill the page, an index finds them.
+        if let Some(Order { field: field @ Field::Metric(..), .. }) = query.order.first() {
+            let is_there = Comparison { field: field.clone(), operator: Operator::GreaterOrEqual, operand: Operand::Number(f64::MIN) };
+            let mut with_metric = query.clone();
+            with_metric.comparisons.push(is_there);
+            let found = search(&with_metric)?;
+            if found.len() as u64 == selection.limit {
+                return Ok(found);
+            }
+        }
+        search(query)
     }
 
     /// Returns the values of each run, in the same order.

@@ -277,6 +277,9 @@ impl Noun {
     }
 }
 
+/// Characters of a value that the indices of parameters and tags hold.
+const INDEXED_CHARS: usize = 100;
+
 /// A statement being written.
 pub(super) struct Statement<'d> {
     db: &'d Database,
@@ -364,16 +367,17 @@ impl<'d> Statement<'d> {
         if matches!(operator, Operator::IsNull | Operator::IsNotNull) {
             return format!("{head})");
         }
-        let condition = self.comparison("x.value", operator, operand);
-        // The index holds the beginning of a value.
-        let indexed = match (operator, operand) {
+        let condition = match (operator, operand) {
+            // The index holds the beginning of a value, which of a short one says all. Saying both would have the database expect far fewer.
             (Operator::Equal, Operand::Text(text)) if matches!(table, "tags" | "params") => {
-                let start: String = text.chars().take(100).collect();
-                format!(" AND SUBSTR(x.value, 1, 100) = {}", self.place(start))
+                let start: String = text.chars().take(INDEXED_CHARS).collect();
+                let is_whole = start.chars().count() < INDEXED_CHARS;
+                let indexed = format!("SUBSTR(x.value, 1, {INDEXED_CHARS}) = {}", self.place(start));
+                if is_whole { indexed } else { format!("{indexed} AND {}", self.comparison("x.value", operator, operand)) }
             }
-            _ => String::new(),
+            _ => self.comparison("x.value", operator, operand),
         };
-        format!("{head} AND {condition}{indexed})")
+        format!("{head} AND {condition})")
     }
 
     fn compare_dataset(&mut self, column: &str, operator: Operator, operand: &Operand) -> String {
