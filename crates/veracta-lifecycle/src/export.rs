@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
@@ -132,6 +132,11 @@ fn line(point: &Point) -> String {
     format!("{} {} {}", point.timestamp_ms, number(point.value), point.step)
 }
 
+/// Whether a name stays below the folder it is written in: what an import once brought may be named anyhow.
+fn is_inside(relative: &str) -> bool {
+    Path::new(relative).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
 fn id_of(parts: &[&str]) -> String {
     Hash(Sha256::digest(parts.concat().as_bytes()).into()).to_string()[..32].to_owned()
 }
@@ -143,6 +148,10 @@ impl Export<'_> {
     }
 
     fn write(&mut self, relative: &str, bytes: &[u8]) -> Result<(), ExportError> {
+        if !is_inside(relative) {
+            self.result.left_out.push(format!("{relative}: its name leads out of the folder"));
+            return Ok(());
+        }
         let path = self.part.join(relative);
         let folder = path.parent().unwrap_or(&self.part).to_owned();
         // A key that is also the beginning of another one cannot be a file and a folder.
@@ -158,7 +167,7 @@ impl Export<'_> {
     }
 
     fn folders(&self, folder: &str, names: &[&str]) -> Result<(), ExportError> {
-        names.iter().try_for_each(|name| {
+        names.iter().filter(|_| is_inside(folder)).try_for_each(|name| {
             let path = self.part.join(folder).join(name);
             fs::create_dir_all(&path).map_err(failed(&path))
         })
@@ -175,6 +184,10 @@ impl Export<'_> {
         self.locations.note(uri, &new);
         for file in view.artifacts_below(&root)? {
             let name = file.path.strip_prefix(&root).unwrap_or(&file.path).trim_start_matches('/').to_owned();
+            if !is_inside(&format!("{relative}/{name}")) {
+                self.result.left_out.push(format!("{relative}/{name}: its name leads out of the folder"));
+                continue;
+            }
             let path = self.part.join(relative).join(&name);
             let folder = path.parent().unwrap_or(&self.part).to_owned();
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -390,4 +403,19 @@ impl Export<'_> {
 fn copy(reader: &mut dyn Read, file: &mut fs::File) -> std::io::Result<()> {
     std::io::copy(reader, file)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_told() {
+        let check = |name: &str, is_kept: bool| assert_eq!(is_inside(name), is_kept, "{name}");
+        check("1/run/params/a", true);
+        check("1/run/params/a b/c", true);
+        check("1/run/params/../../../x", false);
+        check("/etc/passwd", false);
+        check("../x", false);
+    }
 }

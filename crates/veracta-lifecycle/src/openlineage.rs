@@ -118,9 +118,11 @@ fn subject_of(observed: &ObservedRun) -> String {
 pub fn accept(platform: &Platform, event: Value) -> Result<u64, TrackingError> {
     let observed = read(event, random()?)?;
     let subject = subject_of(&observed);
-    let known = platform.store.about("run", &subject)?;
+    let positions = platform.store.reading()?.view().positions_about("run", &subject)?;
+    let latest = &positions[positions.len().saturating_sub(COMPARED)..];
+    let known: Vec<Evidence> = latest.iter().map(|idx| platform.store.evidence(*idx)).collect::<Result<_, _>>()?;
     let is_same = |item: &&Evidence| matches!(&item.record, Record::ObservedRun(body) if body.event == observed.event);
-    if let Some(same) = known.iter().rev().take(COMPARED).find(is_same) {
+    if let Some(same) = known.iter().rev().find(is_same) {
         return Ok(same.idx);
     }
     let links = known.last().map(|last| Link { idx: last.idx, body: last.entry.body }).into_iter().collect();

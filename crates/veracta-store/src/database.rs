@@ -20,9 +20,8 @@ use crate::location::Location;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
 /// Prepared statements kept for one connection: those of the program, and recent searches.
 const STATEMENTS_LIMIT: usize = 256;
-/// Rows of one `INSERT` to PostgreSQL: 500 rows of ten values stay far below its 65,535 parameters.
+/// Rows of one `INSERT` to PostgreSQL (500 of ten values stay far below its 65,535 parameters), and to SQLite.
 const INSERT_ROWS: usize = 500;
-/// Rows of one `INSERT` to SQLite.
 const SQLITE_ROWS: usize = 32;
 /// Name of the lock that the one writer of a PostgreSQL database holds: "veracta" in ASCII.
 const WRITER_LOCK: i64 = 0x76_65_72_61_63_74_61;
@@ -35,7 +34,8 @@ fn connect_sqlite(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     // Pages of 4 KiB: the write-ahead log is copied back every 64 MiB, and as much is kept in memory.
     connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
     connection.pragma_update(None, "cache_size", 16_384)?;
-    // As PostgreSQL has it; ILIKE is written out.
+    // What a savepoint may undo: a batch would make a file of it, and remove it again.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "case_sensitive_like", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_LIMIT);
     Ok(connection)

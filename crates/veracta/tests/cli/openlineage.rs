@@ -1,12 +1,11 @@
 //! Events of OpenLineage, taken and told.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
 use crate::project::{PIPELINE, Project};
-use crate::server::{Server, text};
+use crate::server::{Server, take_request, text};
 
 const RUN: &str = "01938e5a-7c1f-7b3e-9f64-2d0d6f1f0a11";
 
@@ -54,23 +53,6 @@ fn events_of_others_become_records() {
     assert_eq!(project.veracta(&["verify"]).code, 0);
 }
 
-/// Takes one request and answers it with a status; returns its body.
-fn take(listener: &TcpListener, status: &str) -> Value {
-    let (stream, _) = listener.accept().unwrap();
-    let mut reader = BufReader::new(stream);
-    let (mut line, mut n_bytes) = (String::new(), 0);
-    while reader.read_line(&mut line).unwrap() > 2 {
-        if let Some(length) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
-            n_bytes = length.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut body = vec![0; n_bytes];
-    reader.read_exact(&mut body).unwrap();
-    write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-    serde_json::from_slice(&body).unwrap()
-}
-
 #[test]
 fn recorded_runs_are_told_to_a_backend() {
     let project = Project::new(PIPELINE);
@@ -90,7 +72,8 @@ fn recorded_runs_are_told_to_a_backend() {
         200
     );
     server.done("runs/update", &json!({ "run_id": id, "status": "FAILED", "end_time": 1_764_324_000_000i64 }));
-    let told = take(&listener, "201 Created");
+    let (_, told) = take_request(&listener, "201 Created");
+    let told: Value = serde_json::from_slice(&told).unwrap();
     assert_eq!((&told["eventType"], &told["eventTime"]), (&json!("FAIL"), &json!("2025-11-28T10:00:00.000Z")));
     assert_eq!(told["inputs"][0]["facets"]["version"]["datasetVersion"], json!("abc"));
     assert_eq!(told["outputs"][0]["name"], json!(format!("run/{id}/model.txt")));

@@ -1,7 +1,7 @@
 //! A running `veracta serve`, and requests to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde_json::Value;
@@ -139,6 +139,23 @@ impl Server {
         let message = answer["message"].as_str().unwrap_or_default();
         assert!(found == status && message.contains(words), "{path}: {found} {answer}");
     }
+}
+
+/// Takes one request and answers it with a status; returns its first line and its body.
+pub(crate) fn take_request(listener: &TcpListener, status: &str) -> (String, Vec<u8>) {
+    let mut reader = BufReader::new(listener.accept().unwrap().0);
+    let (mut first, mut line, mut n_bytes) = (String::new(), String::new(), 0);
+    reader.read_line(&mut first).unwrap();
+    while reader.read_line(&mut line).unwrap() > 2 {
+        if let Some(length) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+            n_bytes = length.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    let mut body = vec![0; n_bytes];
+    reader.read_exact(&mut body).unwrap();
+    write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+    (first, body)
 }
 
 /// Returns the text at a place of an answer.

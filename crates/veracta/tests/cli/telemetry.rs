@@ -1,28 +1,9 @@
 //! Spans of requests, sent where OpenTelemetry's variables say.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
 use crate::project::{PIPELINE, Project, holds};
-use crate::server::{Server, exchange};
-
-/// Takes one request and answers it; returns its first line and its body.
-fn take(stream: TcpStream) -> (String, Vec<u8>) {
-    let mut reader = BufReader::new(stream);
-    let (mut first, mut line, mut n_bytes) = (String::new(), String::new(), 0);
-    reader.read_line(&mut first).unwrap();
-    while reader.read_line(&mut line).unwrap() > 2 {
-        if let Some(length) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
-            n_bytes = length.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut body = vec![0; n_bytes];
-    reader.read_exact(&mut body).unwrap();
-    write!(reader.get_mut(), "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        .unwrap();
-    (first, body)
-}
+use crate::server::{Server, exchange, take_request};
 
 #[test]
 fn requests_are_spans_below_the_callers_own() {
@@ -36,7 +17,7 @@ fn requests_are_spans_below_the_callers_own() {
     let headers = format!("traceparent: 00-{trace}-00f067aa0ba902b7-01\r\n");
     let answer = exchange(&server.address, ("GET", "/api/2.0/mlflow/runs/get?run_id=Zebra"), &headers, b"").unwrap();
     assert_eq!(answer.status, 404);
-    let (first, body) = take(collector.accept().unwrap().0);
+    let (first, body) = take_request(&collector, "200 OK");
     assert!(first.starts_with("POST /v1/traces "), "{first}");
     let id: Vec<u8> = (0..16).map(|byte| u8::from_str_radix(&trace[2 * byte..2 * byte + 2], 16).unwrap()).collect();
     assert!(body.windows(16).any(|window| window == id), "the span is below the caller's own");
