@@ -91,10 +91,13 @@ fn what_cannot_be_judged_is_refused_with_its_place() {
     check_refused(&project, "2 files of the version could be the model", "model.lgb, model.txt");
     project.edit("pipeline.yaml", "  version: churn@1\n", "  version: churn@1\n  file: model.txt\n");
     assert_eq!(project.run(&[]).code, 0);
-    log_model(&server, &["model.lgb"], "FAILED");
+    log_model(&server, &["model.skops"], "FINISHED");
     project.edit("pipeline.yaml", "churn@1\n  file: model.txt", "churn@2");
+    check_refused(&project, "log the booster itself", "model.skops");
+    log_model(&server, &["model.lgb"], "FAILED");
+    project.edit("pipeline.yaml", "churn@2", "churn@3");
     check_refused(&project, "was made by no finished run", "pipeline.yaml:");
-    project.edit("pipeline.yaml", "churn@2", "churn");
+    project.edit("pipeline.yaml", "churn@3", "churn");
     check_refused(&project, "`churn` is no version of a registered model", "pipeline.yaml:");
     project.edit("pipeline.yaml", "version: churn\n", "version: churn@1\n  rounds: 3\n");
     check_refused(&project, "a tracked model has its settings from its run", "pipeline.yaml");

@@ -16,6 +16,9 @@ use crate::{LifecycleError, Problem};
 /// Names under which clients log models that can be judged.
 const MODEL_FILES: [&str; 6] = ["model.lgb", "model.ubj", "model.json", "model.xgb", "model.txt", "model.bst"];
 
+/// Names under which clients log Python objects, scikit-learn's wrappers of boosters among them.
+const WRAPPED: [&str; 3] = ["model.skops", "model.pkl", "python_model.pkl"];
+
 /// A registered version with the run that made it.
 pub(super) struct Tracked {
     /// The record of the version.
@@ -73,11 +76,16 @@ impl Execution<'_> {
             [artifact] => Ok((artifact.name.clone(), artifact.digest)),
             _ => {
                 let names: Vec<&str> = version.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
-                let message = match found.len() {
-                    0 => "the version has no such file".to_owned(),
-                    n => format!("{n} files of the version could be the model"),
+                let is_wrapped = names.iter().any(|name| WRAPPED.contains(&own(name).as_str()));
+                let (message, hint) = match found.len() {
+                    0 if is_wrapped => (
+                        "the version holds a Python object, which is not read".to_owned(),
+                        "log the booster itself: `model.booster_` of LightGBM, `model.get_booster()` of XGBoost",
+                    ),
+                    0 => ("the version has no such file".to_owned(), "say which with `training.file`"),
+                    n => (format!("{n} files of the version could be the model"), "say which with `training.file`"),
                 };
-                Err(self.refused(place, message, &format!("say which with `training.file`; it has {}", names.join(", "))))
+                Err(self.refused(place, message, &format!("{hint}; it has {}", names.join(", "))))
             }
         }
     }
