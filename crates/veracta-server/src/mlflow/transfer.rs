@@ -63,10 +63,10 @@ pub(super) async fn in_parts(step: Step, Asker(platform): Asker, Path(path): Pat
     let folder = checked_path(&path)?;
     let (parts, body) = request.into_parts();
     let fields = read_fields(&parts.method, "", &parts.headers, body).await?;
+    let target = target(&folder, &fields)?;
     if !platform.store.blobs().can_sign() {
         return Err(ApiError::NoDirectTransfer);
     }
-    let target = target(&folder, &fields)?;
     Ok(json_response(blocking(move || step(&platform, target, &fields)).await?))
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     /// Private key of the certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Identity provider to log in with (OpenID Connect), such as https://login.example.org.
+    /// Identity provider to log in with (OpenID Connect), such as `https://login.example.org`.
     #[arg(long, value_name = "URL", requires = "oidc_client", requires = "public_url")]
     pub(crate) oidc_issuer: Option<String>,
     /// Id of this server at the identity provider; its secret is read from VERACTA_OIDC_SECRET.
