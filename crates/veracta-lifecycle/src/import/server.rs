@@ -108,15 +108,20 @@ impl TrackingServer {
         serde_json::from_slice(&bytes).map_err(|_| failed("its answer is no JSON"))
     }
 
-    /// Returns the answer to a request, null when there is nothing there.
+    /// Returns the answer to a request for what must be there: a server that does not have it is another one than was asked for.
     fn post(&self, path: &str, body: &Value) -> Result<Value, ImportError> {
         let url = self.url(&format!("api/2.0/mlflow/{path}"));
-        self.value(path, &|| self.client.post(&url).timeout(TIMEOUT).json(body))
+        self.there(path, self.value(path, &|| self.client.post(&url).timeout(TIMEOUT).json(body))?)
+    }
+
+    fn there(&self, what: &str, value: Value) -> Result<Value, ImportError> {
+        let gone = || ImportError::Server { request: what.to_owned(), reason: "it has no such thing".to_owned() };
+        if value.is_null() { Err(gone()) } else { Ok(value) }
     }
 
     fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ImportError> {
         let url = self.url(path);
-        self.value(path, &|| self.client.get(&url).timeout(TIMEOUT).query(query))
+        self.there(path, self.value(path, &|| self.client.get(&url).timeout(TIMEOUT).query(query))?)
     }
 
     /// Returns everything of a search.
@@ -197,6 +202,10 @@ impl TrackingServer {
     /// Returns the logged models that are there; a server does not show deleted ones, and an old one has none.
     pub(super) fn logged_models_of(&self, experiment_id: i64) -> Result<Vec<LoggedModel>, ImportError> {
         let body = json!({ "experiment_ids": [experiment_id.to_string()], "max_results": 50 });
+        let url = self.url("api/2.0/mlflow/logged-models/search");
+        if self.value("logged-models/search", &|| self.client.post(&url).timeout(TIMEOUT).json(&body))?.is_null() {
+            return Ok(Vec::new());
+        }
         let found = self.search("logged-models/search", &body, "models")?;
         Ok(found.iter().map(|value| logged_model(value, experiment_id)).collect())
     }

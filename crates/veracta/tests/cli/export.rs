@@ -50,6 +50,9 @@ fn a_running_server_is_a_source() {
     let again = other.json(&arguments);
     assert_eq!(counts(&again["added"]), vec![&json!(0); COUNTED.len()], "the second time nothing changes");
     check_store(&Server::start(&other), &store.expected);
+    // The same server at a path where it answers nothing of the kind.
+    let elsewhere = other.veracta(&["import", "mlflow", "--from", &format!("{from}/elsewhere")]);
+    assert!(elsewhere.code == 2 && elsewhere.err.contains("it has no such thing"), "{elsewhere:?}");
     drop(server);
     let answer = other.veracta(&["import", "mlflow", "--from", "http://someone:Zebra@127.0.0.1:9/"]);
     assert!(answer.code == 2 && answer.err.contains("cannot be reached") && !answer.err.contains("Zebra"), "{answer:?}");
