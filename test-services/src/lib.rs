@@ -44,7 +44,11 @@ fn free_port() -> anyhow::Result<u16> {
 
 /// Starts a server and waits until it listens.
 fn start(name: &str, command: &mut Command, port: u16) -> anyhow::Result<Running> {
-    let mut running = Running(command.spawn().with_context(|| format!("{name} cannot be started"))?);
+    let mut running = Running(
+        command
+            .spawn()
+            .with_context(|| format!("{name} cannot be started"))?,
+    );
     let begun = Instant::now();
     while TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_err() {
         if let Some(status) = running.0.try_wait()? {

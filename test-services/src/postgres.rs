@@ -24,17 +24,32 @@ pub struct Postgres {
 
 /// Returns the folder of PostgreSQL's programs, newest version first.
 pub fn binaries() -> anyhow::Result<PathBuf> {
-    let versions = fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
-    let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    let versions = fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
+    let on_path = std::env::var_os("PATH")
+        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
+        .unwrap_or_default();
     let mut folders: Vec<PathBuf> = versions.collect();
     folders.sort_by_key(|folder| std::cmp::Reverse(version_of(folder)));
     let mut all = folders.into_iter().chain(on_path);
-    let found = all.find(|folder| ["postgres", "initdb", "psql"].iter().all(|program| folder.join(program).exists()));
-    found.context("PostgreSQL is not installed; `cargo xtask test` installs it from Debian's packages")
+    let found = all.find(|folder| {
+        ["postgres", "initdb", "psql"]
+            .iter()
+            .all(|program| folder.join(program).exists())
+    });
+    found.context(
+        "PostgreSQL is not installed; `cargo xtask test` installs it from Debian's packages",
+    )
 }
 
 fn version_of(folder: &Path) -> u32 {
-    let name = folder.parent().and_then(Path::file_name).unwrap_or_default();
+    let name = folder
+        .parent()
+        .and_then(Path::file_name)
+        .unwrap_or_default();
     name.to_string_lossy().parse().unwrap_or_default()
 }
 
@@ -43,9 +58,19 @@ fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
     if is_root() {
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
+        command.args([
+            "--reuid",
+            "postgres",
+            "--regid",
+            "postgres",
+            "--init-groups",
+        ]);
     }
-    command.arg("--").arg(program).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .arg("--")
+        .arg(program)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     command
 }
 
@@ -55,9 +80,15 @@ fn is_root() -> bool {
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
-    let output = command.stderr(Stdio::piped()).output().with_context(|| format!("{command:?} cannot be run"))?;
+    let output = command
+        .stderr(Stdio::piped())
+        .output()
+        .with_context(|| format!("{command:?} cannot be run"))?;
     if !output.status.success() {
-        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{command:?} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
@@ -66,17 +97,33 @@ impl Postgres {
     /// Makes a cluster and starts its server.
     pub fn start() -> anyhow::Result<Self> {
         let programs = binaries()?;
-        let folder = tempfile::Builder::new().prefix("veracta-postgres-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("veracta-postgres-")
+            .tempdir()?;
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(folder.path()))?;
         }
         let initdb = programs.join("initdb");
-        let options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"];
+        let options = [
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+        ];
         // A crash of the machine is not tested: the cluster itself need not be synced when it is made.
-        run(unprivileged(&initdb).args(options).arg("--no-sync").arg("--pgdata").arg(folder.path().join("data")))?;
+        run(unprivileged(&initdb)
+            .args(options)
+            .arg("--no-sync")
+            .arg("--pgdata")
+            .arg(folder.path().join("data")))?;
         let port = free_port()?;
         let running = serve(&programs, folder.path(), port)?;
-        let mut server = Self { running, programs, folder, port };
+        let mut server = Self {
+            running,
+            programs,
+            folder,
+            port,
+        };
         server.wait()?;
         Ok(server)
     }
@@ -112,7 +159,10 @@ impl Postgres {
             }
         }
         self.execute("postgres", "ALTER SYSTEM SET ssl = on")?;
-        fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")?;
+        fs::write(
+            data.join("pg_hba.conf"),
+            "hostssl all all 127.0.0.1/32 trust\n",
+        )?;
         self.restart()
     }
 
@@ -142,7 +192,11 @@ impl Postgres {
         loop {
             match self.execute("postgres", "SELECT 1") {
                 Ok(()) => return Ok(()),
-                Err(error) if begun.elapsed() > PATIENCE || self.running.0.try_wait()?.is_some() => return Err(error),
+                Err(error)
+                    if begun.elapsed() > PATIENCE || self.running.0.try_wait()?.is_some() =>
+                {
+                    return Err(error);
+                }
                 Err(_) => std::thread::sleep(std::time::Duration::from_millis(50)),
             }
         }
@@ -151,6 +205,17 @@ impl Postgres {
 
 fn serve(programs: &Path, folder: &Path, port: u16) -> anyhow::Result<Running> {
     let mut command = unprivileged(&programs.join("postgres"));
-    command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-h", "127.0.0.1", "-p"]).arg(port.to_string());
-    Ok(Running(command.stderr(Stdio::null()).spawn().context("PostgreSQL cannot be started")?))
+    command
+        .arg("-D")
+        .arg(folder.join("data"))
+        .arg("-k")
+        .arg(folder)
+        .args(["-h", "127.0.0.1", "-p"])
+        .arg(port.to_string());
+    Ok(Running(
+        command
+            .stderr(Stdio::null())
+            .spawn()
+            .context("PostgreSQL cannot be started")?,
+    ))
 }

@@ -22,10 +22,14 @@ pub struct S3 {
 
 /// Returns the program, in the folder of tools that `cargo xtask test` fills.
 pub fn binary() -> anyhow::Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it is a folder of the workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("it is a folder of the workspace");
     let program = root.join("target/tools/bin/s3s-fs");
     if !program.exists() {
-        bail!("the S3 server s3s-fs is not installed; `cargo xtask test` installs it from crates.io");
+        bail!(
+            "the S3 server s3s-fs is not installed; `cargo xtask test` installs it from crates.io"
+        );
     }
     Ok(program)
 }
@@ -36,7 +40,11 @@ impl S3 {
         let folder = tempfile::Builder::new().prefix("veracta-s3-").tempdir()?;
         std::fs::create_dir(folder.path().join(BUCKET))?;
         let port = free_port()?;
-        Ok(Self { running: serve(folder.path(), port)?, folder, port })
+        Ok(Self {
+            running: serve(folder.path(), port)?,
+            folder,
+            port,
+        })
     }
 
     /// Returns the URL of a folder in the bucket.
@@ -54,7 +62,9 @@ impl S3 {
             ("AWS_ALLOW_HTTP", "true"),
             ("AWS_ENDPOINT", &endpoint),
         ];
-        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec()
     }
 
     /// Kills the server (SIGKILL).
@@ -73,7 +83,20 @@ impl S3 {
 fn serve(folder: &Path, port: u16) -> anyhow::Result<Running> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(binary()?);
-    command.args(["--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--host", "127.0.0.1", "--port", &port.to_string()]);
-    command.arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args([
+        "--access-key",
+        ACCESS_KEY,
+        "--secret-key",
+        SECRET_KEY,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &port.to_string(),
+    ]);
+    command
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     start("s3s-fs", &mut command, port)
 }

@@ -30,22 +30,39 @@ impl Drop for Server {
 
 fn program(root: &Path, folder: &Path, environment: &[(String, String)]) -> Command {
     let mut command = Command::new(root.join("target/debug/veracta"));
-    command.current_dir(folder).envs(environment.iter().cloned()).env("VERACTA_ACTOR", "conformance");
+    command
+        .current_dir(folder)
+        .envs(environment.iter().cloned())
+        .env("VERACTA_ACTOR", "conformance");
     command
 }
 
 impl Server {
     fn start(root: &Path, folder: &Path, environment: &[(String, String)]) -> anyhow::Result<Self> {
-        run(program(root, folder, environment).args(["--format", "json", "init"]).stdout(Stdio::null()))?;
+        run(program(root, folder, environment)
+            .args(["--format", "json", "init"])
+            .stdout(Stdio::null()))?;
         let mut serve = program(root, folder, environment);
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--webhooks-anywhere"]).stderr(Stdio::piped());
+        serve
+            .args(["serve", "--listen", "127.0.0.1:0", "--webhooks-anywhere"])
+            .stderr(Stdio::piped());
         let mut child = serve.spawn().context("the server cannot be started")?;
         let mut complaints = BufReader::new(child.stderr.take().context("it is piped")?);
         let mut line = String::new();
         complaints.read_line(&mut line)?;
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
-        let url = format!("http://{}", address.with_context(|| format!("the server does not start: {line}"))?);
-        Ok(Self { child, url, _complaints: complaints })
+        let address = line
+            .split("http://")
+            .nth(1)
+            .and_then(|rest| rest.split('/').next());
+        let url = format!(
+            "http://{}",
+            address.with_context(|| format!("the server does not start: {line}"))?
+        );
+        Ok(Self {
+            child,
+            url,
+            _complaints: complaints,
+        })
     }
 }
 
@@ -59,10 +76,19 @@ fn client(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
     if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Ok(python);
     }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
-        .context("Python 3 with venv is needed (Debian: `apt-get install python3-venv`)")?;
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder))
+    .context("Python 3 with venv is needed (Debian: `apt-get install python3-venv`)")?;
     run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+        ])
         .arg(&requirements))?;
     std::fs::write(&stamp, wanted)?;
     Ok(python)
@@ -71,8 +97,15 @@ fn client(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
 /// Runs the script of a client against a server and compares what it was answered.
 fn compare(root: &Path, name: &str, server: &Server, place: &str) -> anyhow::Result<()> {
     // From a copy: clients note the repository that a script lies in.
-    let (python, scripts, copy) = (client(root, name)?, root.join("conformance"), tempfile::tempdir()?);
-    run(Command::new("cp").arg("--recursive").arg(&scripts).arg(copy.path()))?;
+    let (python, scripts, copy) = (
+        client(root, name)?,
+        root.join("conformance"),
+        tempfile::tempdir()?,
+    );
+    run(Command::new("cp")
+        .arg("--recursive")
+        .arg(&scripts)
+        .arg(copy.path()))?;
     let transcript = root.join(format!("target/clients/{name}-{place}.json"));
     run(Command::new(&python)
         .arg(copy.path().join("conformance/client_script.py"))
@@ -85,7 +118,9 @@ fn compare(root: &Path, name: &str, server: &Server, place: &str) -> anyhow::Res
         .arg(scripts.join(format!("differences-{name}.json")))
         .status()?;
     if !compared.success() {
-        bail!("the client {name} on {place} was answered otherwise than by `mlflow server`; see above");
+        bail!(
+            "the client {name} on {place} was answered otherwise than by `mlflow server`; see above"
+        );
     }
     Ok(())
 }
@@ -93,18 +128,30 @@ fn compare(root: &Path, name: &str, server: &Server, place: &str) -> anyhow::Res
 /// Runs every client on SQLite with files and on PostgreSQL with S3.
 pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     // With the tests: what their dependencies ask of shared ones is built already when they ran before.
-    run(Command::new("cargo").args(["build", "--workspace", "--bins", "--tests", "--quiet"]).current_dir(root))?;
+    run(Command::new("cargo")
+        .args(["build", "--workspace", "--bins", "--tests", "--quiet"])
+        .current_dir(root))?;
     check_description(root)?;
     for name in CLIENTS {
         let folder = tempfile::tempdir()?;
-        compare(root, name, &Server::start(root, folder.path(), &[])?, "sqlite")?;
+        compare(
+            root,
+            name,
+            &Server::start(root, folder.path(), &[])?,
+            "sqlite",
+        )?;
         verify(root, folder.path(), &[])?;
         let (postgres, s3) = (Postgres::start()?, S3::start()?);
         let mut environment = s3.environment();
         environment.push(("VERACTA_STORE".to_owned(), postgres.url("postgres")));
         environment.push(("VERACTA_OBJECTS".to_owned(), s3.url("workspace")));
         let folder = tempfile::tempdir()?;
-        compare(root, name, &Server::start(root, folder.path(), &environment)?, "postgres")?;
+        compare(
+            root,
+            name,
+            &Server::start(root, folder.path(), &environment)?,
+            "postgres",
+        )?;
         verify(root, folder.path(), &environment)?;
     }
     Ok(())
@@ -120,11 +167,30 @@ fn check_description(root: &Path) -> anyhow::Result<()> {
         .current_dir(folder.path())
         .arg("run")
         .arg(root.join("crates/veracta-server/src/openapi.json"))
-        .args(["--url", &server.url, "--checks", checks, "--phases", "examples,coverage,fuzzing", "--max-examples", "30"])
-        .args(["--seed", "42", "--generation-database", "none", "--continue-on-failure", "--workers", "1"]))
+        .args([
+            "--url",
+            &server.url,
+            "--checks",
+            checks,
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "30",
+        ])
+        .args([
+            "--seed",
+            "42",
+            "--generation-database",
+            "none",
+            "--continue-on-failure",
+            "--workers",
+            "1",
+        ]))
 }
 
 /// Everything that the clients did is in the ledger as it is in the tables.
 fn verify(root: &Path, folder: &Path, environment: &[(String, String)]) -> anyhow::Result<()> {
-    run(program(root, folder, environment).arg("verify").stdout(Stdio::null()))
+    run(program(root, folder, environment)
+        .arg("verify")
+        .stdout(Stdio::null()))
 }

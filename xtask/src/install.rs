@@ -14,15 +14,25 @@ pub(crate) fn postgres() -> anyhow::Result<()> {
         return Ok(());
     }
     let how = "install PostgreSQL and try again (Debian: `apt-get install postgresql`)";
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "postgresql"]] {
-        run(privileged("apt-get").args(["-q"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).context(how)?;
+    for arguments in [
+        &["update"][..],
+        &["install", "--yes", "--no-install-recommends", "postgresql"],
+    ] {
+        run(privileged("apt-get")
+            .args(["-q"])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+        .context(how)?;
     }
     test_services::postgres_binaries().map(|_| ())
 }
 
 /// Returns a command run as root, by `sudo` when this is not root and no password is asked.
 fn privileged(program: &str) -> Command {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    let is_root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout == b"0\n");
     if is_root {
         return Command::new(program);
     }
@@ -39,7 +49,17 @@ pub(crate) fn s3_server(root: &Path) -> anyhow::Result<()> {
     let [name, version] = S3_SERVER;
     let folder = root.join("target/tools");
     run(Command::new("cargo")
-        .args(["install", name, "--version", version, "--features", "binary", "--locked", "--quiet", "--root"])
+        .args([
+            "install",
+            name,
+            "--version",
+            version,
+            "--features",
+            "binary",
+            "--locked",
+            "--quiet",
+            "--root",
+        ])
         .arg(&folder)
         .env("CARGO_TARGET_DIR", folder.join("build"))
         .current_dir(root))?;
@@ -50,7 +70,9 @@ pub(crate) fn s3_server(root: &Path) -> anyhow::Result<()> {
 
 /// Runs a command; its failure is an error.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| format!("{command:?} cannot be run"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("{command:?} cannot be run"))?;
     if !status.success() {
         bail!("{command:?} failed with {status}");
     }

@@ -27,7 +27,9 @@ fn main() -> ExitCode {
         "test" => test(),
         "tidy" => tidy::check(&root()),
         "bench" => bench(),
-        "conformance" => install::postgres().and_then(|()| install::s3_server(&root())).and_then(|()| conformance::check(&root())),
+        "conformance" => install::postgres()
+            .and_then(|()| install::s3_server(&root()))
+            .and_then(|()| conformance::check(&root())),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);
@@ -44,7 +46,10 @@ fn main() -> ExitCode {
 
 fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().expect("xtask is a folder of the workspace").to_owned()
+    manifest
+        .parent()
+        .expect("xtask is a folder of the workspace")
+        .to_owned()
 }
 
 /// Everything CI checks, the quickest first.
@@ -55,41 +60,98 @@ fn test() -> anyhow::Result<()> {
     step("tidy", || tidy::check(&root()))?;
     cargo("format", &["fmt", "--all", "--check"])?;
     deny()?;
-    cargo("lints", &["clippy", "--workspace", "--lib", "--bins", "--benches", "--quiet", "--", "--deny", "warnings"])?;
+    cargo(
+        "lints",
+        &[
+            "clippy",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--benches",
+            "--quiet",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    )?;
     // In a test, `unwrap` is the assertion that there is a value.
-    let tests = ["clippy", "--workspace", "--tests", "--quiet", "--", "--deny", "warnings", "--allow", "clippy::unwrap_used"];
+    let tests = [
+        "clippy",
+        "--workspace",
+        "--tests",
+        "--quiet",
+        "--",
+        "--deny",
+        "warnings",
+        "--allow",
+        "clippy::unwrap_used",
+    ];
     cargo("lints of tests", &tests)?;
     step("PostgreSQL", install::postgres)?;
     step("S3 server", || install::s3_server(&root()))?;
     cargo("tests", &["test", "--workspace", "--quiet"])?;
     step("MLflow clients", || conformance::check(&root()))?;
-    cargo("documentation", &["doc", "--workspace", "--no-deps", "--quiet"])?;
+    cargo(
+        "documentation",
+        &["doc", "--workspace", "--no-deps", "--quiet"],
+    )?;
     println!("all checks pass");
     Ok(())
 }
 
 /// Checks licences, advisories and duplicates with cargo-deny, installing it when it is not there.
 fn deny() -> anyhow::Result<()> {
-    let is_there = Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    let is_there = Command::new("cargo")
+        .args(["deny", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !is_there {
-        cargo("install cargo-deny", &["install", "cargo-deny", "--locked", "--quiet"])?;
+        cargo(
+            "install cargo-deny",
+            &["install", "cargo-deny", "--locked", "--quiet"],
+        )?;
     }
     // The check works offline on the sources of every platform, which a first build has not all fetched.
     cargo("fetch", &["fetch", "--locked", "--quiet"])?;
     // Advisories need a database from the network: they are checked where `cargo deny check advisories` can reach it.
-    cargo("licences and sources", &["deny", "--offline", "--log-level", "error", "check", "licenses", "bans", "sources"])
+    cargo(
+        "licences and sources",
+        &[
+            "deny",
+            "--offline",
+            "--log-level",
+            "error",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
+        ],
+    )
 }
 
 fn bench() -> anyhow::Result<()> {
-    cargo("one row", &["bench", "--package", "veracta-ml", "--bench", "one_row"])?;
-    cargo("ledger", &["bench", "--package", "veracta-store", "--bench", "ledger"])?;
-    cargo("pipeline", &["bench", "--package", "veracta", "--bench", "pipeline"])
+    cargo(
+        "one row",
+        &["bench", "--package", "veracta-ml", "--bench", "one_row"],
+    )?;
+    cargo(
+        "ledger",
+        &["bench", "--package", "veracta-store", "--bench", "ledger"],
+    )?;
+    cargo(
+        "pipeline",
+        &["bench", "--package", "veracta", "--bench", "pipeline"],
+    )
 }
 
 fn cargo(name: &str, arguments: &[&str]) -> anyhow::Result<()> {
     step(name, || {
-        let status = Command::new("cargo").args(arguments).current_dir(root()).status();
-        let status = status.with_context(|| format!("cargo {} cannot be run", arguments.join(" ")))?;
+        let status = Command::new("cargo")
+            .args(arguments)
+            .current_dir(root())
+            .status();
+        let status =
+            status.with_context(|| format!("cargo {} cannot be run", arguments.join(" ")))?;
         if !status.success() {
             bail!("cargo {} failed", arguments.join(" "));
         }

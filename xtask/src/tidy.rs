@@ -7,11 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 /// The ladder: a crate may use anything to its right. The last two do not know each other.
-const LADDER: [&str; 7] =
-    ["veracta", "veracta-server", "veracta-lifecycle", "veracta-store", "veracta-governance", "veracta-ledger", "veracta-ml"];
+const LADDER: [&str; 7] = [
+    "veracta",
+    "veracta-server",
+    "veracta-lifecycle",
+    "veracta-store",
+    "veracta-governance",
+    "veracta-ledger",
+    "veracta-ml",
+];
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
-const FORBIDDEN_NAMES: [&str; 7] = ["common", "core", "utils", "util", "helpers", "types", "misc"];
+const FORBIDDEN_NAMES: [&str; 7] = [
+    "common", "core", "utils", "util", "helpers", "types", "misc",
+];
 
 /// Checks everything and lists all that is wrong.
 pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
@@ -23,16 +32,29 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
     check_files(root, &files, &budgets, &mut problems)?;
     check_architecture(root, &mut problems)?;
     if !problems.is_empty() {
-        bail!("{} things are not tidy:\n  {}", problems.len(), problems.join("\n  "));
+        bail!(
+            "{} things are not tidy:\n  {}",
+            problems.len(),
+            problems.join("\n  ")
+        );
     }
     Ok(())
 }
 
 fn rust_files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let (mut folders, mut files) =
-        (vec![root.join("crates"), root.join("xtask"), root.join("test-services"), root.join("fuzz")], Vec::new());
+    let (mut folders, mut files) = (
+        vec![
+            root.join("crates"),
+            root.join("xtask"),
+            root.join("test-services"),
+            root.join("fuzz"),
+        ],
+        Vec::new(),
+    );
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default();
@@ -50,9 +72,19 @@ fn rust_files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Returns the workspace crates that a manifest depends on, development included.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let lines = manifest.lines().map(str::trim_start);
-    let names = lines.filter_map(|line| line.split(['.', ' ', '=']).next().filter(|name| LADDER.contains(name)));
-    let is_name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")).map(|name| name.trim_end_matches('"').to_owned());
-    names.map(str::to_owned).filter(|name| Some(name) != is_name.as_ref()).collect()
+    let names = lines.filter_map(|line| {
+        line.split(['.', ' ', '='])
+            .next()
+            .filter(|name| LADDER.contains(name))
+    });
+    let is_name = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("name = \""))
+        .map(|name| name.trim_end_matches('"').to_owned());
+    names
+        .map(str::to_owned)
+        .filter(|name| Some(name) != is_name.as_ref())
+        .collect()
 }
 
 fn check_ladder(root: &Path, problems: &mut Vec<String>) -> anyhow::Result<()> {
@@ -67,7 +99,10 @@ fn check_ladder(root: &Path, problems: &mut Vec<String>) -> anyhow::Result<()> {
         let path = root.join("crates").join(name).join("Cargo.toml");
         let manifest = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         for dependency in dependencies(&manifest) {
-            let target = LADDER.iter().position(|other| *other == dependency).unwrap_or(0);
+            let target = LADDER
+                .iter()
+                .position(|other| *other == dependency)
+                .unwrap_or(0);
             let is_sibling = position >= 5 && target >= 5;
             if target <= position || is_sibling {
                 problems.push(format!("{name} uses {dependency}, which is not below it"));
@@ -96,23 +131,42 @@ impl Budgets {
     fn read(root: &Path) -> anyhow::Result<Self> {
         let path = root.join("xtask/budgets.txt");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let entries = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).map(|line| {
-            let (lines, name) = line.split_once(' ').with_context(|| format!("budgets.txt: `{line}`"))?;
-            Ok((name.to_owned(), lines.parse()?))
-        });
+        let entries = text
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+            .map(|line| {
+                let (lines, name) = line
+                    .split_once(' ')
+                    .with_context(|| format!("budgets.txt: `{line}`"))?;
+                Ok((name.to_owned(), lines.parse()?))
+            });
         Ok(Self(entries.collect::<anyhow::Result<_>>()?))
     }
 
-    fn judge(&self, name: &str, n_lines: usize, limit: usize, used: &mut BTreeSet<String>) -> Option<String> {
+    fn judge(
+        &self,
+        name: &str,
+        n_lines: usize,
+        limit: usize,
+        used: &mut BTreeSet<String>,
+    ) -> Option<String> {
         match self.0.get(name) {
-            None if n_lines > limit => Some(format!("{name}: {n_lines} lines, the budget is {limit}")),
+            None if n_lines > limit => {
+                Some(format!("{name}: {n_lines} lines, the budget is {limit}"))
+            }
             None => None,
             Some(allowed) => {
                 used.insert(name.to_owned());
                 match n_lines {
-                    n if n <= limit => Some(format!("{name}: {n} lines fit the budget now; remove it from xtask/budgets.txt")),
-                    n if n > *allowed => Some(format!("{name}: {n} lines, more than the {allowed} listed; the list may only shrink")),
-                    n if n < *allowed => Some(format!("{name}: {n} lines now; lower the {allowed} in xtask/budgets.txt")),
+                    n if n <= limit => Some(format!(
+                        "{name}: {n} lines fit the budget now; remove it from xtask/budgets.txt"
+                    )),
+                    n if n > *allowed => Some(format!(
+                        "{name}: {n} lines, more than the {allowed} listed; the list may only shrink"
+                    )),
+                    n if n < *allowed => Some(format!(
+                        "{name}: {n} lines now; lower the {allowed} in xtask/budgets.txt"
+                    )),
                     _ => None,
                 }
             }
@@ -120,24 +174,45 @@ impl Budgets {
     }
 }
 
-fn check_files(root: &Path, files: &[PathBuf], budgets: &Budgets, problems: &mut Vec<String>) -> anyhow::Result<()> {
+fn check_files(
+    root: &Path,
+    files: &[PathBuf],
+    budgets: &Budgets,
+    problems: &mut Vec<String>,
+) -> anyhow::Result<()> {
     let mut used = BTreeSet::new();
     for path in files {
         let name = path.strip_prefix(root)?.display().to_string();
         let text = fs::read_to_string(path)?;
         if !text.starts_with("//!") && !text.starts_with("#![") {
-            problems.push(format!("{name}: does not begin with what it is for (`//!`)"));
+            problems.push(format!(
+                "{name}: does not begin with what it is for (`//!`)"
+            ));
         }
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if FORBIDDEN_NAMES.contains(&stem.as_str()) {
             problems.push(format!("{name}: `{stem}` says nothing"));
         }
-        if [concat!("#[", "allow("), concat!("#[", "ignore")].iter().any(|word| text.contains(word)) {
-            problems.push(format!("{name}: `allow` or `ignore`; write `expect` with a reason, or mend it"));
+        if [concat!("#[", "allow("), concat!("#[", "ignore")]
+            .iter()
+            .any(|word| text.contains(word))
+        {
+            problems.push(format!(
+                "{name}: `allow` or `ignore`; write `expect` with a reason, or mend it"
+            ));
         }
         problems.extend(budgets.judge(&name, text.lines().count(), FILE_LINES, &mut used));
         for (function, n_lines) in function_lengths(&text) {
-            problems.extend(budgets.judge(&format!("{name}::{function}"), n_lines, FUNCTION_LINES, &mut used));
+            problems.extend(budgets.judge(
+                &format!("{name}::{function}"),
+                n_lines,
+                FUNCTION_LINES,
+                &mut used,
+            ));
         }
     }
     let gone = budgets.0.keys().filter(|name| !used.contains(*name));
@@ -152,16 +227,30 @@ fn function_lengths(text: &str) -> Vec<(String, usize)> {
     for (start, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let head = line.trim_start();
-        let is_head = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn ", "pub async fn ", "const fn ", "pub const fn "]
-            .iter()
-            .any(|prefix| head.starts_with(prefix));
+        let is_head = [
+            "fn ",
+            "pub fn ",
+            "pub(crate) fn ",
+            "pub(super) fn ",
+            "async fn ",
+            "pub async fn ",
+            "const fn ",
+            "pub const fn ",
+        ]
+        .iter()
+        .any(|prefix| head.starts_with(prefix));
         if !is_head || head.ends_with(';') {
             continue;
         }
         let close = format!("{}}}", " ".repeat(indent));
-        let Some(length) = lines[start..].iter().position(|line| *line == close) else { continue };
+        let Some(length) = lines[start..].iter().position(|line| *line == close) else {
+            continue;
+        };
         let name = head.split("fn ").nth(1).unwrap_or_default();
-        let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let name: String = name
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
         lengths.push((name, length + 1));
     }
     lengths
@@ -175,8 +264,13 @@ fn check_architecture(root: &Path, problems: &mut Vec<String>) -> anyhow::Result
         let source = root.join("crates").join(name).join("src");
         for entry in fs::read_dir(&source)? {
             let path = entry?.path();
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let is_code = path.is_dir() && path.join("mod.rs").exists() || path.extension().is_some_and(|extension| extension == "rs");
+            let stem = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let is_code = path.is_dir() && path.join("mod.rs").exists()
+                || path.extension().is_some_and(|extension| extension == "rs");
             if is_code && stem != "lib" && stem != "main" {
                 paths.insert(format!("{name}/{stem}"));
             }
@@ -187,13 +281,18 @@ fn check_architecture(root: &Path, problems: &mut Vec<String>) -> anyhow::Result
             problems.push(format!("ARCHITECTURE.md does not name `{path}`"));
         }
     }
-    let named = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|word| LADDER.iter().any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))));
-    for word in named.filter(|word| !paths.contains(*word) && !root.join("crates").join(word).exists()) {
-        problems.push(format!("ARCHITECTURE.md names `{word}`, which is not there"));
+    let named = text.split('`').skip(1).step_by(2).filter(|word| {
+        LADDER.iter().any(|name| {
+            word.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('/'))
+        })
+    });
+    for word in
+        named.filter(|word| !paths.contains(*word) && !root.join("crates").join(word).exists())
+    {
+        problems.push(format!(
+            "ARCHITECTURE.md names `{word}`, which is not there"
+        ));
     }
     Ok(())
 }

@@ -48,8 +48,15 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] =
-        [Self::Viewer, Self::Engineer, Self::Validator, Self::Approver, Self::DataProtectionOfficer, Self::Auditor, Self::Administrator];
+    pub const ALL: [Self; 7] = [
+        Self::Viewer,
+        Self::Engineer,
+        Self::Validator,
+        Self::Approver,
+        Self::DataProtectionOfficer,
+        Self::Auditor,
+        Self::Administrator,
+    ];
 
     /// Returns the word for it.
     pub fn word(self) -> &'static str {
@@ -69,7 +76,9 @@ impl Role {
     /// Who registers a version does not put it to use, and who manages users does neither: duties are separate unless somebody is given both
     /// roles.
     pub fn permissions(self) -> &'static [Permission] {
-        use Permission::{Administer, Annotate, Audit, Erase, Promote, Public, Read, Register, Track};
+        use Permission::{
+            Administer, Annotate, Audit, Erase, Promote, Public, Read, Register, Track,
+        };
         match self {
             Self::Viewer => &[Public, Read],
             Self::Engineer => &[Public, Read, Track, Annotate, Register],
@@ -90,7 +99,9 @@ impl fmt::Display for Role {
 
 /// Not the word for a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is no role; there are viewer, engineer, validator, approver, data-protection-officer, auditor and administrator")]
+#[error(
+    "`{word}` is no role; there are viewer, engineer, validator, approver, data-protection-officer, auditor and administrator"
+)]
 pub struct UnknownRole {
     /// The word.
     pub word: String,
@@ -100,7 +111,12 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(word: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.word() == word).ok_or_else(|| UnknownRole { word: word.to_owned() })
+        Self::ALL
+            .into_iter()
+            .find(|role| role.word() == word)
+            .ok_or_else(|| UnknownRole {
+                word: word.to_owned(),
+            })
     }
 }
 
@@ -116,7 +132,11 @@ impl Roles {
 
     /// Returns whether one of them permits it.
     pub fn permit(&self, needed: Permission) -> bool {
-        needed == Permission::Public || self.0.iter().any(|role| role.permissions().contains(&needed))
+        needed == Permission::Public
+            || self
+                .0
+                .iter()
+                .any(|role| role.permissions().contains(&needed))
     }
 
     /// Returns their words.
@@ -135,7 +155,13 @@ impl FromStr for Roles {
     type Err = UnknownRole;
 
     fn from_str(words: &str) -> Result<Self, UnknownRole> {
-        words.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Role::from_str).collect::<Result<_, _>>().map(Self)
+        words
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(Role::from_str)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -147,18 +173,37 @@ mod tests {
     fn duties_are_separate() {
         for role in Role::ALL {
             let roles = Roles(BTreeSet::from([role]));
-            assert!(roles.permit(Permission::Public) && roles.permit(Permission::Read), "{role}");
-            let duties = [Permission::Register, Permission::Promote, Permission::Erase, Permission::Administer];
-            let n_duties = duties.into_iter().filter(|duty| roles.permit(*duty)).count();
-            assert!(n_duties <= 1, "{role} has {n_duties} of the duties that are kept apart");
+            assert!(
+                roles.permit(Permission::Public) && roles.permit(Permission::Read),
+                "{role}"
+            );
+            let duties = [
+                Permission::Register,
+                Permission::Promote,
+                Permission::Erase,
+                Permission::Administer,
+            ];
+            let n_duties = duties
+                .into_iter()
+                .filter(|duty| roles.permit(*duty))
+                .count();
+            assert!(
+                n_duties <= 1,
+                "{role} has {n_duties} of the duties that are kept apart"
+            );
             assert_eq!(role.word().parse(), Ok(role));
         }
-        assert!(!Roles::default().permit(Permission::Read), "who has no role reads nothing");
+        assert!(
+            !Roles::default().permit(Permission::Read),
+            "who has no role reads nothing"
+        );
     }
 
     #[test]
     fn roles_are_read_as_they_are_written() {
-        let roles = "viewer, engineer".parse::<Roles>().map(|roles| roles.to_string());
+        let roles = "viewer, engineer"
+            .parse::<Roles>()
+            .map(|roles| roles.to_string());
         assert_eq!(roles.as_deref(), Ok("viewer,engineer"));
         assert!("root".parse::<Roles>().is_err());
     }

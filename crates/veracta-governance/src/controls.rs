@@ -144,16 +144,26 @@ pub enum CatalogueError {
 impl Catalogue {
     /// Reads and checks a catalogue.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
-        let catalogue: Self = serde_saphyr::from_str(text).map_err(|error| CatalogueError::Malformed(Box::new(error)))?;
+        let catalogue: Self = serde_saphyr::from_str(text)
+            .map_err(|error| CatalogueError::Malformed(Box::new(error)))?;
         let mut seen = BTreeSet::new();
         for control in &catalogue.controls {
             if !seen.insert(&control.id) {
-                return Err(CatalogueError::Duplicate { id: control.id.clone() });
+                return Err(CatalogueError::Duplicate {
+                    id: control.id.clone(),
+                });
             }
-            let undefined = control.evidence.iter().find(|kind| !catalogue.evidence_kinds.contains_key(*kind));
-            let unknown = (!catalogue.frameworks.contains_key(&control.framework)).then_some(&control.framework);
+            let undefined = control
+                .evidence
+                .iter()
+                .find(|kind| !catalogue.evidence_kinds.contains_key(*kind));
+            let unknown = (!catalogue.frameworks.contains_key(&control.framework))
+                .then_some(&control.framework);
             if let Some(name) = undefined.or(unknown) {
-                return Err(CatalogueError::Undefined { id: control.id.clone(), name: name.clone() });
+                return Err(CatalogueError::Undefined {
+                    id: control.id.clone(),
+                    name: name.clone(),
+                });
             }
         }
         Ok(catalogue)
@@ -162,7 +172,9 @@ impl Catalogue {
     /// Returns the catalogue shipped with this version.
     pub fn shipped() -> &'static Self {
         static SHIPPED: OnceLock<Catalogue> = OnceLock::new();
-        SHIPPED.get_or_init(|| Self::parse(CATALOGUE).expect("the shipped catalogue is checked by a test"))
+        SHIPPED.get_or_init(|| {
+            Self::parse(CATALOGUE).expect("the shipped catalogue is checked by a test")
+        })
     }
 }
 
@@ -204,24 +216,52 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 /// Returns the state of every control.
-pub fn evaluate_controls(catalogue: &Catalogue, evidence: &EvidenceSet, scope: ControlScope<'_>) -> Vec<ControlResult> {
-    catalogue.controls.iter().map(|control| evaluate(control, evidence, scope)).collect()
+pub fn evaluate_controls(
+    catalogue: &Catalogue,
+    evidence: &EvidenceSet,
+    scope: ControlScope<'_>,
+) -> Vec<ControlResult> {
+    catalogue
+        .controls
+        .iter()
+        .map(|control| evaluate(control, evidence, scope))
+        .collect()
 }
 
 fn evaluate(control: &Control, evidence: &EvidenceSet, scope: ControlScope<'_>) -> ControlResult {
-    let result = |state, reason: String, records| ControlResult { control: control.clone(), state, reason, records };
+    let result = |state, reason: String, records| ControlResult {
+        control: control.clone(),
+        state,
+        reason,
+        records,
+    };
     if !scope.frameworks.contains(&control.framework) {
-        let reason = format!("the pipeline does not declare framework `{}`", control.framework);
+        let reason = format!(
+            "the pipeline does not declare framework `{}`",
+            control.framework
+        );
         return result(ControlState::NotApplicable, reason, Vec::new());
     }
-    let check = CHECKS.iter().find(|(id, _)| *id == control.id).map(|(_, check)| check);
-    let found = check.and_then(|check| check(evidence, scope)).unwrap_or_else(|| unsettled(control, evidence, check.is_some()));
+    let check = CHECKS
+        .iter()
+        .find(|(id, _)| *id == control.id)
+        .map(|(_, check)| check);
+    let found = check
+        .and_then(|check| check(evidence, scope))
+        .unwrap_or_else(|| unsettled(control, evidence, check.is_some()));
     let waiver = evidence.waiver(&format!("control:{}", control.id), scope.today);
     match (found.state, waiver) {
         (ControlState::Fail | ControlState::Missing, Some((item, waiver))) => {
             let until = waiver.valid_until.as_deref().unwrap_or("no day");
-            let reason = format!("{}; waived by {} until {until}: {}", found.reason, waiver.signer, waiver.reason);
-            result(ControlState::Waived, reason, [found.records, vec![item.reference()]].concat())
+            let reason = format!(
+                "{}; waived by {} until {until}: {}",
+                found.reason, waiver.signer, waiver.reason
+            );
+            result(
+                ControlState::Waived,
+                reason,
+                [found.records, vec![item.reference()]].concat(),
+            )
         }
         _ => result(found.state, found.reason, found.records),
     }
@@ -229,27 +269,54 @@ fn evaluate(control: &Control, evidence: &EvidenceSet, scope: ControlScope<'_>) 
 
 /// Says what is missing: kinds of record, or a person's decision.
 fn unsettled(control: &Control, evidence: &EvidenceSet, has_check: bool) -> Found {
-    let absent: Vec<&str> = control.evidence.iter().map(String::as_str).filter(|kind| !evidence.has_kind(kind)).collect();
-    let present = control.evidence.iter().flat_map(|kind| evidence.of_kind(kind));
+    let absent: Vec<&str> = control
+        .evidence
+        .iter()
+        .map(String::as_str)
+        .filter(|kind| !evidence.has_kind(kind))
+        .collect();
+    let present = control
+        .evidence
+        .iter()
+        .flat_map(|kind| evidence.of_kind(kind));
     let records = present.map(Evidence::reference).collect();
     let reason = if !absent.is_empty() {
         format!("no {}", absent.join(", no "))
     } else if has_check {
         "the records do not say what the check asks for".to_owned()
     } else {
-        format!("the records are there; a person has not decided: {}", control.manual)
+        format!(
+            "the records are there; a person has not decided: {}",
+            control.manual
+        )
     };
-    Found { state: ControlState::Missing, reason, records }
+    Found {
+        state: ControlState::Missing,
+        reason,
+        records,
+    }
 }
 
 fn found(holds: bool, reason: impl Into<String>, items: &[&Evidence]) -> Option<Found> {
-    let state = if holds { ControlState::Pass } else { ControlState::Fail };
-    Some(Found { state, reason: reason.into(), records: items.iter().map(|item| item.reference()).collect() })
+    let state = if holds {
+        ControlState::Pass
+    } else {
+        ControlState::Fail
+    };
+    Some(Found {
+        state,
+        reason: reason.into(),
+        records: items.iter().map(|item| item.reference()).collect(),
+    })
 }
 
 fn not_applicable(reason: &str, items: &[&Evidence]) -> Option<Found> {
     let records = items.iter().map(|item| item.reference()).collect();
-    Some(Found { state: ControlState::NotApplicable, reason: reason.to_owned(), records })
+    Some(Found {
+        state: ControlState::NotApplicable,
+        reason: reason.to_owned(),
+        records,
+    })
 }
 
 fn purposes_match(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
@@ -258,9 +325,16 @@ fn purposes_match(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> 
     if run.purposes.is_empty() || data.processing.purposes.is_empty() {
         return None;
     }
-    let foreign: Vec<&String> = run.purposes.iter().filter(|purpose| !data.processing.purposes.contains(purpose)).collect();
+    let foreign: Vec<&String> = run
+        .purposes
+        .iter()
+        .filter(|purpose| !data.processing.purposes.contains(purpose))
+        .collect();
     let reason = match foreign[..] {
-        [] => format!("the run's purposes ({}) are among the dataset's", run.purposes.join(", ")),
+        [] => format!(
+            "the run's purposes ({}) are among the dataset's",
+            run.purposes.join(", ")
+        ),
         _ => format!("purposes of the run that the dataset does not have: {foreign:?}"),
     };
     found(foreign.is_empty(), reason, &[data_item, run_item])
@@ -270,16 +344,37 @@ fn inputs_needed(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (item, report) = evidence.dataset_minimisation()?;
     let (model_item, model) = evidence.model_version()?;
     let (_, data) = evidence.dataset_version()?;
-    let is_personal = |input: &str| data.processing.personal.as_ref().is_none_or(|personal| personal.iter().any(|column| column == input));
-    let is_shown = |input: &str| {
-        let is_needed = report.results.iter().any(|result| result.need == Need::Needed && result.inputs.iter().any(|name| name == input));
-        is_needed || report.exempted.iter().any(|exempted| exempted.column == input)
+    let is_personal = |input: &str| {
+        data.processing
+            .personal
+            .as_ref()
+            .is_none_or(|personal| personal.iter().any(|column| column == input))
     };
-    let open: Vec<&str> =
-        model.inputs.iter().map(|input| input.name.as_str()).filter(|input| is_personal(input) && !is_shown(input)).collect();
+    let is_shown = |input: &str| {
+        let is_needed = report.results.iter().any(|result| {
+            result.need == Need::Needed && result.inputs.iter().any(|name| name == input)
+        });
+        is_needed
+            || report
+                .exempted
+                .iter()
+                .any(|exempted| exempted.column == input)
+    };
+    let open: Vec<&str> = model
+        .inputs
+        .iter()
+        .map(|input| input.name.as_str())
+        .filter(|input| is_personal(input) && !is_shown(input))
+        .collect();
     let reason = match open[..] {
-        [] => format!("each personal input of {} is shown to be needed or has a recorded exemption", model.inputs.len()),
-        _ => format!("not shown to be needed, and without a recorded exemption: {}", open.join(", ")),
+        [] => format!(
+            "each personal input of {} is shown to be needed or has a recorded exemption",
+            model.inputs.len()
+        ),
+        _ => format!(
+            "not shown to be needed, and without a recorded exemption: {}",
+            open.join(", ")
+        ),
     };
     found(open.is_empty(), reason, &[item, model_item])
 }
@@ -287,7 +382,11 @@ fn inputs_needed(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
 fn within_retention(evidence: &EvidenceSet, scope: ControlScope<'_>) -> Option<Found> {
     let (item, data) = evidence.dataset_version()?;
     let until = data.processing.retention_until.as_deref()?;
-    found(until >= scope.today, format!("the dataset may be kept until {until}"), &[item])
+    found(
+        until >= scope.today,
+        format!("the dataset may be kept until {until}"),
+        &[item],
+    )
 }
 
 fn ground_stated(evidence: &EvidenceSet, scope: ControlScope<'_>) -> Option<Found> {
@@ -298,22 +397,39 @@ fn ground_stated(evidence: &EvidenceSet, scope: ControlScope<'_>) -> Option<Foun
     }
     let balancing = evidence.attestations("balancing_test").last();
     let Some((test_item, test)) = balancing else {
-        return found(false, "a legitimate interest without a balancing test", &[item]);
+        return found(
+            false,
+            "a legitimate interest without a balancing test",
+            &[item],
+        );
     };
-    let is_current = test.valid_until.as_deref().is_none_or(|until| until >= scope.today);
-    found(is_current, "a legitimate interest with an attested balancing test", &[item, test_item])
+    let is_current = test
+        .valid_until
+        .as_deref()
+        .is_none_or(|until| until >= scope.today);
+    found(
+        is_current,
+        "a legitimate interest with an attested balancing test",
+        &[item, test_item],
+    )
 }
 
 fn special_categories_allowed(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (item, data) = evidence.dataset_version()?;
     let (scan_item, _) = evidence.dataset_phi_scan()?;
     if data.processing.special_categories.is_empty() {
-        return not_applicable("no column of a special category is declared", &[item, scan_item]);
+        return not_applicable(
+            "no column of a special category is declared",
+            &[item, scan_item],
+        );
     }
     let exception = data.processing.special_category_exception.as_deref();
     let reason = match exception {
         Some(exception) => format!("declared columns rest on {exception}"),
-        None => format!("no exception is stated for {}", data.processing.special_categories.join(", ")),
+        None => format!(
+            "no exception is stated for {}",
+            data.processing.special_categories.join(", ")
+        ),
     };
     found(exception.is_some(), reason, &[item, scan_item])
 }
@@ -323,7 +439,12 @@ fn no_strong_proxy(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found>
     let (explain_item, explain) = evidence.explain_report()?;
     let (_, data) = evidence.dataset_version()?;
     let special = &data.processing.special_categories;
-    let is_used = |input: &str| explain.features.iter().any(|feature| feature.input == input && feature.share > 0.01);
+    let is_used = |input: &str| {
+        explain
+            .features
+            .iter()
+            .any(|feature| feature.input == input && feature.share > 0.01)
+    };
     let used: Vec<&str> = bias
         .strong_proxies()
         .map(|proxy| proxy.input.as_str())
@@ -331,8 +452,12 @@ fn no_strong_proxy(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found>
         .filter(|input| is_used(input))
         .collect();
     let reason = match used[..] {
-        [] => "no special-category input or strong proxy has more than 1 % of the explained effect".to_owned(),
-        _ => format!("with more than 1 % of the explained effect: {}", used.join(", ")),
+        [] => "no special-category input or strong proxy has more than 1 % of the explained effect"
+            .to_owned(),
+        _ => format!(
+            "with more than 1 % of the explained effect: {}",
+            used.join(", ")
+        ),
     };
     found(used.is_empty(), reason, &[bias_item, explain_item])
 }
@@ -340,16 +465,31 @@ fn no_strong_proxy(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found>
 fn digests_recompute(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (log_item, _) = evidence.ledger_checkpoint()?;
     let (data_item, data) = evidence.dataset_version()?;
-    let is_committed = data_item.entry.artifacts.iter().any(|artifact| artifact.digest == data.digest);
-    found(is_committed, "the dataset's digest is committed to; `veracta verify` recomputes it", &[log_item, data_item])
+    let is_committed = data_item
+        .entry
+        .artifacts
+        .iter()
+        .any(|artifact| artifact.digest == data.digest);
+    found(
+        is_committed,
+        "the dataset's digest is committed to; `veracta verify` recomputes it",
+        &[log_item, data_item],
+    )
 }
 
 fn described_and_reproduced(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (run_item, _) = evidence.training_run()?;
     let (model_item, _) = evidence.model_version()?;
     let (report_item, report) = evidence.reproduction_report()?;
-    let reason = format!("algorithm, inputs and settings are recorded; reproduction: {:?}", report.outcome);
-    found(is_reproduced(report.outcome), reason, &[run_item, model_item, report_item])
+    let reason = format!(
+        "algorithm, inputs and settings are recorded; reproduction: {:?}",
+        report.outcome
+    );
+    found(
+        is_reproduced(report.outcome),
+        reason,
+        &[run_item, model_item, report_item],
+    )
 }
 
 fn tested_is_released(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
@@ -357,20 +497,31 @@ fn tested_is_released(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Fou
     let (fair_item, fair) = evidence.fairness_report()?;
     let (model_item, model) = evidence.model_version()?;
     let is_same = report.model == model.digest && fair.model == model.digest;
-    let has_groups = fair.attributes.iter().any(|attribute| attribute.groups.len() > 1);
+    let has_groups = fair
+        .attributes
+        .iter()
+        .any(|attribute| attribute.groups.len() > 1);
     let reason = format!(
         "tested digest {} released digest; group tables {}",
         if is_same { "equals" } else { "is not the" },
         if has_groups { "present" } else { "absent" }
     );
-    found(is_same && has_groups, reason, &[report_item, fair_item, model_item])
+    found(
+        is_same && has_groups,
+        reason,
+        &[report_item, fair_item, model_item],
+    )
 }
 
 fn parts_independent(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (bias_item, _) = evidence.bias_report()?;
     let (split_item, split) = evidence.dataset_split()?;
     let shared = split.proof.n_rows_shared + split.proof.n_subjects_shared.unwrap_or(0);
-    found(shared == 0, format!("{shared} rows or subjects in more than one part"), &[bias_item, split_item])
+    found(
+        shared == 0,
+        format!("{shared} rows or subjects in more than one part"),
+        &[bias_item, split_item],
+    )
 }
 
 fn development_documented(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
@@ -378,15 +529,29 @@ fn development_documented(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option
     let (profile_item, _) = evidence.dataset_profile()?;
     let (explain_item, _) = evidence.explain_report()?;
     let (card_item, card) = evidence.model_card()?;
-    let reason = format!("run, profile, explanation and model card are recorded; the card has {} gaps", card.n_gaps);
-    found(card.n_gaps == 0, reason, &[run_item, profile_item, explain_item, card_item])
+    let reason = format!(
+        "run, profile, explanation and model card are recorded; the card has {} gaps",
+        card.n_gaps
+    );
+    found(
+        card.n_gaps == 0,
+        reason,
+        &[run_item, profile_item, explain_item, card_item],
+    )
 }
 
 fn registered_with_owner(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (item, model) = evidence.model_version()?;
     let owner = model.owner.as_deref()?;
     let holds = model.status == ModelStatus::Registered && !model.purpose.is_empty();
-    found(holds, format!("{} with owner {owner} and a stated purpose", model.status.word()), &[item])
+    found(
+        holds,
+        format!(
+            "{} with owner {owner} and a stated purpose",
+            model.status.word()
+        ),
+        &[item],
+    )
 }
 
 fn explained_and_carded(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
@@ -395,18 +560,34 @@ fn explained_and_carded(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<F
     let (_, model) = evidence.model_version()?;
     let stability = explain.stability?;
     let holds = stability >= 0.8 && card.model == model.digest;
-    found(holds, format!("stability {stability:.2} between halves; the card is of this version"), &[explain_item, card_item])
+    found(
+        holds,
+        format!("stability {stability:.2} between halves; the card is of this version"),
+        &[explain_item, card_item],
+    )
 }
 
 fn groups_measured(evidence: &EvidenceSet, _: ControlScope<'_>) -> Option<Found> {
     let (bias_item, _) = evidence.bias_report()?;
     let (fair_item, fair) = evidence.fairness_report()?;
-    let with_interval =
-        fair.attributes.iter().flat_map(|attribute| &attribute.groups).any(|group| group.rates.iter().any(|rate| rate.estimate.is_some()));
-    let limited: Vec<_> = fair.attributes.iter().flat_map(|attribute| &attribute.disparities).filter_map(|gap| gap.criterion).collect();
+    let with_interval = fair
+        .attributes
+        .iter()
+        .flat_map(|attribute| &attribute.groups)
+        .any(|group| group.rates.iter().any(|rate| rate.estimate.is_some()));
+    let limited: Vec<_> = fair
+        .attributes
+        .iter()
+        .flat_map(|attribute| &attribute.disparities)
+        .filter_map(|gap| gap.criterion)
+        .collect();
     if limited.is_empty() {
         return None;
     }
     let is_met = limited.iter().all(|criterion| criterion.met == Some(true));
-    found(with_interval && is_met, format!("{} limits on gaps between groups", limited.len()), &[bias_item, fair_item])
+    found(
+        with_interval && is_met,
+        format!("{} limits on gaps between groups", limited.len()),
+        &[bias_item, fair_item],
+    )
 }

@@ -18,7 +18,11 @@ pub struct Evidence {
 impl Evidence {
     /// Returns where the record stands.
     pub fn reference(&self) -> RecordRef {
-        RecordRef { idx: self.idx, kind: self.entry.kind.clone(), digest: self.entry.body }
+        RecordRef {
+            idx: self.idx,
+            kind: self.entry.kind.clone(),
+            digest: self.entry.body,
+        }
     }
 }
 
@@ -62,7 +66,9 @@ impl EvidenceSet {
 
     /// Returns all records of that kind.
     pub fn of_kind<'e>(&'e self, kind: &'e str) -> impl Iterator<Item = &'e Evidence> {
-        self.items.iter().filter(move |item| item.entry.kind == kind)
+        self.items
+            .iter()
+            .filter(move |item| item.entry.kind == kind)
     }
 
     accessors! {
@@ -96,28 +102,46 @@ impl EvidenceSet {
     }
 
     /// Returns the plan with that digest that stands earliest.
-    pub fn plan(&self, digest: veracta_ledger::Hash) -> Option<(&Evidence, &crate::plan::ValidationPlan)> {
+    pub fn plan(
+        &self,
+        digest: veracta_ledger::Hash,
+    ) -> Option<(&Evidence, &crate::plan::ValidationPlan)> {
         self.items.iter().find_map(|item| match &item.record {
-            Record::Attestation(body) => body.validation_plan().filter(|plan| plan.digest() == digest).map(|plan| (item, plan)),
+            Record::Attestation(body) => body
+                .validation_plan()
+                .filter(|plan| plan.digest() == digest)
+                .map(|plan| (item, plan)),
             _ => None,
         })
     }
 
     /// Returns the attestations about a topic.
-    pub fn attestations<'e>(&'e self, topic: &'e str) -> impl Iterator<Item = (&'e Evidence, &'e crate::record::Attestation)> {
-        self.items.iter().filter_map(move |item| match &item.record {
-            Record::Attestation(body) if body.topic == topic => Some((item, body)),
-            _ => None,
-        })
+    pub fn attestations<'e>(
+        &'e self,
+        topic: &'e str,
+    ) -> impl Iterator<Item = (&'e Evidence, &'e crate::record::Attestation)> {
+        self.items
+            .iter()
+            .filter_map(move |item| match &item.record {
+                Record::Attestation(body) if body.topic == topic => Some((item, body)),
+                _ => None,
+            })
     }
 
     /// Returns the waiver of a subject that still holds on `today` (ISO 8601 date).
-    pub fn waiver(&self, subject: &str, today: &str) -> Option<(&Evidence, &crate::record::ApprovalSignature)> {
+    pub fn waiver(
+        &self,
+        subject: &str,
+        today: &str,
+    ) -> Option<(&Evidence, &crate::record::ApprovalSignature)> {
         self.items.iter().rev().find_map(|item| match &item.record {
             Record::ApprovalSignature(body)
                 if body.meaning == "waive"
                     && body.subject == subject
-                    && body.valid_until.as_deref().is_some_and(|until| until >= today) =>
+                    && body
+                        .valid_until
+                        .as_deref()
+                        .is_some_and(|until| until >= today) =>
             {
                 Some((item, body))
             }

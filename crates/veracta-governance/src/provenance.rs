@@ -12,12 +12,18 @@ pub const BUILD_TYPE: &str = "https://veracta.invalid/build/pipeline@v1";
 ///
 /// Times are whole seconds in UTC, as the specification asks.
 pub fn model_provenance(model: &ModelVersion, run: &Run, origin: &str) -> Statement {
-    let dependencies: Vec<ResourceDescriptor> =
-        run.inputs.iter().map(|input| ResourceDescriptor::sha256(input.name.clone(), input.digest)).collect();
+    let dependencies: Vec<ResourceDescriptor> = run
+        .inputs
+        .iter()
+        .map(|input| ResourceDescriptor::sha256(input.name.clone(), input.digest))
+        .collect();
     let whole_second = |time: &str| format!("{}Z", time.split(['.', 'Z']).next().unwrap_or(time));
     Statement {
         statement_type: STATEMENT_TYPE.to_owned(),
-        subject: vec![ResourceDescriptor::sha256(format!("{}@{}", model.model, model.version), model.digest)],
+        subject: vec![ResourceDescriptor::sha256(
+            format!("{}@{}", model.model, model.version),
+            model.digest,
+        )],
         predicate_type: SLSA_PROVENANCE.to_owned(),
         predicate: json!({
             "buildDefinition": {

@@ -23,7 +23,9 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {
     /// Too many files or bytes for the format.
-    #[error("{n_files} files with {n_bytes} bytes do not fit one bundle (at most {ARCHIVE_FILES_LIMIT} files, 4 GiB)")]
+    #[error(
+        "{n_files} files with {n_bytes} bytes do not fit one bundle (at most {ARCHIVE_FILES_LIMIT} files, 4 GiB)"
+    )]
     TooLarge {
         /// Files asked for.
         n_files: usize,
@@ -49,7 +51,9 @@ pub enum ArchiveError {
 }
 
 fn name_of(path: &Option<String>) -> String {
-    path.as_ref().map(|path| format!(" in `{path}`")).unwrap_or_default()
+    path.as_ref()
+        .map(|path| format!(" in `{path}`"))
+        .unwrap_or_default()
 }
 
 fn is_inside(path: &str) -> bool {
@@ -60,9 +64,15 @@ fn is_inside(path: &str) -> bool {
 
 /// Returns the bytes of an archive of `files`.
 pub fn write_archive(files: &Files) -> Result<Vec<u8>, ArchiveError> {
-    let content: usize = files.iter().map(|(path, bytes)| bytes.len() + 2 * path.len() + 76).sum();
+    let content: usize = files
+        .iter()
+        .map(|(path, bytes)| bytes.len() + 2 * path.len() + 76)
+        .sum();
     if files.len() > ARCHIVE_FILES_LIMIT || content + 22 > ARCHIVE_BYTES_LIMIT {
-        return Err(ArchiveError::TooLarge { n_files: files.len(), n_bytes: content });
+        return Err(ArchiveError::TooLarge {
+            n_files: files.len(),
+            n_bytes: content,
+        });
     }
     let (mut archive, mut central) = (Vec::with_capacity(content + 22), Vec::new());
     for (path, bytes) in files {
@@ -112,35 +122,70 @@ pub fn read_archive(archive: &[u8]) -> Result<Files, ArchiveError> {
     let mut offset = 0;
     while archive[offset..].starts_with(&LOCAL_MAGIC.to_le_bytes()) {
         let (path, bytes, next) = read_file(archive, offset)?;
-        if files.last_key_value().is_some_and(|(last, _)| *last >= path) {
-            return Err(ArchiveError::Malformed { offset, reason: "files out of order", path: Some(path) });
+        if files
+            .last_key_value()
+            .is_some_and(|(last, _)| *last >= path)
+        {
+            return Err(ArchiveError::Malformed {
+                offset,
+                reason: "files out of order",
+                path: Some(path),
+            });
         }
         files.insert(path, bytes.to_vec());
         offset = next;
     }
     // The rest is determined by the files, so it is compared rather than parsed.
     let expected = write_archive(&files)?;
-    let same = archive.iter().zip(&expected).take_while(|(left, right)| left == right).count();
+    let same = archive
+        .iter()
+        .zip(&expected)
+        .take_while(|(left, right)| left == right)
+        .count();
     if same != archive.len() || same != expected.len() {
         let path = files.keys().next_back().filter(|_| same < offset).cloned();
         let reason = "bytes that are not the archive's own form";
-        return Err(ArchiveError::Malformed { offset: same, reason, path });
+        return Err(ArchiveError::Malformed {
+            offset: same,
+            reason,
+            path,
+        });
     }
     Ok(files)
 }
 
 fn read_file(archive: &[u8], offset: usize) -> Result<(String, &[u8], usize), ArchiveError> {
-    let refuse = |reason, path| ArchiveError::Malformed { offset, reason, path };
-    let header = archive.get(offset..offset + 30).ok_or_else(|| refuse("the header of a file is cut off", None))?;
-    let u32_at = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    let (n_bytes, path_bytes) = (u32_at(22) as usize, usize::from(u16::from_le_bytes([header[26], header[27]])));
+    let refuse = |reason, path| ArchiveError::Malformed {
+        offset,
+        reason,
+        path,
+    };
+    let header = archive
+        .get(offset..offset + 30)
+        .ok_or_else(|| refuse("the header of a file is cut off", None))?;
+    let u32_at = |at: usize| {
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    let (n_bytes, path_bytes) = (
+        u32_at(22) as usize,
+        usize::from(u16::from_le_bytes([header[26], header[27]])),
+    );
     let start = offset + 30 + path_bytes;
-    let path = archive.get(offset + 30..start).and_then(|path| std::str::from_utf8(path).ok());
-    let path = path.filter(|path| is_inside(path)).ok_or_else(|| refuse("the path of a file is damaged", None))?;
-    let bytes = start.checked_add(n_bytes).and_then(|end| archive.get(start..end));
+    let path = archive
+        .get(offset + 30..start)
+        .and_then(|path| std::str::from_utf8(path).ok());
+    let path = path
+        .filter(|path| is_inside(path))
+        .ok_or_else(|| refuse("the path of a file is damaged", None))?;
+    let bytes = start
+        .checked_add(n_bytes)
+        .and_then(|end| archive.get(start..end));
     let bytes = bytes.ok_or_else(|| refuse("a file is cut off", Some(path.to_owned())))?;
     if header[4..] != file_header(path, bytes)[..] {
-        return Err(refuse("header, checksum or content is damaged", Some(path.to_owned())));
+        return Err(refuse(
+            "header, checksum or content is damaged",
+            Some(path.to_owned()),
+        ));
     }
     Ok((path.to_owned(), bytes, start + n_bytes))
 }

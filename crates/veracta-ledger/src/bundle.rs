@@ -49,9 +49,22 @@ pub struct Manifest {
 }
 
 /// Returns the bytes of a bundle: `files` under a manifest signed by the log's key.
-pub fn seal_bundle(mut files: Files, origin: &str, subject: &str, key: &SigningKey) -> Result<Vec<u8>, SealError> {
-    let lines = files.iter().map(|(path, bytes)| ManifestLine { digest: Hash::of(bytes), n_bytes: bytes.len() as u64, path: path.clone() });
-    let manifest = Manifest { origin: origin.to_owned(), subject: subject.to_owned(), files: lines.collect() };
+pub fn seal_bundle(
+    mut files: Files,
+    origin: &str,
+    subject: &str,
+    key: &SigningKey,
+) -> Result<Vec<u8>, SealError> {
+    let lines = files.iter().map(|(path, bytes)| ManifestLine {
+        digest: Hash::of(bytes),
+        n_bytes: bytes.len() as u64,
+        path: path.clone(),
+    });
+    let manifest = Manifest {
+        origin: origin.to_owned(),
+        subject: subject.to_owned(),
+        files: lines.collect(),
+    };
     if Manifest::parse(&manifest.to_text()).as_ref() != Some(&manifest) {
         return Err(SealError::Subject);
     }
@@ -77,7 +90,10 @@ pub enum SealError {
 impl Manifest {
     /// Returns the note text.
     pub fn to_text(&self) -> String {
-        let mut text = format!("{MANIFEST_HEADER}\norigin {}\nsubject {}\n", self.origin, self.subject);
+        let mut text = format!(
+            "{MANIFEST_HEADER}\norigin {}\nsubject {}\n",
+            self.origin, self.subject
+        );
         for line in &self.files {
             text += &format!("{} {} {}\n", line.digest, line.n_bytes, line.path);
         }
@@ -95,10 +111,21 @@ impl Manifest {
         let files = lines.map(|line| {
             let mut parts = line.splitn(3, ' ');
             let (digest, n_bytes) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-            Some(ManifestLine { digest, n_bytes, path: parts.next()?.to_owned() })
+            Some(ManifestLine {
+                digest,
+                n_bytes,
+                path: parts.next()?.to_owned(),
+            })
         });
-        let manifest = Self { origin, subject, files: files.collect::<Option<_>>()? };
-        let is_ordered = manifest.files.windows(2).all(|pair| pair[0].path < pair[1].path);
+        let manifest = Self {
+            origin,
+            subject,
+            files: files.collect::<Option<_>>()?,
+        };
+        let is_ordered = manifest
+            .files
+            .windows(2)
+            .all(|pair| pair[0].path < pair[1].path);
         (is_ordered && manifest.to_text() == text).then_some(manifest)
     }
 }

@@ -54,26 +54,46 @@ pub enum CheckpointError {
 impl Checkpoint {
     /// Returns the note text: origin, decimal size, base64 root.
     pub fn to_text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root.0))
+        format!(
+            "{}\n{}\n{}\n",
+            self.origin,
+            self.size,
+            STANDARD.encode(self.root.0)
+        )
     }
 
     /// Reads a note text. Extension lines are refused: nothing here writes them, and monitors cannot audit them.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         let refuse = |reason| CheckpointError::Malformed { reason };
-        let lines: Vec<&str> = text.strip_suffix('\n').ok_or(refuse("no newline at the end"))?.split('\n').collect();
+        let lines: Vec<&str> = text
+            .strip_suffix('\n')
+            .ok_or(refuse("no newline at the end"))?
+            .split('\n')
+            .collect();
         let [origin, size_text, root_text] = lines[..] else {
             return Err(refuse("it is not the three lines origin, size and root"));
         };
         if origin.is_empty() {
             return Err(refuse("the origin is empty"));
         }
-        let size: u64 = size_text.parse().map_err(|_| refuse("the size is not a number"))?;
+        let size: u64 = size_text
+            .parse()
+            .map_err(|_| refuse("the size is not a number"))?;
         if size.to_string() != size_text {
             return Err(refuse("the size is not in canonical decimal form"));
         }
-        let root = STANDARD.decode(root_text).map_err(|_| refuse("the root is not base64"))?;
-        let root = Hash(root.try_into().map_err(|_| refuse("the root has not 32 bytes"))?);
-        Ok(Self { origin: origin.to_owned(), size, root })
+        let root = STANDARD
+            .decode(root_text)
+            .map_err(|_| refuse("the root is not base64"))?;
+        let root = Hash(
+            root.try_into()
+                .map_err(|_| refuse("the root has not 32 bytes"))?,
+        );
+        Ok(Self {
+            origin: origin.to_owned(),
+            size,
+            root,
+        })
     }
 
     /// Signs the checkpoint with the log's key, whose name is the origin.
@@ -86,7 +106,10 @@ impl Checkpoint {
         let note = SignedNote::parse(note)?;
         let checkpoint = Self::parse(&note.text)?;
         if checkpoint.origin != log_key.name() {
-            return Err(CheckpointError::OtherLog { found: checkpoint.origin, expected: log_key.name().to_owned() });
+            return Err(CheckpointError::OtherLog {
+                found: checkpoint.origin,
+                expected: log_key.name().to_owned(),
+            });
         }
         note.verify(std::slice::from_ref(log_key))?;
         Ok((checkpoint, note))
@@ -94,20 +117,34 @@ impl Checkpoint {
 }
 
 /// Returns the cosignatures under `note` by the given witnesses; a wrong one by a known witness is an error.
-pub fn cosignatures(note: &SignedNote, witnesses: &[VerifierKey]) -> Result<Vec<Cosignature>, NoteError> {
+pub fn cosignatures(
+    note: &SignedNote,
+    witnesses: &[VerifierKey],
+) -> Result<Vec<Cosignature>, NoteError> {
     let mut found = Vec::new();
     for signature in &note.signatures {
-        let Some(key) = witnesses
-            .iter()
-            .find(|key| key.key_type() == KeyType::Cosignature && key.name() == signature.name && key.key_id() == signature.key_id)
-        else {
+        let Some(key) = witnesses.iter().find(|key| {
+            key.key_type() == KeyType::Cosignature
+                && key.name() == signature.name
+                && key.key_id() == signature.key_id
+        }) else {
             continue;
         };
-        let seconds = verify_cosignature(key.key(), &note.text, &signature.bytes)
-            .ok_or_else(|| NoteError::WrongSignature { name: key.name().to_owned() })?;
+        let seconds =
+            verify_cosignature(key.key(), &note.text, &signature.bytes).ok_or_else(|| {
+                NoteError::WrongSignature {
+                    name: key.name().to_owned(),
+                }
+            })?;
         // One witness counts once, however many lines it signed.
-        if found.iter().all(|known: &Cosignature| known.witness != key.name()) {
-            found.push(Cosignature { witness: key.name().to_owned(), seconds });
+        if found
+            .iter()
+            .all(|known: &Cosignature| known.witness != key.name())
+        {
+            found.push(Cosignature {
+                witness: key.name().to_owned(),
+                seconds,
+            });
         }
     }
     Ok(found)

@@ -88,7 +88,9 @@ pub enum EntryError {
     #[error("the entry's time is not of the form 2026-01-31T23:59:59.000Z")]
     Time,
     /// Larger than a bundle can hold.
-    #[error("an entry of {n_bytes} bytes is over the limit of {ENTRY_BYTES_LIMIT}; it has too many links or artefacts")]
+    #[error(
+        "an entry of {n_bytes} bytes is over the limit of {ENTRY_BYTES_LIMIT}; it has too many links or artefacts"
+    )]
     TooLarge {
         /// Bytes of the entry.
         n_bytes: usize,
@@ -98,7 +100,13 @@ pub enum EntryError {
 /// Returns whether a time has the one form that sorts as text: `2026-01-31T23:59:59.000Z`.
 pub fn is_time(at: &str) -> bool {
     let form = b"dddd-dd-ddTdd:dd:dd.dddZ";
-    let fits = |(byte, wanted): (&u8, &u8)| if *wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted };
+    let fits = |(byte, wanted): (&u8, &u8)| {
+        if *wanted == b'd' {
+            byte.is_ascii_digit()
+        } else {
+            byte == wanted
+        }
+    };
     at.len() == form.len() && at.as_bytes().iter().zip(form).all(fits)
 }
 
@@ -110,7 +118,9 @@ impl Entry {
         }
         let bytes = serde_json::to_vec(self).map_err(EntryError::Malformed)?;
         if bytes.len() > ENTRY_BYTES_LIMIT {
-            return Err(EntryError::TooLarge { n_bytes: bytes.len() });
+            return Err(EntryError::TooLarge {
+                n_bytes: bytes.len(),
+            });
         }
         Ok(bytes)
     }

@@ -57,7 +57,9 @@ impl FromStr for Hash {
     type Err = ParseHashError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || ParseHashError { text: text.chars().take(80).collect() };
+        let refuse = || ParseHashError {
+            text: text.chars().take(80).collect(),
+        };
         let digits = text.as_bytes();
         if digits.len() != 64 {
             return Err(refuse());
@@ -84,13 +86,21 @@ impl Serialize for Hash {
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 /// Returns the hash of a leaf: SHA-256(0x00 ‖ entry).
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Hash(Sha256::new().chain_update([0]).chain_update(entry).finalize().into())
+    Hash(
+        Sha256::new()
+            .chain_update([0])
+            .chain_update(entry)
+            .finalize()
+            .into(),
+    )
 }
 
 /// Returns the hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
@@ -129,7 +139,10 @@ impl CompactRange {
         let (mut hash, mut level, mut position) = (leaf, 0u8, self.size);
         note(level, position, hash);
         while position & 1 == 1 {
-            let left = self.edge.pop().expect("an odd position has a complete left sibling");
+            let left = self
+                .edge
+                .pop()
+                .expect("an odd position has a complete left sibling");
             hash = node_hash(left, hash);
             level += 1;
             position >>= 1;
@@ -142,7 +155,9 @@ impl CompactRange {
     /// Returns the root of the tree so far.
     pub fn root(&self) -> Hash {
         let mut hashes = self.edge.iter().rev().copied();
-        let Some(last) = hashes.next() else { return empty_root() };
+        let Some(last) = hashes.next() else {
+            return empty_root();
+        };
         hashes.fold(last, |right, left| node_hash(left, right))
     }
 }
@@ -180,8 +195,15 @@ fn range_root<E>(start: u64, end: u64, read: &mut ReadNode<'_, E>) -> Result<Has
 ///
 /// # Panics
 /// When `leaf_idx` is not below `size`.
-pub fn prove_inclusion<E>(leaf_idx: u64, size: u64, read: &mut ReadNode<'_, E>) -> Result<Vec<Hash>, E> {
-    assert!(leaf_idx < size, "leaf {leaf_idx} is outside a tree of {size} leaves");
+pub fn prove_inclusion<E>(
+    leaf_idx: u64,
+    size: u64,
+    read: &mut ReadNode<'_, E>,
+) -> Result<Vec<Hash>, E> {
+    assert!(
+        leaf_idx < size,
+        "leaf {leaf_idx} is outside a tree of {size} leaves"
+    );
     let (mut start, mut end, mut path) = (0, size, Vec::new());
     while end - start > 1 {
         let middle = start + split_point(end - start);
@@ -203,8 +225,15 @@ pub fn prove_inclusion<E>(leaf_idx: u64, size: u64, read: &mut ReadNode<'_, E>) 
 ///
 /// # Panics
 /// When `old_size` exceeds `new_size`.
-pub fn prove_consistency<E>(old_size: u64, new_size: u64, read: &mut ReadNode<'_, E>) -> Result<Vec<Hash>, E> {
-    assert!(old_size <= new_size, "a tree of {new_size} leaves has no prefix of {old_size}");
+pub fn prove_consistency<E>(
+    old_size: u64,
+    new_size: u64,
+    read: &mut ReadNode<'_, E>,
+) -> Result<Vec<Hash>, E> {
+    assert!(
+        old_size <= new_size,
+        "a tree of {new_size} leaves has no prefix of {old_size}"
+    );
     if old_size == 0 || old_size == new_size {
         return Ok(Vec::new());
     }
@@ -273,9 +302,14 @@ impl InclusionProof {
     /// Checks the claim against a leaf hash and a root (RFC 9162 section 2.1.3.2).
     pub fn verify(&self, leaf: Hash, root: Hash) -> Result<(), ProofError> {
         if self.leaf_idx >= self.size {
-            return Err(ProofError::OutsideTree { leaf_idx: self.leaf_idx, size: self.size });
+            return Err(ProofError::OutsideTree {
+                leaf_idx: self.leaf_idx,
+                size: self.size,
+            });
         }
-        let wrong_length = ProofError::WrongLength { n_hashes: self.hashes.len() };
+        let wrong_length = ProofError::WrongLength {
+            n_hashes: self.hashes.len(),
+        };
         let (mut position, mut last, mut hash) = (self.leaf_idx, self.size - 1, leaf);
         for sibling in &self.hashes {
             if last == 0 {
@@ -296,7 +330,11 @@ impl InclusionProof {
         if last != 0 {
             return Err(wrong_length);
         }
-        if hash == root { Ok(()) } else { Err(ProofError::WrongRoot) }
+        if hash == root {
+            Ok(())
+        } else {
+            Err(ProofError::WrongRoot)
+        }
     }
 }
 
@@ -314,8 +352,14 @@ pub struct ConsistencyProof {
 impl ConsistencyProof {
     /// Checks the claim against the two roots (RFC 9162 section 2.1.4.2).
     pub fn verify(&self, old_root: Hash, new_root: Hash) -> Result<(), ProofError> {
-        let Self { old_size, new_size, ref hashes } = *self;
-        let wrong_length = ProofError::WrongLength { n_hashes: hashes.len() };
+        let Self {
+            old_size,
+            new_size,
+            ref hashes,
+        } = *self;
+        let wrong_length = ProofError::WrongLength {
+            n_hashes: hashes.len(),
+        };
         if old_size > new_size {
             return Err(ProofError::Shrunk { old_size, new_size });
         }
@@ -324,14 +368,25 @@ impl ConsistencyProof {
                 return Err(wrong_length);
             }
             let is_empty = |size: u64, root: Hash| size != 0 || root == empty_root();
-            let roots_agree =
-                (old_size != new_size || old_root == new_root) && is_empty(old_size, old_root) && is_empty(new_size, new_root);
-            return if roots_agree { Ok(()) } else { Err(ProofError::WrongRoot) };
+            let roots_agree = (old_size != new_size || old_root == new_root)
+                && is_empty(old_size, old_root)
+                && is_empty(new_size, new_root);
+            return if roots_agree {
+                Ok(())
+            } else {
+                Err(ProofError::WrongRoot)
+            };
         }
         // A complete old tree is itself the first node of the path.
         let mut path = hashes.iter().copied();
-        let first = if old_size.is_power_of_two() { Some(old_root) } else { path.next() };
-        let Some(first) = first else { return Err(wrong_length) };
+        let first = if old_size.is_power_of_two() {
+            Some(old_root)
+        } else {
+            path.next()
+        };
+        let Some(first) = first else {
+            return Err(wrong_length);
+        };
         let (mut position, mut last) = (old_size - 1, new_size - 1);
         while position & 1 == 1 {
             position >>= 1;
@@ -358,6 +413,10 @@ impl ConsistencyProof {
         if last != 0 {
             return Err(wrong_length);
         }
-        if old == old_root && new == new_root { Ok(()) } else { Err(ProofError::WrongRoot) }
+        if old == old_root && new == new_root {
+            Ok(())
+        } else {
+            Err(ProofError::WrongRoot)
+        }
     }
 }

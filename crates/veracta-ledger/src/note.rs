@@ -70,16 +70,25 @@ pub enum NoteError {
 
 /// Returns whether a text can name a key or a log: no white space, no `+`, no control character.
 pub fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '+')
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && c != '+')
 }
 
 impl VerifierKey {
     /// Names a public key. The name is the log's origin or the witness's name.
     pub fn new(name: &str, key_type: KeyType, key: VerifyingKey) -> Result<Self, NoteError> {
         if !is_name(name) {
-            return Err(NoteError::Key { reason: "the name is empty or has a space, `+` or control character" });
+            return Err(NoteError::Key {
+                reason: "the name is empty or has a space, `+` or control character",
+            });
         }
-        Ok(Self { name: name.to_owned(), key_type, key })
+        Ok(Self {
+            name: name.to_owned(),
+            key_type,
+            key,
+        })
     }
 
     /// Returns the name.
@@ -99,8 +108,11 @@ impl VerifierKey {
 
     /// Returns the first four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key).
     pub fn key_id(&self) -> u32 {
-        let digest =
-            Sha256::new().chain_update(&self.name).chain_update([b'\n', self.key_type as u8]).chain_update(self.key.as_bytes()).finalize();
+        let digest = Sha256::new()
+            .chain_update(&self.name)
+            .chain_update([b'\n', self.key_type as u8])
+            .chain_update(self.key.as_bytes())
+            .finalize();
         u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
     }
 }
@@ -109,7 +121,13 @@ impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut typed = vec![self.key_type as u8];
         typed.extend(self.key.as_bytes());
-        write!(f, "{}+{:08x}+{}", self.name, self.key_id(), STANDARD.encode(typed))
+        write!(
+            f,
+            "{}+{:08x}+{}",
+            self.name,
+            self.key_id(),
+            STANDARD.encode(typed)
+        )
     }
 }
 
@@ -119,18 +137,24 @@ impl FromStr for VerifierKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refuse = |reason| NoteError::Key { reason };
         let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(refuse("it is not `name+keyid+base64`"));
         };
-        let typed = STANDARD.decode(encoded).map_err(|_| refuse("the key is not base64"))?;
+        let typed = STANDARD
+            .decode(encoded)
+            .map_err(|_| refuse("the key is not base64"))?;
         let (key_type, key) = typed.split_first().ok_or(refuse("the key is empty"))?;
         let key_type = match key_type {
             0x01 => KeyType::Ed25519,
             0x04 => KeyType::Cosignature,
             _ => return Err(refuse("the key type is not Ed25519 or cosignature/v1")),
         };
-        let key: [u8; 32] = key.try_into().map_err(|_| refuse("an Ed25519 key has 32 bytes"))?;
-        let key = VerifyingKey::from_bytes(&key).map_err(|_| refuse("the bytes are not an Ed25519 point"))?;
+        let key: [u8; 32] = key
+            .try_into()
+            .map_err(|_| refuse("an Ed25519 key has 32 bytes"))?;
+        let key = VerifyingKey::from_bytes(&key)
+            .map_err(|_| refuse("the bytes are not an Ed25519 point"))?;
         let vkey = Self::new(name, key_type, key)?;
         if id != format!("{:08x}", vkey.key_id()) {
             return Err(refuse("the key id does not belong to the key"));
@@ -164,10 +188,19 @@ impl SignedNote {
     pub fn sign(text: String, name: &str, key: &SigningKey) -> Result<Self, NoteError> {
         let vkey = VerifierKey::new(name, KeyType::Ed25519, key.verifying_key())?;
         let bytes = key.sign(text.as_bytes()).to_bytes().to_vec();
-        let note = Self { text, signatures: vec![NoteSignature { name: name.to_owned(), key_id: vkey.key_id(), bytes }] };
+        let note = Self {
+            text,
+            signatures: vec![NoteSignature {
+                name: name.to_owned(),
+                key_id: vkey.key_id(),
+                bytes,
+            }],
+        };
         // What would be read back as another note must not be signed.
         if Self::parse(note.to_string().as_bytes())? != note {
-            return Err(NoteError::Malformed { reason: "a text that ends like a signature" });
+            return Err(NoteError::Malformed {
+                reason: "a text that ends like a signature",
+            });
         }
         Ok(note)
     }
@@ -176,45 +209,73 @@ impl SignedNote {
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         let refuse = |reason| NoteError::Malformed { reason };
         if bytes.len() > NOTE_BYTES_LIMIT {
-            return Err(NoteError::TooLarge { n_bytes: bytes.len() });
+            return Err(NoteError::TooLarge {
+                n_bytes: bytes.len(),
+            });
         }
         let whole = std::str::from_utf8(bytes).map_err(|_| refuse("not UTF-8"))?;
         if whole.chars().any(|c| c < ' ' && c != '\n') {
             return Err(refuse("a control character"));
         }
-        let split = whole.rfind("\n\n").ok_or(refuse("no blank line before the signatures"))?;
+        let split = whole
+            .rfind("\n\n")
+            .ok_or(refuse("no blank line before the signatures"))?;
         let (text, lines) = (&whole[..=split], &whole[split + 2..]);
-        let lines = lines.strip_suffix('\n').ok_or(refuse("no newline at the end"))?;
+        let lines = lines
+            .strip_suffix('\n')
+            .ok_or(refuse("no newline at the end"))?;
         let mut signatures = Vec::new();
         for line in lines.split('\n') {
             let (name, encoded) = line
                 .strip_prefix(SIGNATURE_PREFIX)
                 .and_then(|line| line.split_once(' '))
                 .ok_or(refuse("a line that is not a signature"))?;
-            let decoded = STANDARD.decode(encoded).map_err(|_| refuse("a signature that is not base64"))?;
-            let (id, rest) = decoded.split_first_chunk::<4>().ok_or(refuse("a signature without key id"))?;
+            let decoded = STANDARD
+                .decode(encoded)
+                .map_err(|_| refuse("a signature that is not base64"))?;
+            let (id, rest) = decoded
+                .split_first_chunk::<4>()
+                .ok_or(refuse("a signature without key id"))?;
             if !is_name(name) || rest.is_empty() || signatures.len() == SIGNATURES_LIMIT {
-                return Err(refuse("a bad key name, an empty signature or too many of them"));
+                return Err(refuse(
+                    "a bad key name, an empty signature or too many of them",
+                ));
             }
             let (key_id, bytes) = (u32::from_be_bytes(*id), rest.to_vec());
-            signatures.push(NoteSignature { name: name.to_owned(), key_id, bytes });
+            signatures.push(NoteSignature {
+                name: name.to_owned(),
+                key_id,
+                bytes,
+            });
         }
-        Ok(Self { text: text.to_owned(), signatures })
+        Ok(Self {
+            text: text.to_owned(),
+            signatures,
+        })
     }
 
     /// Checks the note against the keys the verifier knows and returns those that signed it.
     pub fn verify<'k>(&self, known: &'k [VerifierKey]) -> Result<Vec<&'k VerifierKey>, NoteError> {
         let mut signers: Vec<&VerifierKey> = Vec::new();
         for signature in &self.signatures {
-            let Some(key) = known.iter().find(|key| key.name == signature.name && key.key_id() == signature.key_id) else {
+            let Some(key) = known
+                .iter()
+                .find(|key| key.name == signature.name && key.key_id() == signature.key_id)
+            else {
                 continue;
             };
             let verified = match key.key_type {
-                KeyType::Ed25519 => verify_ed25519(&key.key, self.text.as_bytes(), &signature.bytes),
-                KeyType::Cosignature => verify_cosignature(&key.key, &self.text, &signature.bytes).is_some(),
+                KeyType::Ed25519 => {
+                    verify_ed25519(&key.key, self.text.as_bytes(), &signature.bytes)
+                }
+                KeyType::Cosignature => {
+                    verify_cosignature(&key.key, &self.text, &signature.bytes).is_some()
+                }
             };
             if !verified {
-                return Err(NoteError::WrongSignature { name: key.name.clone() });
+                return Err(NoteError::WrongSignature {
+                    name: key.name.clone(),
+                });
             }
             if !signers.contains(&key) {
                 signers.push(key);
@@ -233,7 +294,12 @@ impl fmt::Display for SignedNote {
         for signature in &self.signatures {
             let mut bytes = signature.key_id.to_be_bytes().to_vec();
             bytes.extend(&signature.bytes);
-            writeln!(f, "{SIGNATURE_PREFIX}{} {}", signature.name, STANDARD.encode(bytes))?;
+            writeln!(
+                f,
+                "{SIGNATURE_PREFIX}{} {}",
+                signature.name,
+                STANDARD.encode(bytes)
+            )?;
         }
         Ok(())
     }
@@ -241,7 +307,8 @@ impl fmt::Display for SignedNote {
 
 /// Checks an Ed25519 signature strictly: small-order keys and non-canonical encodings are refused.
 pub(crate) fn verify_ed25519(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
-    Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
+    Signature::from_slice(signature)
+        .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
 }
 
 /// Returns the message a witness signs: `cosignature/v1`, the time in seconds since 1970, and the whole checkpoint body.

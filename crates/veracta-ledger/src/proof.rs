@@ -47,31 +47,55 @@ impl TlogProof {
             return Err(refuse("it is over the size limit"));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| refuse("not UTF-8"))?;
-        let (head, checkpoint) = text.split_once("\n\n").ok_or(refuse("no blank line before the checkpoint"))?;
+        let (head, checkpoint) = text
+            .split_once("\n\n")
+            .ok_or(refuse("no blank line before the checkpoint"))?;
         let mut lines = head.split('\n');
         if lines.next() != Some(HEADER) {
             return Err(refuse("the first line is not c2sp.org/tlog-proof@v1"));
         }
-        let index = lines.next().and_then(|line| line.strip_prefix("index ")).ok_or(refuse("no index line"))?;
-        let leaf_idx: u64 = index.parse().map_err(|_| refuse("the index is not a number"))?;
+        let index = lines
+            .next()
+            .and_then(|line| line.strip_prefix("index "))
+            .ok_or(refuse("no index line"))?;
+        let leaf_idx: u64 = index
+            .parse()
+            .map_err(|_| refuse("the index is not a number"))?;
         if leaf_idx.to_string() != index {
             return Err(refuse("the index is not in canonical decimal form"));
         }
         let mut hashes = Vec::new();
         for line in lines {
-            let hash = STANDARD.decode(line).ok().and_then(|bytes| bytes.try_into().ok());
-            hashes.push(Hash(hash.ok_or(refuse("a line that is not a base64 hash"))?));
+            let hash = STANDARD
+                .decode(line)
+                .ok()
+                .and_then(|bytes| bytes.try_into().ok());
+            hashes.push(Hash(
+                hash.ok_or(refuse("a line that is not a base64 hash"))?,
+            ));
         }
         if hashes.len() > 64 {
             return Err(refuse("more than 64 hashes"));
         }
-        Ok(Self { leaf_idx, hashes, checkpoint: checkpoint.to_owned() })
+        Ok(Self {
+            leaf_idx,
+            hashes,
+            checkpoint: checkpoint.to_owned(),
+        })
     }
 
     /// Checks the receipt for `entry` against the log's key and returns the checkpoint it leads to.
-    pub fn verify(&self, entry: &[u8], log_key: &VerifierKey) -> Result<Checkpoint, TlogProofError> {
+    pub fn verify(
+        &self,
+        entry: &[u8],
+        log_key: &VerifierKey,
+    ) -> Result<Checkpoint, TlogProofError> {
         let (checkpoint, _) = Checkpoint::open(self.checkpoint.as_bytes(), log_key)?;
-        let proof = InclusionProof { leaf_idx: self.leaf_idx, size: checkpoint.size, hashes: self.hashes.clone() };
+        let proof = InclusionProof {
+            leaf_idx: self.leaf_idx,
+            size: checkpoint.size,
+            hashes: self.hashes.clone(),
+        };
         proof.verify(leaf_hash(entry), checkpoint.root)?;
         Ok(checkpoint)
     }

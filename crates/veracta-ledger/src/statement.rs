@@ -46,7 +46,10 @@ pub struct ResourceDescriptor {
 impl ResourceDescriptor {
     /// Names an artefact by its SHA-256.
     pub fn sha256(name: impl Into<String>, digest: Hash) -> Self {
-        Self { name: name.into(), digest: BTreeMap::from([("sha256".to_owned(), digest.to_string())]) }
+        Self {
+            name: name.into(),
+            digest: BTreeMap::from([("sha256".to_owned(), digest.to_string())]),
+        }
     }
 }
 
@@ -102,46 +105,74 @@ pub enum StatementError {
 
 /// Returns the DSSE pre-authentication encoding.
 pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    let mut bytes = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        payload.len()
+    )
+    .into_bytes();
     bytes.extend(payload);
     bytes
 }
 
 fn decode_base64(text: &str, part: &'static str) -> Result<Vec<u8>, StatementError> {
-    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).map_err(|_| StatementError::Base64 { part })
+    STANDARD
+        .decode(text)
+        .or_else(|_| URL_SAFE.decode(text))
+        .map_err(|_| StatementError::Base64 { part })
 }
 
 impl Envelope {
     /// Signs a statement.
-    pub fn sign(statement: &Statement, key: &SigningKey, key_hint: &str) -> Result<Self, StatementError> {
+    pub fn sign(
+        statement: &Statement,
+        key: &SigningKey,
+        key_hint: &str,
+    ) -> Result<Self, StatementError> {
         let payload = serde_json::to_vec(statement)?;
         let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload));
         Ok(Self {
             payload: STANDARD.encode(&payload),
             payload_type: PAYLOAD_TYPE.to_owned(),
-            signatures: vec![EnvelopeSignature { keyid: Some(key_hint.to_owned()), sig: STANDARD.encode(signature.to_bytes()) }],
+            signatures: vec![EnvelopeSignature {
+                keyid: Some(key_hint.to_owned()),
+                sig: STANDARD.encode(signature.to_bytes()),
+            }],
         })
     }
 
     /// Returns the statement when at least `needed` distinct trusted keys signed the very bytes that are then parsed.
-    pub fn verify(&self, trusted: &[VerifyingKey], needed: usize) -> Result<Statement, StatementError> {
+    pub fn verify(
+        &self,
+        trusted: &[VerifyingKey],
+        needed: usize,
+    ) -> Result<Statement, StatementError> {
         if self.payload_type != PAYLOAD_TYPE {
-            return Err(StatementError::OtherType { found: self.payload_type.clone() });
+            return Err(StatementError::OtherType {
+                found: self.payload_type.clone(),
+            });
         }
         let payload = decode_base64(&self.payload, "payload")?;
         let message = pre_authentication_encoding(&self.payload_type, &payload);
         let mut signers = BTreeSet::new();
         for signature in &self.signatures {
             let bytes = decode_base64(&signature.sig, "signature")?;
-            let signer = trusted.iter().find(|key| verify_ed25519(key, &message, &bytes));
+            let signer = trusted
+                .iter()
+                .find(|key| verify_ed25519(key, &message, &bytes));
             signers.extend(signer.map(|key| key.to_bytes()));
         }
         if needed == 0 || signers.len() < needed {
-            return Err(StatementError::TooFewSigners { found: signers.len(), needed });
+            return Err(StatementError::TooFewSigners {
+                found: signers.len(),
+                needed,
+            });
         }
         let statement: Statement = serde_json::from_slice(&payload)?;
         if statement.statement_type != STATEMENT_TYPE {
-            return Err(StatementError::OtherType { found: statement.statement_type });
+            return Err(StatementError::OtherType {
+                found: statement.statement_type,
+            });
         }
         Ok(statement)
     }

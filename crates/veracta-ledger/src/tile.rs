@@ -90,12 +90,20 @@ impl fmt::Display for TileId {
 impl TileId {
     /// Parses a path as `Display` writes it; anything else, also a longer way to write the same number, is refused.
     pub fn parse(path: &str) -> Result<Self, TileError> {
-        let refuse = || TileError::Path { path: path.chars().take(80).collect() };
+        let refuse = || TileError::Path {
+            path: path.chars().take(80).collect(),
+        };
         let rest = path.strip_prefix("tile/").ok_or_else(refuse)?;
         let (level_text, rest) = rest.split_once('/').ok_or_else(refuse)?;
         let level = match level_text {
             "entries" => None,
-            digits => Some(digits.parse::<u8>().ok().filter(|level| *level < 64).ok_or_else(refuse)?),
+            digits => Some(
+                digits
+                    .parse::<u8>()
+                    .ok()
+                    .filter(|level| *level < 64)
+                    .ok_or_else(refuse)?,
+            ),
         };
         let (idx_text, width) = match rest.split_once(".p/") {
             Some((idx_text, width)) => (idx_text, width.parse::<u16>().map_err(|_| refuse())?),
@@ -108,7 +116,10 @@ impl TileId {
                 return Err(refuse());
             }
             let number: u64 = digits.parse().map_err(|_| refuse())?;
-            idx = idx.checked_mul(1000).and_then(|idx| idx.checked_add(number)).ok_or_else(refuse)?;
+            idx = idx
+                .checked_mul(1000)
+                .and_then(|idx| idx.checked_add(number))
+                .ok_or_else(refuse)?;
         }
         let id = Self { level, idx, width };
         // The canonical text is the only accepted one: this settles leading zeroes, missing `x` and `.p/256`.
@@ -121,7 +132,9 @@ impl TileId {
 
 /// Returns the width of tile `idx` at `level` in a log of `size` leaves; 0 when it does not exist.
 pub fn tile_width(level: u8, idx: u64, size: u64) -> u16 {
-    let n_hashes = size.checked_shr(u32::from(level) * u32::from(TILE_HEIGHT)).unwrap_or(0);
+    let n_hashes = size
+        .checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))
+        .unwrap_or(0);
     let start = idx.saturating_mul(TILE_WIDTH);
     n_hashes.saturating_sub(start).min(TILE_WIDTH) as u16
 }
@@ -140,9 +153,17 @@ pub fn tiles_added(old_size: u64, size: u64) -> Vec<TileId> {
         }
         for idx in old_hashes / TILE_WIDTH..=(n_hashes - 1) / TILE_WIDTH {
             let width = tile_width(level, idx, size);
-            added.push(TileId { level: Some(level), idx, width });
+            added.push(TileId {
+                level: Some(level),
+                idx,
+                width,
+            });
             if level == 0 {
-                added.push(TileId { level: None, idx, width });
+                added.push(TileId {
+                    level: None,
+                    idx,
+                    width,
+                });
             }
         }
     }
@@ -158,13 +179,18 @@ pub fn encode_tile(hashes: &[Hash]) -> Vec<u8> {
 pub fn decode_tile(bytes: &[u8], width: u16) -> Result<Vec<Hash>, TileError> {
     let (hashes, rest) = bytes.as_chunks::<32>();
     if !rest.is_empty() || hashes.len() != usize::from(width) {
-        return Err(TileError::TileLength { width, n_bytes: bytes.len() });
+        return Err(TileError::TileLength {
+            width,
+            n_bytes: bytes.len(),
+        });
     }
     Ok(hashes.iter().map(|bytes| Hash(*bytes)).collect())
 }
 
 /// Returns the bytes of an entry bundle: for each entry its length (16 bits, big-endian) and itself.
-pub fn encode_bundle<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, TileError> {
+pub fn encode_bundle<'a>(
+    entries: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<u8>, TileError> {
     let mut bytes = Vec::new();
     for entry in entries {
         let n_bytes = entry.len();
@@ -179,14 +205,21 @@ pub fn encode_bundle<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Result<
 pub fn decode_bundle(mut bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, TileError> {
     let mut entries = Vec::with_capacity(usize::from(width));
     while !bytes.is_empty() {
-        let truncated = TileError::BundleTruncated { entry_idx: entries.len() };
+        let truncated = TileError::BundleTruncated {
+            entry_idx: entries.len(),
+        };
         let (length, rest) = bytes.split_first_chunk::<2>().ok_or(truncated.clone())?;
-        let (entry, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(truncated)?;
+        let (entry, rest) = rest
+            .split_at_checked(usize::from(u16::from_be_bytes(*length)))
+            .ok_or(truncated)?;
         entries.push(entry);
         bytes = rest;
     }
     if entries.len() != usize::from(width) {
-        return Err(TileError::BundleLength { width, n_entries: entries.len() });
+        return Err(TileError::BundleLength {
+            width,
+            n_entries: entries.len(),
+        });
     }
     Ok(entries)
 }
@@ -200,7 +233,14 @@ pub fn locate_node(level: u8, position: u64, size: u64) -> (TileId, std::ops::Ra
     let idx = first / TILE_WIDTH;
     let offset = (first % TILE_WIDTH) as usize;
     let width = tile_width(tile_level, idx, size);
-    (TileId { level: Some(tile_level), idx, width }, offset..offset + (1 << inner))
+    (
+        TileId {
+            level: Some(tile_level),
+            idx,
+            width,
+        },
+        offset..offset + (1 << inner),
+    )
 }
 
 /// Returns the root over a power-of-two run of sibling hashes.
@@ -208,7 +248,11 @@ pub fn locate_node(level: u8, position: u64, size: u64) -> (TileId, std::ops::Ra
 /// # Panics
 /// When their number is not a power of two.
 pub fn subtree_root(hashes: &[Hash]) -> Hash {
-    assert!(hashes.len().is_power_of_two(), "{} hashes are not a complete subtree", hashes.len());
+    assert!(
+        hashes.len().is_power_of_two(),
+        "{} hashes are not a complete subtree",
+        hashes.len()
+    );
     match hashes {
         [only] => *only,
         _ => {

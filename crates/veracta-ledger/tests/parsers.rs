@@ -15,8 +15,12 @@ use veracta_ledger::entry::{Artifact, ENTRY_VERSION, Entry, Link};
 use veracta_ledger::merkle::{CompactRange, leaf_hash};
 use veracta_ledger::note::{KeyType, SignedNote, VerifierKey};
 use veracta_ledger::proof::TlogProof;
-use veracta_ledger::statement::{Envelope, ResourceDescriptor, SLSA_PROVENANCE, STATEMENT_TYPE, Statement};
-use veracta_ledger::tile::{TileId, decode_bundle, decode_tile, encode_bundle, encode_tile, tiles_added};
+use veracta_ledger::statement::{
+    Envelope, ResourceDescriptor, SLSA_PROVENANCE, STATEMENT_TYPE, Statement,
+};
+use veracta_ledger::tile::{
+    TileId, decode_bundle, decode_tile, encode_bundle, encode_tile, tiles_added,
+};
 use veracta_ledger::verify::{Trust, verify_bundle};
 
 const ORIGIN: &str = "log.example/veracta";
@@ -30,28 +34,76 @@ struct Parser {
 }
 
 static PARSERS: LazyLock<Vec<Parser>> = LazyLock::new(|| {
-    let proof = TlogProof { leaf_idx: 0, hashes: vec![Hash::of(b"sibling")], checkpoint: signed_head().to_string() };
+    let proof = TlogProof {
+        leaf_idx: 0,
+        hashes: vec![Hash::of(b"sibling")],
+        checkpoint: signed_head().to_string(),
+    };
     vec![
         parser("note", signed_head().to_string().into_bytes(), accepts_note),
-        parser("checkpoint", signed_head().text.into_bytes(), accepts_checkpoint),
-        parser("signed checkpoint", signed_head().to_string().into_bytes(), accepts_signed_checkpoint),
-        parser("earlier checkpoint", signed_head().to_string().into_bytes(), accepts_earlier_checkpoint),
-        parser("verifier key", log_key().to_string().into_bytes(), accepts_verifier_key),
-        parser("digest", Hash::of(b"").to_string().into_bytes(), accepts_digest),
+        parser(
+            "checkpoint",
+            signed_head().text.into_bytes(),
+            accepts_checkpoint,
+        ),
+        parser(
+            "signed checkpoint",
+            signed_head().to_string().into_bytes(),
+            accepts_signed_checkpoint,
+        ),
+        parser(
+            "earlier checkpoint",
+            signed_head().to_string().into_bytes(),
+            accepts_earlier_checkpoint,
+        ),
+        parser(
+            "verifier key",
+            log_key().to_string().into_bytes(),
+            accepts_verifier_key,
+        ),
+        parser(
+            "digest",
+            Hash::of(b"").to_string().into_bytes(),
+            accepts_digest,
+        ),
         parser("receipt", proof.to_string().into_bytes(), accepts_receipt),
-        parser("manifest", manifest().to_text().into_bytes(), accepts_manifest),
+        parser(
+            "manifest",
+            manifest().to_text().into_bytes(),
+            accepts_manifest,
+        ),
         parser("envelope", envelope(), accepts_envelope),
-        parser("tile path", b"tile/0/x001/x234/067.p/8".to_vec(), accepts_tile_path),
-        parser("tile", encode_tile(&[Hash::of(b"left"), Hash::of(b"right")]), accepts_tile),
-        parser("entry bundle", encode_bundle([b"one".as_slice(), b"", b"three"]).expect("it fits"), accepts_entry_bundle),
-        parser("entry", entry().to_bytes().expect("a small entry"), accepts_entry),
+        parser(
+            "tile path",
+            b"tile/0/x001/x234/067.p/8".to_vec(),
+            accepts_tile_path,
+        ),
+        parser(
+            "tile",
+            encode_tile(&[Hash::of(b"left"), Hash::of(b"right")]),
+            accepts_tile,
+        ),
+        parser(
+            "entry bundle",
+            encode_bundle([b"one".as_slice(), b"", b"three"]).expect("it fits"),
+            accepts_entry_bundle,
+        ),
+        parser(
+            "entry",
+            entry().to_bytes().expect("a small entry"),
+            accepts_entry,
+        ),
         parser("archive", BUNDLE.clone(), accepts_archive),
         parser("bundle", BUNDLE.clone(), accepts_bundle),
     ]
 });
 
 fn parser(name: &'static str, valid: Vec<u8>, accepts: fn(&[u8]) -> bool) -> Parser {
-    Parser { name, valid, accepts }
+    Parser {
+        name,
+        valid,
+        accepts,
+    }
 }
 
 static BUNDLE: LazyLock<Vec<u8>> = LazyLock::new(|| bundle_of(&[opening()]));
@@ -66,8 +118,14 @@ fn log_key() -> VerifierKey {
 
 fn head(entries: &[Vec<u8>]) -> SignedNote {
     let mut tree = CompactRange::default();
-    entries.iter().for_each(|entry| tree.append(leaf_hash(entry)));
-    let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: tree.size(), root: tree.root() };
+    entries
+        .iter()
+        .for_each(|entry| tree.append(leaf_hash(entry)));
+    let checkpoint = Checkpoint {
+        origin: ORIGIN.to_owned(),
+        size: tree.size(),
+        root: tree.root(),
+    };
     checkpoint.sign(&key()).expect("a plain origin")
 }
 
@@ -88,20 +146,42 @@ fn entry() -> Entry {
         body_bytes: 2,
         key: Some(Hash::of(b"key")),
         previous: Some(0),
-        links: vec![Link { idx: 0, body: Hash::of(b"{}") }],
-        artifacts: vec![Artifact { name: "model".to_owned(), digest: Hash::of(b"model"), bytes: 5, personal: true }],
+        links: vec![Link {
+            idx: 0,
+            body: Hash::of(b"{}"),
+        }],
+        artifacts: vec![Artifact {
+            name: "model".to_owned(),
+            digest: Hash::of(b"model"),
+            bytes: 5,
+            personal: true,
+        }],
     }
 }
 
 /// Returns the bytes of an entry that opens a log.
 fn opening() -> Vec<u8> {
-    let opening = Entry { key: None, previous: None, links: Vec::new(), artifacts: Vec::new(), ..entry() };
+    let opening = Entry {
+        key: None,
+        previous: None,
+        links: Vec::new(),
+        artifacts: Vec::new(),
+        ..entry()
+    };
     opening.to_bytes().expect("a small entry")
 }
 
 fn manifest() -> Manifest {
-    let line = |path: &str| ManifestLine { digest: Hash::of(path.as_bytes()), n_bytes: 12, path: path.to_owned() };
-    Manifest { origin: ORIGIN.to_owned(), subject: "a subject".to_owned(), files: vec![line("a"), line("b/c d")] }
+    let line = |path: &str| ManifestLine {
+        digest: Hash::of(path.as_bytes()),
+        n_bytes: 12,
+        path: path.to_owned(),
+    };
+    Manifest {
+        origin: ORIGIN.to_owned(),
+        subject: "a subject".to_owned(),
+        files: vec![line("a"), line("b/c d")],
+    }
 }
 
 fn envelope() -> Vec<u8> {
@@ -120,7 +200,10 @@ fn bundle_of(entries: &[Vec<u8>]) -> Vec<u8> {
     let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
     let mut files = Files::new();
     files.insert(KEY_PATH.to_owned(), format!("{}\n", log_key()).into_bytes());
-    files.insert(CHECKPOINT_PATH.to_owned(), head(entries).to_string().into_bytes());
+    files.insert(
+        CHECKPOINT_PATH.to_owned(),
+        head(entries).to_string().into_bytes(),
+    );
     for id in tiles_added(0, entries.len() as u64) {
         let bytes = match id.level {
             Some(_) => encode_tile(&leaves),
@@ -137,13 +220,17 @@ fn text_of(bytes: &[u8]) -> &str {
 }
 
 fn accepts_note(bytes: &[u8]) -> bool {
-    let Ok(note) = SignedNote::parse(bytes) else { return false };
+    let Ok(note) = SignedNote::parse(bytes) else {
+        return false;
+    };
     assert_eq!(note.to_string().as_bytes(), bytes);
     note.verify(&[log_key()]).is_ok()
 }
 
 fn accepts_checkpoint(bytes: &[u8]) -> bool {
-    let Ok(checkpoint) = Checkpoint::parse(text_of(bytes)) else { return false };
+    let Ok(checkpoint) = Checkpoint::parse(text_of(bytes)) else {
+        return false;
+    };
     assert_eq!(checkpoint.to_text().as_bytes(), bytes);
     true
 }
@@ -153,65 +240,100 @@ fn accepts_signed_checkpoint(bytes: &[u8]) -> bool {
 }
 
 fn accepts_earlier_checkpoint(bytes: &[u8]) -> bool {
-    verify_bundle(&BUNDLE, &Trust { earlier_checkpoint: Some(bytes.to_vec()), ..Trust::default() }).holds()
+    verify_bundle(
+        &BUNDLE,
+        &Trust {
+            earlier_checkpoint: Some(bytes.to_vec()),
+            ..Trust::default()
+        },
+    )
+    .holds()
 }
 
 fn accepts_verifier_key(bytes: &[u8]) -> bool {
-    let Ok(key) = text_of(bytes).parse::<VerifierKey>() else { return false };
+    let Ok(key) = text_of(bytes).parse::<VerifierKey>() else {
+        return false;
+    };
     assert_eq!(key.to_string().as_bytes(), bytes);
     true
 }
 
 fn accepts_digest(bytes: &[u8]) -> bool {
-    let Ok(digest) = text_of(bytes).parse::<Hash>() else { return false };
+    let Ok(digest) = text_of(bytes).parse::<Hash>() else {
+        return false;
+    };
     assert_eq!(digest.to_string().as_bytes(), bytes);
     true
 }
 
 fn accepts_receipt(bytes: &[u8]) -> bool {
-    let Ok(proof) = TlogProof::parse(bytes) else { return false };
+    let Ok(proof) = TlogProof::parse(bytes) else {
+        return false;
+    };
     assert_eq!(proof.to_string().as_bytes(), bytes);
-    assert!(proof.verify(b"never logged", &log_key()).is_err(), "{proof}");
+    assert!(
+        proof.verify(b"never logged", &log_key()).is_err(),
+        "{proof}"
+    );
     true
 }
 
 fn accepts_manifest(bytes: &[u8]) -> bool {
-    let Some(manifest) = Manifest::parse(text_of(bytes)) else { return false };
+    let Some(manifest) = Manifest::parse(text_of(bytes)) else {
+        return false;
+    };
     assert_eq!(manifest.to_text().as_bytes(), bytes);
     true
 }
 
 fn accepts_envelope(bytes: &[u8]) -> bool {
-    let Ok(envelope) = serde_json::from_slice::<Envelope>(bytes) else { return false };
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(bytes) else {
+        return false;
+    };
     envelope.verify(&[*log_key().key()], 1).is_ok()
 }
 
 fn accepts_tile_path(bytes: &[u8]) -> bool {
-    let Ok(id) = TileId::parse(text_of(bytes)) else { return false };
+    let Ok(id) = TileId::parse(text_of(bytes)) else {
+        return false;
+    };
     assert_eq!(id.to_string().as_bytes(), bytes);
     true
 }
 
 fn accepts_tile(bytes: &[u8]) -> bool {
-    let Ok(hashes) = decode_tile(bytes, 2) else { return false };
+    let Ok(hashes) = decode_tile(bytes, 2) else {
+        return false;
+    };
     assert_eq!(encode_tile(&hashes), bytes);
     true
 }
 
 fn accepts_entry_bundle(bytes: &[u8]) -> bool {
-    let Ok(entries) = decode_bundle(bytes, 3) else { return false };
+    let Ok(entries) = decode_bundle(bytes, 3) else {
+        return false;
+    };
     assert_eq!(encode_bundle(entries).as_deref(), Ok(bytes));
     true
 }
 
 fn accepts_entry(bytes: &[u8]) -> bool {
-    let Ok(entry) = Entry::parse(bytes) else { return false };
-    assert_eq!(entry.to_bytes().expect("a parsed entry is within the limit"), bytes);
+    let Ok(entry) = Entry::parse(bytes) else {
+        return false;
+    };
+    assert_eq!(
+        entry
+            .to_bytes()
+            .expect("a parsed entry is within the limit"),
+        bytes
+    );
     true
 }
 
 fn accepts_archive(bytes: &[u8]) -> bool {
-    let Ok(files) = read_archive(bytes) else { return false };
+    let Ok(files) = read_archive(bytes) else {
+        return false;
+    };
     assert_eq!(write_archive(&files).as_deref(), Ok(bytes));
     true
 }

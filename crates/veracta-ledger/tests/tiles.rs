@@ -8,14 +8,16 @@ use proptest::sample::Index;
 use tlog_tiles::tile::Tile;
 use veracta_ledger::merkle::{CompactRange, Hash, leaf_hash};
 use veracta_ledger::tile::{
-    ENTRY_BYTES_LIMIT, TILE_WIDTH, TileError, TileId, decode_bundle, decode_tile, encode_bundle, encode_tile, locate_node, subtree_root,
-    tile_width, tiles_added,
+    ENTRY_BYTES_LIMIT, TILE_WIDTH, TileError, TileId, decode_bundle, decode_tile, encode_bundle,
+    encode_tile, locate_node, subtree_root, tile_width, tiles_added,
 };
 
 const FULL: u16 = TILE_WIDTH as u16;
 
 /// Sizes at which a tile, a tile of tiles, or the third level begins, ends or fills.
-const GROWTH: [u64; 14] = [0, 1, 5, 255, 256, 257, 300, 511, 512, 65_535, 65_536, 65_537, 65_792, 70_000];
+const GROWTH: [u64; 14] = [
+    0, 1, 5, 255, 256, 257, 300, 511, 512, 65_535, 65_536, 65_537, 65_792, 70_000,
+];
 
 fn check_path(path: &str, level: Option<u8>, idx: u64, width: u16) {
     let id = TileId { level, idx, width };
@@ -33,46 +35,118 @@ fn a_path_is_the_one_of_the_specification() {
     check_path("tile/1/999", Some(1), 999, FULL);
     check_path("tile/2/x001/000", Some(2), 1_000, FULL);
     check_path("tile/0/x001/000.p/1", Some(0), 1_000, 1);
-    check_path("tile/63/x018/x446/x744/x073/x709/x551/615", Some(63), u64::MAX, FULL);
-    check_path("tile/entries/x018/x446/x744/x073/x709/x551/615.p/7", None, u64::MAX, 7);
+    check_path(
+        "tile/63/x018/x446/x744/x073/x709/x551/615",
+        Some(63),
+        u64::MAX,
+        FULL,
+    );
+    check_path(
+        "tile/entries/x018/x446/x744/x073/x709/x551/615.p/7",
+        None,
+        u64::MAX,
+        7,
+    );
 }
 
 #[test]
 fn a_path_in_any_other_form_is_refused() {
     let refused = [
-        ("parts", "tile tile/ tile/0 tile/0/ tile//000 /tile/0/000 tile/0/000/ tile/0//000 tiles/0/000 tile/000"),
+        (
+            "parts",
+            "tile tile/ tile/0 tile/0/ tile//000 /tile/0/000 tile/0/000/ tile/0//000 tiles/0/000 tile/000",
+        ),
         ("parts", "tile/8/0/000 tile/0/000/tile/0/000"),
-        ("level", "tile/00/000 tile/01/000 tile/+1/000 tile/-1/000 tile/64/000 tile/255/000 tile/256/000 tile/x/000"),
-        ("level", "tile/data/000 tile/Entries/000 tile/entry/000 tile/\u{661}/000"),
-        ("digits", "tile/0/0 tile/0/00 tile/0/0000 tile/0/00a tile/0/0x1 tile/0/+01 tile/0/-01"),
+        (
+            "level",
+            "tile/00/000 tile/01/000 tile/+1/000 tile/-1/000 tile/64/000 tile/255/000 tile/256/000 tile/x/000",
+        ),
+        (
+            "level",
+            "tile/data/000 tile/Entries/000 tile/entry/000 tile/\u{661}/000",
+        ),
+        (
+            "digits",
+            "tile/0/0 tile/0/00 tile/0/0000 tile/0/00a tile/0/0x1 tile/0/+01 tile/0/-01",
+        ),
         ("digits", "tile/0/\u{660}\u{660}\u{661} tile/\u{660}/000"),
-        ("groups", "tile/0/x000 tile/0/x000/001 tile/0/x000/x001/000 tile/0/x001 tile/0/001/234 tile/0/x001/x234"),
-        ("groups", "tile/0/x001/x234/x067 tile/0/X001/234 tile/0/xx01/234 tile/0/x001x/234 tile/0/x1/234"),
+        (
+            "groups",
+            "tile/0/x000 tile/0/x000/001 tile/0/x000/x001/000 tile/0/x001 tile/0/001/234 tile/0/x001/x234",
+        ),
+        (
+            "groups",
+            "tile/0/x001/x234/x067 tile/0/X001/234 tile/0/xx01/234 tile/0/x001x/234 tile/0/x1/234",
+        ),
         ("groups", "tile/0/.. tile/0/x001/../067 tile/0/./000"),
-        ("over 64 bits", "tile/0/x018/x446/x744/x073/x709/x551/616 tile/0/x999/x999/x999/x999/x999/x999/999"),
-        ("width", "tile/0/000.p tile/0/000.p/ tile/0/000.p/0 tile/0/000.p/08 tile/0/000.p/+8 tile/0/000.p/-8"),
-        ("width", "tile/0/000.p/256 tile/0/000.p/257 tile/0/000.p/65535 tile/0/000.p/65536 tile/0/000.p/8.p/8"),
-        ("width", "tile/0/000.p/8/ tile/0/.p/8 tile/0/000.P/8 tile/0/000p/8 tile/0/x001.p/8/234"),
+        (
+            "over 64 bits",
+            "tile/0/x018/x446/x744/x073/x709/x551/616 tile/0/x999/x999/x999/x999/x999/x999/999",
+        ),
+        (
+            "width",
+            "tile/0/000.p tile/0/000.p/ tile/0/000.p/0 tile/0/000.p/08 tile/0/000.p/+8 tile/0/000.p/-8",
+        ),
+        (
+            "width",
+            "tile/0/000.p/256 tile/0/000.p/257 tile/0/000.p/65535 tile/0/000.p/65536 tile/0/000.p/8.p/8",
+        ),
+        (
+            "width",
+            "tile/0/000.p/8/ tile/0/.p/8 tile/0/000.P/8 tile/0/000p/8 tile/0/x001.p/8/234",
+        ),
         ("width", "tile/entries/000.p/0 tile/entries/000.p/256"),
     ];
-    let refused = refused.iter().flat_map(|(reason, paths)| paths.split(' ').map(move |path| (*reason, path)));
-    let spaces = ["", " ", "tile/0/000 ", "tile/0/000\n", " tile/0/000", "tile/ 0/000", "tile/0/ 01", "tile/0/000.p/ 8"];
+    let refused = refused
+        .iter()
+        .flat_map(|(reason, paths)| paths.split(' ').map(move |path| (*reason, path)));
+    let spaces = [
+        "",
+        " ",
+        "tile/0/000 ",
+        "tile/0/000\n",
+        " tile/0/000",
+        "tile/ 0/000",
+        "tile/0/ 01",
+        "tile/0/000.p/ 8",
+    ];
     for (reason, path) in refused.chain(spaces.map(|path| ("white space", path))) {
-        assert_eq!(TileId::parse(path), Err(TileError::Path { path: path.to_owned() }), "{reason}: `{path}`");
+        assert_eq!(
+            TileId::parse(path),
+            Err(TileError::Path {
+                path: path.to_owned()
+            }),
+            "{reason}: `{path}`"
+        );
     }
 }
 
 #[test]
 fn a_refused_path_is_cut_in_the_error() {
-    let expected = TileError::Path { path: "x".repeat(80) };
+    let expected = TileError::Path {
+        path: "x".repeat(80),
+    };
     assert_eq!(TileId::parse(&"x".repeat(10_000)), Err(expected));
 }
 
 /// Asserts that a log of `size` entries has on `level` so many full tiles and then one of width `partial` (0 for none).
 fn check_level(size: u64, level: Option<u8>, n_full: u64, partial: u16) {
-    let mut expected: Vec<TileId> = (0..n_full).map(|idx| TileId { level, idx, width: FULL }).collect();
-    expected.extend((partial > 0).then_some(TileId { level, idx: n_full, width: partial }));
-    let found: Vec<TileId> = tiles_added(0, size).into_iter().filter(|id| id.level == level).collect();
+    let mut expected: Vec<TileId> = (0..n_full)
+        .map(|idx| TileId {
+            level,
+            idx,
+            width: FULL,
+        })
+        .collect();
+    expected.extend((partial > 0).then_some(TileId {
+        level,
+        idx: n_full,
+        width: partial,
+    }));
+    let found: Vec<TileId> = tiles_added(0, size)
+        .into_iter()
+        .filter(|id| id.level == level)
+        .collect();
     assert_eq!(found, expected, "level {level:?} of {size}");
 }
 
@@ -82,9 +156,16 @@ fn check_size(size: u64, levels: &[(u64, u16)]) {
     }
     let (n_full, partial) = levels.first().copied().unwrap_or((0, 0));
     check_level(size, None, n_full, partial);
-    let n_tiles: u64 = levels.iter().map(|(n_full, partial)| n_full + u64::from(*partial > 0)).sum();
+    let n_tiles: u64 = levels
+        .iter()
+        .map(|(n_full, partial)| n_full + u64::from(*partial > 0))
+        .sum();
     let n_bundles = n_full + u64::from(partial > 0);
-    assert_eq!(tiles_added(0, size).len() as u64, n_tiles + n_bundles, "tiles of {size}");
+    assert_eq!(
+        tiles_added(0, size).len() as u64,
+        n_tiles + n_bundles,
+        "tiles of {size}"
+    );
 }
 
 #[test]
@@ -104,7 +185,11 @@ fn a_size_has_the_tiles_of_the_specification() {
 #[test]
 fn a_tile_is_as_wide_as_the_size_allows() {
     let check = |level: u8, idx: u64, size: u64, expected: u16| {
-        assert_eq!(tile_width(level, idx, size), expected, "tile {idx} on level {level} of {size}");
+        assert_eq!(
+            tile_width(level, idx, size),
+            expected,
+            "tile {idx} on level {level} of {size}"
+        );
     };
     check(0, 0, 0, 0);
     check(0, 272, 70_000, FULL);
@@ -126,28 +211,45 @@ fn check_growth(old_size: u64, size: u64) {
     let has: BTreeSet<TileId> = tiles_added(0, size).into_iter().collect();
     let added = tiles_added(old_size, size);
     let distinct: BTreeSet<TileId> = added.iter().copied().collect();
-    assert_eq!(distinct.len(), added.len(), "no tile twice from {old_size} to {size}");
+    assert_eq!(
+        distinct.len(),
+        added.len(),
+        "no tile twice from {old_size} to {size}"
+    );
     assert_eq!(distinct, &has - &had, "from {old_size} to {size}");
     // The oracle names height and level, and knows bundles under another name.
-    let ours: Vec<String> = added.iter().filter(|id| id.level.is_some()).map(TileId::to_string).collect();
-    let theirs: Vec<String> = Tile::new_tiles(8, old_size, size).iter().map(oracle_path).collect();
+    let ours: Vec<String> = added
+        .iter()
+        .filter(|id| id.level.is_some())
+        .map(TileId::to_string)
+        .collect();
+    let theirs: Vec<String> = Tile::new_tiles(8, old_size, size)
+        .iter()
+        .map(oracle_path)
+        .collect();
     assert_eq!(ours, theirs, "from {old_size} to {size}");
 }
 
 fn oracle_path(tile: &Tile) -> String {
-    tile.path().replacen("tile/8/", "tile/", 1).replacen("tile/data/", "tile/entries/", 1)
+    tile.path()
+        .replacen("tile/8/", "tile/", 1)
+        .replacen("tile/data/", "tile/entries/", 1)
 }
 
 #[test]
 fn growth_adds_exactly_the_tiles_that_were_not_there() {
     for (position, size) in GROWTH.into_iter().enumerate() {
-        GROWTH[..=position].iter().for_each(|old_size| check_growth(*old_size, size));
+        GROWTH[..=position]
+            .iter()
+            .for_each(|old_size| check_growth(*old_size, size));
     }
 }
 
 #[test]
 fn steps_of_growth_together_add_every_tile_of_the_last_size() {
-    let steps = GROWTH.windows(2).flat_map(|step| tiles_added(step[0], step[1]));
+    let steps = GROWTH
+        .windows(2)
+        .flat_map(|step| tiles_added(step[0], step[1]));
     let written: BTreeSet<TileId> = steps.collect();
     for id in tiles_added(0, 70_000) {
         assert!(written.contains(&id), "{id} was never written");
@@ -168,7 +270,9 @@ fn every_complete_subtree_is_found_in_its_tile() {
     let mut levels: Vec<Vec<Hash>> = vec![Vec::new(); 11];
     let mut tree = CompactRange::default();
     for idx in 0..SIZE {
-        tree.append_noting(leaf_hash(&idx.to_be_bytes()), &mut |level, _, hash| levels[usize::from(level)].push(hash));
+        tree.append_noting(leaf_hash(&idx.to_be_bytes()), &mut |level, _, hash| {
+            levels[usize::from(level)].push(hash)
+        });
     }
     for (level, hashes) in levels.iter().enumerate() {
         for (position, expected) in hashes.iter().enumerate() {
@@ -178,7 +282,11 @@ fn every_complete_subtree_is_found_in_its_tile() {
             let bytes = encode_tile(&levels[tile_level * 8][start..start + usize::from(id.width)]);
             assert_eq!(id.width, tile_width(tile_level as u8, id.idx, SIZE));
             let tile = decode_tile(&bytes, id.width).expect("a tile reads back");
-            assert_eq!(subtree_root(&tile[range]), *expected, "node {position} on level {level}");
+            assert_eq!(
+                subtree_root(&tile[range]),
+                *expected,
+                "node {position} on level {level}"
+            );
         }
     }
 }
@@ -189,8 +297,16 @@ fn a_tile_of_another_length_is_refused() {
     let bytes = encode_tile(&hashes);
     assert_eq!(decode_tile(&bytes, 3), Ok(hashes));
     let check = |bytes: &[u8], width: u16| {
-        let expected = TileError::TileLength { width, n_bytes: bytes.len() };
-        assert_eq!(decode_tile(bytes, width), Err(expected), "{} bytes as {width}", bytes.len());
+        let expected = TileError::TileLength {
+            width,
+            n_bytes: bytes.len(),
+        };
+        assert_eq!(
+            decode_tile(bytes, width),
+            Err(expected),
+            "{} bytes as {width}",
+            bytes.len()
+        );
     };
     check(&bytes, 2);
     check(&bytes, 4);
@@ -212,17 +328,40 @@ fn an_entry_takes_at_most_65535_bytes() {
 
 #[test]
 fn a_bundle_that_ends_early_names_the_entry() {
-    let bundle = encode_bundle([b"one".as_slice(), b"".as_slice(), b"three".as_slice()]).expect("small entries fit");
+    let bundle = encode_bundle([b"one".as_slice(), b"".as_slice(), b"three".as_slice()])
+        .expect("small entries fit");
     assert_eq!(bundle, b"\0\x03one\0\0\0\x05three");
     let check = |n_bytes: usize, expected: TileError| {
-        assert_eq!(decode_bundle(&bundle[..n_bytes], 3), Err(expected), "the first {n_bytes} bytes");
+        assert_eq!(
+            decode_bundle(&bundle[..n_bytes], 3),
+            Err(expected),
+            "the first {n_bytes} bytes"
+        );
     };
-    check(0, TileError::BundleLength { width: 3, n_entries: 0 });
+    check(
+        0,
+        TileError::BundleLength {
+            width: 3,
+            n_entries: 0,
+        },
+    );
     check(1, TileError::BundleTruncated { entry_idx: 0 });
     check(4, TileError::BundleTruncated { entry_idx: 0 });
-    check(5, TileError::BundleLength { width: 3, n_entries: 1 });
+    check(
+        5,
+        TileError::BundleLength {
+            width: 3,
+            n_entries: 1,
+        },
+    );
     check(6, TileError::BundleTruncated { entry_idx: 1 });
-    check(7, TileError::BundleLength { width: 3, n_entries: 2 });
+    check(
+        7,
+        TileError::BundleLength {
+            width: 3,
+            n_entries: 2,
+        },
+    );
     check(8, TileError::BundleTruncated { entry_idx: 2 });
     check(13, TileError::BundleTruncated { entry_idx: 2 });
 }

@@ -36,7 +36,9 @@ pub enum AccessError {
         name: String,
     },
     /// Not a name.
-    #[error("a user needs a name of 1 to {NAME_CHARS} characters without `:` and control characters")]
+    #[error(
+        "a user needs a name of 1 to {NAME_CHARS} characters without `:` and control characters"
+    )]
     Name,
     /// There is no such token.
     #[error("there is no token `{id}`; `veracta token list` lists them")]
@@ -94,11 +96,22 @@ pub struct IssuedToken {
 pub type NamedUser = (User, Option<String>);
 
 fn record_of(log: AccessLog, subject: String) -> NewRecord {
-    NewRecord { record: Record::AccessLog(log), subject, key: None, links: Vec::new(), artifacts: Vec::new() }
+    NewRecord {
+        record: Record::AccessLog(log),
+        subject,
+        key: None,
+        links: Vec::new(),
+        artifacts: Vec::new(),
+    }
 }
 
 fn of_user(action: &str, user: &User, factor: &str) -> NewRecord {
-    let grant = AccessGrant { roles: user.roles.words(), expires: None, token: None, user: None };
+    let grant = AccessGrant {
+        roles: user.roles.words(),
+        expires: None,
+        token: None,
+        user: None,
+    };
     let log = AccessLog {
         action: action.to_owned(),
         object: Some(user.handle.clone()),
@@ -113,8 +126,14 @@ fn of_user(action: &str, user: &User, factor: &str) -> NewRecord {
 
 fn of_token(action: &str, token: &Token, factor: &str) -> NewRecord {
     let grant = AccessGrant {
-        roles: if token.is_revoked { Vec::new() } else { token.roles.words() },
-        expires: Timestamp::from_millisecond(token.expires_ms).ok().map(|expires| format!("{expires:.3}")),
+        roles: if token.is_revoked {
+            Vec::new()
+        } else {
+            token.roles.words()
+        },
+        expires: Timestamp::from_millisecond(token.expires_ms)
+            .ok()
+            .map(|expires| format!("{expires:.3}")),
         token: Some(token.digest),
         user: Some(token.handle.clone()),
     };
@@ -122,7 +141,12 @@ fn of_token(action: &str, token: &Token, factor: &str) -> NewRecord {
         action: action.to_owned(),
         object: Some(token.id.clone()),
         allowed: true,
-        reason: if token.is_revoked { "revoked" } else { token.factor.as_str() }.to_owned(),
+        reason: if token.is_revoked {
+            "revoked"
+        } else {
+            token.factor.as_str()
+        }
+        .to_owned(),
         factor: factor.to_owned(),
         grant: Some(grant),
         n_events: 1,
@@ -135,45 +159,77 @@ fn now_ms(platform: &Platform) -> i64 {
 }
 
 fn check_name(name: &str) -> Result<(), AccessError> {
-    let is_name = !name.trim().is_empty() && name.chars().count() <= NAME_CHARS && !name.chars().any(|c| c == ':' || c.is_control());
-    if is_name { Ok(()) } else { Err(AccessError::Name) }
+    let is_name = !name.trim().is_empty()
+        && name.chars().count() <= NAME_CHARS
+        && !name.chars().any(|c| c == ':' || c.is_control());
+    if is_name {
+        Ok(())
+    } else {
+        Err(AccessError::Name)
+    }
 }
 
 fn find(view: View<'_>, name: &str) -> Result<User, AccessError> {
-    view.user_named(name)?.ok_or_else(|| AccessError::NoUser { name: name.to_owned() })
+    view.user_named(name)?.ok_or_else(|| AccessError::NoUser {
+        name: name.to_owned(),
+    })
 }
 
 /// Gives a new user roles. A user of before who has none comes back.
 pub fn add_user(platform: &Platform, name: String, roles: Roles) -> Result<User, AccessError> {
     check_name(&name)?;
     let created_ms = now_ms(platform);
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        let before = work.view().user_named(&name)?;
-        if before.as_ref().is_some_and(|user| !user.roles.0.is_empty()) {
-            return Err(AccessError::UserExists { name });
-        }
-        let user = User { handle: work.handle_of(&name)?, roles, created_ms: before.map_or(created_ms, |user| user.created_ms) };
-        work.commit(of_user("user.created", &user, "local"))?.put_user(&user)?;
-        Ok(user)
-    })
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            let before = work.view().user_named(&name)?;
+            if before.as_ref().is_some_and(|user| !user.roles.0.is_empty()) {
+                return Err(AccessError::UserExists { name });
+            }
+            let user = User {
+                handle: work.handle_of(&name)?,
+                roles,
+                created_ms: before.map_or(created_ms, |user| user.created_ms),
+            };
+            work.commit(of_user("user.created", &user, "local"))?
+                .put_user(&user)?;
+            Ok(user)
+        })
 }
 
 /// Gives a user other roles; none end access at once.
 pub fn set_roles(platform: &Platform, name: String, roles: Roles) -> Result<User, AccessError> {
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        let before = find(work.view(), &name)?;
-        let is_administrator = |user: &User| user.roles.permit(Permission::Administer);
-        let n_administrators = work.view().users()?.iter().filter(|(user, _)| is_administrator(user)).count();
-        let user = User { roles, ..before.clone() };
-        if is_administrator(&before) && !is_administrator(&user) && n_administrators == 1 {
-            return Err(AccessError::LastAdministrator { name });
-        }
-        if user != before {
-            let action = if user.roles.0.is_empty() { "user.removed" } else { "user.changed" };
-            work.commit(of_user(action, &user, "local"))?.put_user(&user)?;
-        }
-        Ok(user)
-    })
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            let before = find(work.view(), &name)?;
+            let is_administrator = |user: &User| user.roles.permit(Permission::Administer);
+            let n_administrators = work
+                .view()
+                .users()?
+                .iter()
+                .filter(|(user, _)| is_administrator(user))
+                .count();
+            let user = User {
+                roles,
+                ..before.clone()
+            };
+            if is_administrator(&before) && !is_administrator(&user) && n_administrators == 1 {
+                return Err(AccessError::LastAdministrator { name });
+            }
+            if user != before {
+                let action = if user.roles.0.is_empty() {
+                    "user.removed"
+                } else {
+                    "user.changed"
+                };
+                work.commit(of_user(action, &user, "local"))?
+                    .put_user(&user)?;
+            }
+            Ok(user)
+        })
 }
 
 /// Returns every user.
@@ -187,16 +243,33 @@ pub fn tokens(platform: &Platform) -> Result<Vec<Token>, AccessError> {
 }
 
 /// Issues a token for a user that ends after `days`. It permits what the user's roles do and, when `roles` are given, what those do too.
-pub fn issue_token(platform: &Platform, name: String, roles: Option<Roles>, days: i64) -> Result<IssuedToken, AccessError> {
+pub fn issue_token(
+    platform: &Platform,
+    name: String,
+    roles: Option<Roles>,
+    days: i64,
+) -> Result<IssuedToken, AccessError> {
     if !(1..=TOKEN_DAYS_LIMIT).contains(&days) {
         return Err(AccessError::Days { days });
     }
-    issue(platform, name, roles, SignedDuration::from_hours(24 * days), "token")
+    issue(
+        platform,
+        name,
+        roles,
+        SignedDuration::from_hours(24 * days),
+        "token",
+    )
 }
 
 /// Begins a session of a user whom an identity provider has named.
 pub fn begin_session(platform: &Platform, name: String) -> Result<IssuedToken, AccessError> {
-    issue(platform, name, None, SignedDuration::from_hours(SESSION_HOURS), "session")
+    issue(
+        platform,
+        name,
+        None,
+        SignedDuration::from_hours(SESSION_HOURS),
+        "session",
+    )
 }
 
 fn issue(
@@ -212,32 +285,57 @@ fn issue(
     let (id, secret) = digits.split_at(ID_DIGITS);
     let text = format!("{TOKEN_PREFIX}{id}_{secret}");
     let (id, digest, created_ms) = (id.to_owned(), Hash::of(text.as_bytes()), now_ms(platform));
-    let token = platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        let user = find(work.view(), &name)?;
-        if user.roles.0.is_empty() {
-            return Err(AccessError::NoUser { name });
-        }
-        let roles = roles.unwrap_or_else(|| user.roles.clone());
-        let expires_ms = created_ms + life.as_millis() as i64;
-        let factor = factor.to_owned();
-        let token = Token { id, handle: user.handle, digest, roles, factor, created_ms, expires_ms, is_revoked: false };
-        let action = if token.factor == "session" { "login" } else { "token.issued" };
-        work.commit(of_token(action, &token, if action == "login" { "oidc" } else { "local" }))?.put_token(&token)?;
-        Ok(token)
-    })?;
+    let token = platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            let user = find(work.view(), &name)?;
+            if user.roles.0.is_empty() {
+                return Err(AccessError::NoUser { name });
+            }
+            let roles = roles.unwrap_or_else(|| user.roles.clone());
+            let expires_ms = created_ms + life.as_millis() as i64;
+            let factor = factor.to_owned();
+            let token = Token {
+                id,
+                handle: user.handle,
+                digest,
+                roles,
+                factor,
+                created_ms,
+                expires_ms,
+                is_revoked: false,
+            };
+            let action = if token.factor == "session" {
+                "login"
+            } else {
+                "token.issued"
+            };
+            work.commit(of_token(
+                action,
+                &token,
+                if action == "login" { "oidc" } else { "local" },
+            ))?
+            .put_token(&token)?;
+            Ok(token)
+        })?;
     Ok(IssuedToken { token, text })
 }
 
 /// Ends a token at once; ending it again does nothing.
 pub fn revoke_token(platform: &Platform, id: String) -> Result<Token, AccessError> {
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        let mut token = work.view().token(&id)?.ok_or(AccessError::NoToken { id })?;
-        if !token.is_revoked {
-            token.is_revoked = true;
-            work.commit(of_token("token.revoked", &token, &token.factor))?.put_token(&token)?;
-        }
-        Ok(token)
-    })
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            let mut token = work.view().token(&id)?.ok_or(AccessError::NoToken { id })?;
+            if !token.is_revoked {
+                token.is_revoked = true;
+                work.commit(of_token("token.revoked", &token, &token.factor))?
+                    .put_token(&token)?;
+            }
+            Ok(token)
+        })
 }
 
 /// Why a token's text is not taken.
@@ -272,23 +370,35 @@ impl Denial {
 }
 
 /// Returns whose token this is.
-pub fn authenticate(platform: &Platform, text: &str) -> Result<Result<(Caller, Token), Denial>, StoreError> {
+pub fn authenticate(
+    platform: &Platform,
+    text: &str,
+) -> Result<Result<(Caller, Token), Denial>, StoreError> {
     if !text.starts_with(TOKEN_PREFIX) {
         return Ok(Err(Denial::Unknown));
     }
     let reading = platform.store.reading()?;
-    let Some(token) = reading.view().token_of_digest(Hash::of(text.as_bytes()))? else { return Ok(Err(Denial::Unknown)) };
+    let Some(token) = reading.view().token_of_digest(Hash::of(text.as_bytes()))? else {
+        return Ok(Err(Denial::Unknown));
+    };
     if token.is_revoked {
         return Ok(Err(Denial::Revoked));
     }
     if token.expires_ms <= now_ms(platform) {
         return Ok(Err(Denial::Expired));
     }
-    let Some((user, Some(name))) = reading.view().user(&token.handle)? else { return Ok(Err(Denial::NoRoles)) };
+    let Some((user, Some(name))) = reading.view().user(&token.handle)? else {
+        return Ok(Err(Denial::NoRoles));
+    };
     if user.roles.0.is_empty() {
         return Ok(Err(Denial::NoRoles));
     }
-    let caller = Caller { name, roles: user.roles, limited_to: token.roles.clone(), factor: token.factor.clone() };
+    let caller = Caller {
+        name,
+        roles: user.roles,
+        limited_to: token.roles.clone(),
+        factor: token.factor.clone(),
+    };
     Ok(Ok((caller, token)))
 }
 
@@ -307,7 +417,11 @@ pub struct Refused {
 
 /// Records a refusal.
 pub fn record_refusal(platform: &Platform, refused: Refused) -> Result<(), StoreError> {
-    let factor = refused.caller.as_ref().map_or("none", |caller| caller.factor.as_str()).to_owned();
+    let factor = refused
+        .caller
+        .as_ref()
+        .map_or("none", |caller| caller.factor.as_str())
+        .to_owned();
     let log = AccessLog {
         action: refused.action,
         object: None,
@@ -317,19 +431,34 @@ pub fn record_refusal(platform: &Platform, refused: Refused) -> Result<(), Store
         grant: None,
         n_events: refused.n_events,
     };
-    let actor = refused.caller.map_or_else(|| "anonymous".to_owned(), |caller| caller.name);
-    platform.store.transaction(&actor, &platform.now()).commit(record_of(log, "access".to_owned()))?;
+    let actor = refused
+        .caller
+        .map_or_else(|| "anonymous".to_owned(), |caller| caller.name);
+    platform
+        .store
+        .transaction(&actor, &platform.now())
+        .commit(record_of(log, "access".to_owned()))?;
     Ok(())
 }
 
 /// Says whether users and tokens are what the ledger says of them: what each is, as it would be recorded.
-pub(crate) fn grant_now(view: View<'_>, body: &AccessLog) -> Result<Option<AccessGrant>, StoreError> {
-    let Some(object) = &body.object else { return Ok(None) };
-    let is_of_token = body.grant.as_ref().is_some_and(|grant| grant.token.is_some());
+pub(crate) fn grant_now(
+    view: View<'_>,
+    body: &AccessLog,
+) -> Result<Option<AccessGrant>, StoreError> {
+    let Some(object) = &body.object else {
+        return Ok(None);
+    };
+    let is_of_token = body
+        .grant
+        .as_ref()
+        .is_some_and(|grant| grant.token.is_some());
     let now = if is_of_token {
-        view.token(object)?.map(|token| of_token(&body.action, &token, &body.factor))
+        view.token(object)?
+            .map(|token| of_token(&body.action, &token, &body.factor))
     } else {
-        view.user(object)?.map(|(user, _)| of_user(&body.action, &user, &body.factor))
+        view.user(object)?
+            .map(|(user, _)| of_user(&body.action, &user, &body.factor))
     };
     Ok(now.and_then(|new| match new.record {
         Record::AccessLog(now) => now.grant,

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use veracta_governance::record::{
-    BiasReport, ColumnUse, DatasetColumn, DatasetMinimisation, DatasetPhiScan, DatasetProfile, DatasetSplit, DatasetVersion, DroppedInput,
-    GroupShare, InputAssociation, SplitMethod,
+    BiasReport, ColumnUse, DatasetColumn, DatasetMinimisation, DatasetPhiScan, DatasetProfile,
+    DatasetSplit, DatasetVersion, DroppedInput, GroupShare, InputAssociation, SplitMethod,
 };
 use veracta_ledger::Hash;
 use veracta_ml::association::{association, one_input_auc};
@@ -16,10 +16,14 @@ use veracta_ml::model::{Label, describe_inputs, encode};
 use veracta_ml::numeric::round_outwards;
 use veracta_ml::privacy::scan_identifiers;
 use veracta_ml::profile::{Profile, SHOWN_COUNT_MIN, profile};
-use veracta_ml::split::{Role, SplitRows, SplitShares, prove_split, split_as_given, split_by_time, split_stratified};
+use veracta_ml::split::{
+    Role, SplitRows, SplitShares, prove_split, split_as_given, split_by_time, split_stratified,
+};
 use veracta_ml::table::csv::{CsvOptions, read_csv};
 use veracta_ml::table::parquet::read_parquet;
-use veracta_ml::table::{Coded, Column, ColumnType, ReadLimits, ReadReport, Table, TableError, Values};
+use veracta_ml::table::{
+    Coded, Column, ColumnType, ReadLimits, ReadReport, Table, TableError, Values,
+};
 
 use crate::pipeline::did_you_mean;
 use crate::pipeline::rows::SplitMethodName;
@@ -67,12 +71,21 @@ pub(crate) fn is_parquet(path: &Path) -> Result<bool, LifecycleError> {
 }
 
 /// Reads a CSV or Parquet file; the format is told by its first bytes, not by its name.
-pub fn read_table(path: &Path, csv: &CsvOptions) -> Result<(String, Table, ReadReport), LifecycleError> {
-    let refuse = |source: TableError| LifecycleError::Data { file: path.display().to_string(), source };
+pub fn read_table(
+    path: &Path,
+    csv: &CsvOptions,
+) -> Result<(String, Table, ReadReport), LifecycleError> {
+    let refuse = |source: TableError| LifecycleError::Data {
+        file: path.display().to_string(),
+        source,
+    };
     let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
     if !metadata.is_file() {
         let source = std::io::Error::new(std::io::ErrorKind::IsADirectory, "not a file");
-        return Err(LifecycleError::File { file: path.display().to_string(), source });
+        return Err(LifecycleError::File {
+            file: path.display().to_string(),
+            source,
+        });
     }
     let mut file = File::open(path).map_err(LifecycleError::file(path))?;
     if is_parquet(path)? {
@@ -91,7 +104,10 @@ pub(crate) fn csv_options(spec: &DataSpec) -> CsvOptions {
     options.missing.extend(spec.missing.iter().cloned());
     options.types = spec.types.clone();
     if let Some(limit) = spec.bytes_limit {
-        options.limits = ReadLimits { bytes_max: limit, ..options.limits };
+        options.limits = ReadLimits {
+            bytes_max: limit,
+            ..options.limits
+        };
     }
     options
 }
@@ -105,20 +121,40 @@ pub fn load(file: &PipelineFile, path: &Path) -> Result<(String, Dataset), Lifec
     let labels = label_rows(spec, path, &table)?;
     let is_set_aside = |name: &str| {
         name == spec.label.column.value
-            || spec.identifiers.iter().any(|identifier| identifier.value == name)
-            || spec.subject.as_ref().is_some_and(|subject| subject.value == name)
+            || spec
+                .identifiers
+                .iter()
+                .any(|identifier| identifier.value == name)
+            || spec
+                .subject
+                .as_ref()
+                .is_some_and(|subject| subject.value == name)
             || spec.drop.contains_key(name)
     };
     let inputs: Vec<String> = table
         .columns
         .iter()
-        .filter(|column| column.column_type != ColumnType::Text && !is_set_aside(&column.name) && has_values(column))
+        .filter(|column| {
+            column.column_type != ColumnType::Text
+                && !is_set_aside(&column.name)
+                && has_values(column)
+        })
         .map(|column| column.name.clone())
         .collect();
     if inputs.is_empty() {
         return Err(LifecycleError::NoInputs);
     }
-    Ok((format, Dataset { digest, n_bytes, table, read, inputs, labels }))
+    Ok((
+        format,
+        Dataset {
+            digest,
+            n_bytes,
+            table,
+            read,
+            inputs,
+            labels,
+        },
+    ))
 }
 
 /// A column without any value teaches nothing; the profile reports it.
@@ -136,9 +172,20 @@ fn check_columns(file: &PipelineFile, table: &Table) -> Result<(), LifecycleErro
     let mut problems = Vec::new();
     let mut refuse = |name: &str, line: usize, column: usize, what: &str| {
         if !known().any(|known| known == name) {
-            let hint = did_you_mean(name, known()).or_else(|| Some(format!("the data has {}", known().collect::<Vec<_>>().join(", "))));
+            let hint = did_you_mean(name, known()).or_else(|| {
+                Some(format!(
+                    "the data has {}",
+                    known().collect::<Vec<_>>().join(", ")
+                ))
+            });
             let message = format!("{what} `{name}` is not a column of the data");
-            problems.push(Problem { file: file.path.display().to_string(), line, column, message, hint });
+            problems.push(Problem {
+                file: file.path.display().to_string(),
+                line,
+                column,
+                message,
+                hint,
+            });
         }
     };
     let data = &spec.data;
@@ -146,12 +193,31 @@ fn check_columns(file: &PipelineFile, table: &Table) -> Result<(), LifecycleErro
         .into_iter()
         .chain(data.identifiers.iter().map(|name| (name, "identifier")))
         .chain(data.subject.iter().map(|name| (name, "subject")))
-        .chain(data.protected.iter().map(|name| (name, "protected attribute")))
-        .chain(spec.validation.clusters.iter().map(|name| (name, "cluster")))
+        .chain(
+            data.protected
+                .iter()
+                .map(|name| (name, "protected attribute")),
+        )
+        .chain(
+            spec.validation
+                .clusters
+                .iter()
+                .map(|name| (name, "cluster")),
+        )
         .chain(spec.split.time.iter().map(|name| (name, "time")))
-        .chain(spec.split.column.iter().map(|name| (name, "column of parts")));
+        .chain(
+            spec.split
+                .column
+                .iter()
+                .map(|name| (name, "column of parts")),
+        );
     for (name, what) in spanned {
-        refuse(&name.value, name.referenced.line() as usize, name.referenced.column() as usize, what);
+        refuse(
+            &name.value,
+            name.referenced.line() as usize,
+            name.referenced.column() as usize,
+            what,
+        );
     }
     let plan = spec.validation_plan();
     let groups = plan.groups.iter().flatten();
@@ -160,20 +226,41 @@ fn check_columns(file: &PipelineFile, table: &Table) -> Result<(), LifecycleErro
         .keys()
         .map(|name| (name, "dropped column"))
         .chain(data.types.keys().map(|name| (name, "typed column")))
-        .chain(data.special_categories.iter().map(|name| (name, "special category")))
-        .chain(data.personal.iter().flatten().map(|name| (name, "personal column")))
-        .chain(spec.minimisation.keep.keys().map(|name| (name, "kept input")))
+        .chain(
+            data.special_categories
+                .iter()
+                .map(|name| (name, "special category")),
+        )
+        .chain(
+            data.personal
+                .iter()
+                .flatten()
+                .map(|name| (name, "personal column")),
+        )
+        .chain(
+            spec.minimisation
+                .keep
+                .keys()
+                .map(|name| (name, "kept input")),
+        )
         .chain(groups.map(|name| (name, "group attribute")));
     for (name, what) in named {
         let (line, column) = find_text(&file.text, name);
         refuse(name, line, column, what);
     }
-    if problems.is_empty() { Ok(()) } else { Err(LifecycleError::Spec(problems)) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(LifecycleError::Spec(problems))
+    }
 }
 
 /// Returns line and column of the first occurrence of a word, for names in places that carry no location of their own.
 fn find_text(text: &str, word: &str) -> (usize, usize) {
-    let found = text.lines().enumerate().find_map(|(line, content)| Some((line + 1, content.find(word)? + 1)));
+    let found = text
+        .lines()
+        .enumerate()
+        .find_map(|(line, content)| Some((line + 1, content.find(word)? + 1)));
     found.unwrap_or((0, 0))
 }
 
@@ -187,7 +274,11 @@ fn given_parts(column: &Column) -> Vec<Option<Role>> {
         _ => None,
     };
     let roles: Vec<Option<Role>> = coded.levels.iter().map(role).collect();
-    coded.codes.iter().map(|code| roles.get(*code as usize).copied().flatten()).collect()
+    coded
+        .codes
+        .iter()
+        .map(|code| roles.get(*code as usize).copied().flatten())
+        .collect()
 }
 
 /// Fewest rows of each label: with fewer a split leaves a part without one.
@@ -195,27 +286,65 @@ const LABEL_ROWS_MIN: usize = 10;
 
 fn label_rows(spec: &DataSpec, path: &Path, table: &Table) -> Result<Vec<bool>, LifecycleError> {
     let column = &spec.label.column.value;
-    let refuse = |reason: String| LifecycleError::Label { file: path.display().to_string(), column: column.clone(), reason };
-    let source = table.column(column).map_err(|source| LifecycleError::Data { file: path.display().to_string(), source })?;
-    let n_missing = (0..table.n_rows).filter(|row| source.is_missing(*row)).count();
+    let refuse = |reason: String| LifecycleError::Label {
+        file: path.display().to_string(),
+        column: column.clone(),
+        reason,
+    };
+    let source = table
+        .column(column)
+        .map_err(|source| LifecycleError::Data {
+            file: path.display().to_string(),
+            source,
+        })?;
+    let n_missing = (0..table.n_rows)
+        .filter(|row| source.is_missing(*row))
+        .count();
     if n_missing > 0 {
-        return Err(refuse(format!("{n_missing} of {} rows have no label; remove them before training", table.n_rows)));
+        return Err(refuse(format!(
+            "{n_missing} of {} rows have no label; remove them before training",
+            table.n_rows
+        )));
     }
     let Coded { codes, levels } = source.groups();
     let positive = &spec.label.positive.value;
     let Some(code) = levels.iter().position(|level| level == positive) else {
-        let shown = levels.iter().take(10).cloned().collect::<Vec<_>>().join("`, `");
-        return Err(refuse(format!("no row has the positive value `{positive}`; there are `{shown}`")));
+        let shown = levels
+            .iter()
+            .take(10)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("`, `");
+        return Err(refuse(format!(
+            "no row has the positive value `{positive}`; there are `{shown}`"
+        )));
     };
     if levels.len() < 2 {
-        return Err(refuse(format!("every row has the value `{positive}`; a classifier needs both labels")));
+        return Err(refuse(format!(
+            "every row has the value `{positive}`; a classifier needs both labels"
+        )));
     }
     // A third value must not become a negative label in silence: it may be a misspelt positive.
-    let is_negative = |level: &&String| *level != positive && (spec.label.negative.is_empty() || spec.label.negative.contains(level));
-    let others: Vec<&String> = levels.iter().filter(|level| *level != positive && !is_negative(level)).collect();
+    let is_negative = |level: &&String| {
+        *level != positive
+            && (spec.label.negative.is_empty() || spec.label.negative.contains(level))
+    };
+    let others: Vec<&String> = levels
+        .iter()
+        .filter(|level| *level != positive && !is_negative(level))
+        .collect();
     if levels.len() > 2 && spec.label.negative.is_empty() || !others.is_empty() {
-        let rest = if others.is_empty() { levels.iter().filter(is_negative).collect() } else { others };
-        let shown = rest.iter().take(10).map(|level| level.as_str()).collect::<Vec<_>>().join("`, `");
+        let rest = if others.is_empty() {
+            levels.iter().filter(is_negative).collect()
+        } else {
+            others
+        };
+        let shown = rest
+            .iter()
+            .take(10)
+            .map(|level| level.as_str())
+            .collect::<Vec<_>>()
+            .join("`, `");
         return Err(refuse(format!(
             "besides `{positive}` there are `{shown}`; correct the values, or list those that count as negative under `data.label.negative`"
         )));
@@ -239,7 +368,9 @@ impl Dataset {
     /// # Panics
     /// When the name was not checked against the data.
     pub fn column(&self, name: &str) -> &Column {
-        self.table.column(name).expect("names in the pipeline file are checked when the data is read")
+        self.table
+            .column(name)
+            .expect("names in the pipeline file are checked when the data is read")
     }
 
     /// Returns the record of this version.
@@ -248,7 +379,12 @@ impl Dataset {
         let use_of = |name: &str| {
             if name == data.label.column.value {
                 ColumnUse::Label
-            } else if data.identifiers.iter().chain(&data.subject).any(|identifier| identifier.value == name) {
+            } else if data
+                .identifiers
+                .iter()
+                .chain(&data.subject)
+                .any(|identifier| identifier.value == name)
+            {
                 ColumnUse::Identifier
             } else if self.inputs.iter().any(|input| input == name) {
                 ColumnUse::Input
@@ -261,7 +397,9 @@ impl Dataset {
             column_type: column.column_type,
             column_use: use_of(&column.name),
         });
-        let file_name = Path::new(&data.path.value).file_name().map(|name| name.to_string_lossy().into_owned());
+        let file_name = Path::new(&data.path.value)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         DatasetVersion {
             name: dataset_name(data),
             digest: self.digest,
@@ -280,9 +418,15 @@ impl Dataset {
     /// Returns the record of its profile.
     pub fn profile_record(&self, spec: &PipelineSpec) -> DatasetProfile {
         let identifiers = identifier_names(&spec.data);
-        let mut profile = profile(&self.table, &identifiers.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut profile = profile(
+            &self.table,
+            &identifiers.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
         hide_identifying_values(&mut profile, &identifiers);
-        DatasetProfile { dataset: self.digest, profile }
+        DatasetProfile {
+            dataset: self.digest,
+            profile,
+        }
     }
 
     /// Returns the record of the search for identifiers.
@@ -299,18 +443,45 @@ impl Dataset {
     /// Divides the rows and returns the record with the part of each row.
     pub fn split(&self, spec: &PipelineSpec) -> Result<(DatasetSplit, Vec<Role>), LifecycleError> {
         let identifiers = identifier_names(&spec.data);
-        let digests = self.table.row_digests(&identifiers.iter().map(String::as_str).collect::<Vec<_>>());
-        let subjects = spec.data.subject.as_ref().map(|subject| self.column(&subject.value).groups().codes);
-        let rows = SplitRows { labels: &self.labels, digests: &digests, subjects: subjects.as_deref() };
-        let shares = SplitShares { tune: spec.split.tune, test: spec.split.test, seed: spec.split.seed };
-        let (method, roles) = match (spec.split.method, spec.split.time.as_ref().or(spec.split.column.as_ref())) {
+        let digests = self
+            .table
+            .row_digests(&identifiers.iter().map(String::as_str).collect::<Vec<_>>());
+        let subjects = spec
+            .data
+            .subject
+            .as_ref()
+            .map(|subject| self.column(&subject.value).groups().codes);
+        let rows = SplitRows {
+            labels: &self.labels,
+            digests: &digests,
+            subjects: subjects.as_deref(),
+        };
+        let shares = SplitShares {
+            tune: spec.split.tune,
+            test: spec.split.test,
+            seed: spec.split.seed,
+        };
+        let (method, roles) = match (
+            spec.split.method,
+            spec.split.time.as_ref().or(spec.split.column.as_ref()),
+        ) {
             (SplitMethodName::Column, Some(column)) => {
                 let parts = given_parts(self.column(&column.value));
-                (SplitMethod::Given { column: column.value.clone() }, split_as_given(rows, &parts)?)
+                (
+                    SplitMethod::Given {
+                        column: column.value.clone(),
+                    },
+                    split_as_given(rows, &parts)?,
+                )
             }
             (SplitMethodName::Time, Some(time)) => {
                 let times = order_of(self.column(&time.value));
-                (SplitMethod::Time { column: time.value.clone() }, split_by_time(rows, &times, shares)?)
+                (
+                    SplitMethod::Time {
+                        column: time.value.clone(),
+                    },
+                    split_by_time(rows, &times, shares)?,
+                )
             }
             (SplitMethodName::Time | SplitMethodName::Column | SplitMethodName::Stratified, _) => {
                 (SplitMethod::Stratified, split_stratified(rows, shares)?)
@@ -320,7 +491,11 @@ impl Dataset {
             dataset: self.digest,
             method,
             shares,
-            subject: spec.data.subject.as_ref().map(|subject| subject.value.clone()),
+            subject: spec
+                .data
+                .subject
+                .as_ref()
+                .map(|subject| subject.value.clone()),
             identifiers,
             proof: prove_split(rows, &roles),
             assignment: Hash::of(&encode_roles(&roles)),
@@ -337,33 +512,72 @@ impl Dataset {
         let (level, seed) = (spec.validation.level, spec.validation.seed);
         let column = |name: &str| table.column(name).expect("inputs are columns of the table");
         let measure = |input: &String, target: String, wanted: &[bool]| {
-            one_input_auc(column(input), wanted, seed, level).map(|auc| InputAssociation { input: input.clone(), target, auc })
+            one_input_auc(column(input), wanted, seed, level).map(|auc| InputAssociation {
+                input: input.clone(),
+                target,
+                auc,
+            })
         };
         let label_name = spec.data.label.column.value.clone();
-        let leakage = self.inputs.par_iter().filter_map(|input| measure(input, label_name.clone(), &labels)).collect();
-        let protected: Vec<&str> = spec.data.protected.iter().map(|attribute| attribute.value.as_str()).collect();
+        let leakage = self
+            .inputs
+            .par_iter()
+            .filter_map(|input| measure(input, label_name.clone(), &labels))
+            .collect();
+        let protected: Vec<&str> = spec
+            .data
+            .protected
+            .iter()
+            .map(|attribute| attribute.value.as_str())
+            .collect();
         let (mut groups, mut targets) = (Vec::new(), Vec::new());
         for attribute in &protected {
             let coded = column(attribute).groups();
             for (code, group) in coded.levels.iter().enumerate() {
-                let members: Vec<bool> = coded.codes.iter().map(|held| *held as usize == code).collect();
+                let members: Vec<bool> = coded
+                    .codes
+                    .iter()
+                    .map(|held| *held as usize == code)
+                    .collect();
                 let n_rows = members.iter().filter(|member| **member).count();
-                let n_positive = members.iter().zip(&labels).filter(|(member, label)| **member && **label).count();
+                let n_positive = members
+                    .iter()
+                    .zip(&labels)
+                    .filter(|(member, label)| **member && **label)
+                    .count();
                 // The rate of a handful of rows would tell what their labels are.
                 let is_shown = n_rows >= SHOWN_COUNT_MIN;
-                let label_rate = wilson_interval(n_positive as f64, n_rows as f64, level).filter(|_| is_shown);
+                let label_rate =
+                    wilson_interval(n_positive as f64, n_rows as f64, level).filter(|_| is_shown);
                 let share = n_rows as f64 / rows.len() as f64;
-                groups.push(GroupShare { attribute: (*attribute).to_owned(), level: group.clone(), n_rows, share, label_rate });
+                groups.push(GroupShare {
+                    attribute: (*attribute).to_owned(),
+                    level: group.clone(),
+                    n_rows,
+                    share,
+                    label_rate,
+                });
                 // Of two groups one is the complement of the other; of many, a small one says nothing about a proxy.
-                if n_rows >= spec.validation.group_rows_min && !(coded.levels.len() == 2 && code == 1) {
+                if n_rows >= spec.validation.group_rows_min
+                    && !(coded.levels.len() == 2 && code == 1)
+                {
                     targets.push((format!("{attribute}={group}"), members));
                 }
             }
         }
-        let screened: Vec<&String> = self.inputs.iter().filter(|input| !protected.contains(&input.as_str())).collect();
-        let pairs: Vec<(&String, &(String, Vec<bool>))> =
-            screened.iter().flat_map(|input| targets.iter().map(move |target| (*input, target))).collect();
-        let proxies = pairs.into_par_iter().filter_map(|(input, (target, members))| measure(input, target.clone(), members)).collect();
+        let screened: Vec<&String> = self
+            .inputs
+            .iter()
+            .filter(|input| !protected.contains(&input.as_str()))
+            .collect();
+        let pairs: Vec<(&String, &(String, Vec<bool>))> = screened
+            .iter()
+            .flat_map(|input| targets.iter().map(move |target| (*input, target)))
+            .collect();
+        let proxies = pairs
+            .into_par_iter()
+            .filter_map(|(input, (target, members))| measure(input, target.clone(), members))
+            .collect();
         BiasReport {
             dataset: self.digest,
             n_rows: rows.len(),
@@ -386,8 +600,13 @@ impl Dataset {
         let rows = development_rows(roles);
         let table = self.table.select_rows(&rows);
         let labels: Vec<bool> = rows.iter().map(|row| self.labels[*row]).collect();
-        let tested = self.inputs.iter().filter(|input| !set_aside.contains(input));
-        let columns: Vec<&Column> = tested.map(|input| table.column(input).expect("inputs are columns")).collect();
+        let tested = self
+            .inputs
+            .iter()
+            .filter(|input| !set_aside.contains(input));
+        let columns: Vec<&Column> = tested
+            .map(|input| table.column(input).expect("inputs are columns"))
+            .collect();
         if columns.is_empty() {
             return Err(LifecycleError::NoInputs);
         }
@@ -400,14 +619,33 @@ impl Dataset {
             .data
             .protected
             .iter()
-            .map(|attribute| (attribute.value.clone(), table.column(&attribute.value).expect("attributes are columns").groups()))
+            .map(|attribute| {
+                (
+                    attribute.value.clone(),
+                    table
+                        .column(&attribute.value)
+                        .expect("attributes are columns")
+                        .groups(),
+                )
+            })
             .filter(|(_, coded)| coded.levels.len() <= 50)
             .collect();
-        let data = MinimisationData { inputs: &inputs, label: &label_of(spec), matrix: &matrix, labels: &labels, attributes: &attributes };
+        let data = MinimisationData {
+            inputs: &inputs,
+            label: &label_of(spec),
+            matrix: &matrix,
+            labels: &labels,
+            attributes: &attributes,
+        };
         let plan = spec.minimisation_plan();
         let results = minimise(&spec.refit_spec(), data, &groups, plan, progress)?;
         let reasons = |map: &std::collections::BTreeMap<String, String>| {
-            map.iter().map(|(column, reason)| DroppedInput { column: column.clone(), reason: reason.clone() }).collect()
+            map.iter()
+                .map(|(column, reason)| DroppedInput {
+                    column: column.clone(),
+                    reason: reason.clone(),
+                })
+                .collect()
         };
         Ok(DatasetMinimisation {
             dataset: self.digest,
@@ -425,18 +663,33 @@ impl Dataset {
 
 /// Returns what the model predicts.
 pub fn label_of(spec: &PipelineSpec) -> Label {
-    Label { column: spec.data.label.column.value.clone(), positive: spec.data.label.positive.value.clone() }
+    Label {
+        column: spec.data.label.column.value.clone(),
+        positive: spec.data.label.positive.value.clone(),
+    }
 }
 
 /// Returns the name of a dataset.
 pub fn dataset_name(data: &DataSpec) -> String {
-    let stem = || PathBuf::from(&data.path.value).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    data.name.clone().or_else(stem).unwrap_or_else(|| "dataset".to_owned())
+    let stem = || {
+        PathBuf::from(&data.path.value)
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    };
+    data.name
+        .clone()
+        .or_else(stem)
+        .unwrap_or_else(|| "dataset".to_owned())
 }
 
 /// Returns the columns that tell rows or people apart.
 pub fn identifier_names(data: &DataSpec) -> Vec<String> {
-    let mut names: Vec<String> = data.identifiers.iter().chain(&data.subject).map(|name| name.value.clone()).collect();
+    let mut names: Vec<String> = data
+        .identifiers
+        .iter()
+        .chain(&data.subject)
+        .map(|name| name.value.clone())
+        .collect();
     names.sort();
     names.dedup();
     names
@@ -486,10 +739,21 @@ fn order_of(column: &Column) -> Vec<f64> {
 
 /// Identifiers keep their counts and lose their values; extremes, which are one row's, are rounded outwards.
 fn hide_identifying_values(profile: &mut Profile, identifiers: &[String]) {
-    for numeric in profile.columns.iter_mut().filter_map(|column| column.numeric.as_mut()) {
-        (numeric.min, numeric.max) = (round_outwards(numeric.min, false), round_outwards(numeric.max, true));
+    for numeric in profile
+        .columns
+        .iter_mut()
+        .filter_map(|column| column.numeric.as_mut())
+    {
+        (numeric.min, numeric.max) = (
+            round_outwards(numeric.min, false),
+            round_outwards(numeric.max, true),
+        );
     }
-    for column in profile.columns.iter_mut().filter(|column| identifiers.contains(&column.name)) {
+    for column in profile
+        .columns
+        .iter_mut()
+        .filter(|column| identifiers.contains(&column.name))
+    {
         column.frequent.clear();
         column.numeric = None;
     }

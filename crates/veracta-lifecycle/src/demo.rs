@@ -29,7 +29,8 @@ pub fn simulate_customers(n_customers: usize, seed: u64) -> String {
         let mut chance = || uniform(&mut rng);
         let is_female = chance() < 0.5;
         let age = 18.0 + 62.0 * chance();
-        let age_band = ["18-34", "35-54", "55+"][usize::from(age >= 35.0) + usize::from(age >= 55.0)];
+        let age_band =
+            ["18-34", "35-54", "55+"][usize::from(age >= 35.0) + usize::from(age >= 55.0)];
         let tenure = (72.0 * chance().powf(1.4)).floor();
         let contract_draw = chance() + tenure / 240.0;
         let contract = if contract_draw < 0.55 {
@@ -43,8 +44,12 @@ pub fn simulate_customers(n_customers: usize, seed: u64) -> String {
         let calls = (-2.2 * (1.0 - chance()).ln()).floor().min(12.0);
         let usage = 60.0 * chance().powf(2.0) + 1.0;
         let late = (-1.1 * (1.0 - chance()).ln()).floor().min(8.0);
-        let satisfaction = (1.0 + 4.4 * chance() - 0.12 * calls).clamp(1.0, 5.0).round();
-        let margin = -1.9 + 1.7 * f64::from(contract == "monthly") - 0.9 * f64::from(contract == "two years") - 0.04 * tenure
+        let satisfaction = (1.0 + 4.4 * chance() - 0.12 * calls)
+            .clamp(1.0, 5.0)
+            .round();
+        let margin = -1.9 + 1.7 * f64::from(contract == "monthly")
+            - 0.9 * f64::from(contract == "two years")
+            - 0.04 * tenure
             + 0.024 * (charge - 60.0)
             + 0.38 * calls
             - 0.030 * (usage - 20.0)
@@ -52,15 +57,26 @@ pub fn simulate_customers(n_customers: usize, seed: u64) -> String {
             - 0.55 * (satisfaction - 3.0);
         let churned = chance() < 1.0 / (1.0 + (-margin).exp());
         // Follows gender in nine cases of ten, and moves churn a little through nothing but that.
-        let tier = if (chance() < 0.9) == is_female { "rose" } else { "slate" };
+        let tier = if (chance() < 0.9) == is_female {
+            "rose"
+        } else {
+            "slate"
+        };
         // Written down after the customer has left: known only once the label is.
         let outcome = match (churned, chance()) {
             (true, draw) if draw < 0.97 => "lost",
             (false, draw) if draw < 0.02 => "lost",
             _ => "none",
         };
-        let satisfaction = if chance() < 0.06 { String::new() } else { satisfaction.to_string() };
-        let (gender, label) = (if is_female { "female" } else { "male" }, if churned { "yes" } else { "no" });
+        let satisfaction = if chance() < 0.06 {
+            String::new()
+        } else {
+            satisfaction.to_string()
+        };
+        let (gender, label) = (
+            if is_female { "female" } else { "male" },
+            if churned { "yes" } else { "no" },
+        );
         let bill_day = 1 + below(&mut rng, 28);
         let colour = ["white", "black", "grey"][below(&mut rng, 3)];
         let notes = call_note(customer, &mut rng);
@@ -96,10 +112,18 @@ fn call_note(customer: usize, rng: &mut rand_chacha::ChaCha8Rng) -> String {
         "sounded annoyed",
         "was satisfied",
     ];
-    let (opening, detail, minutes) = (OPENINGS[below(rng, 8)], DETAILS[below(rng, 8)], 1 + below(rng, 55));
+    let (opening, detail, minutes) = (
+        OPENINGS[below(rng, 8)],
+        DETAILS[below(rng, 8)],
+        1 + below(rng, 55),
+    );
     let contact = match below(rng, 80) {
         0 => format!("; write to customer{customer}@example.org"),
-        1 => format!("; call back at +1 555 {:03} {:04}", below(rng, 1000), below(rng, 10_000)),
+        1 => format!(
+            "; call back at +1 555 {:03} {:04}",
+            below(rng, 1000),
+            below(rng, 10_000)
+        ),
         _ => String::new(),
     };
     format!("{opening}; {detail}; {minutes} min{contact}")

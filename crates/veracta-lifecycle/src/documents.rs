@@ -18,7 +18,11 @@ pub enum DocumentFormat {
 }
 
 /// Returns a document about a model as the evidence stands now.
-pub fn document(store: &Store, model_idx: u64, kind: DocumentKind) -> Result<Document, LifecycleError> {
+pub fn document(
+    store: &Store,
+    model_idx: u64,
+    kind: DocumentKind,
+) -> Result<Document, LifecycleError> {
     Ok(gather(kind, &evidence_for(store, model_idx)?))
 }
 

@@ -33,7 +33,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             0 => write!(f, "{}: {}", self.file, self.message),
-            _ => write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message),
+            _ => write!(
+                f,
+                "{}:{}:{}: {}",
+                self.file, self.line, self.column, self.message
+            ),
         }
     }
 }
@@ -132,7 +136,10 @@ pub enum LifecycleError {
         input: String,
     },
     /// Too few clusters for an interval.
-    #[error("column `{column}` has {n} clusters; intervals need at least {}", veracta_ml::resampling::CLUSTERS_MIN)]
+    #[error(
+        "column `{column}` has {n} clusters; intervals need at least {}",
+        veracta_ml::resampling::CLUSTERS_MIN
+    )]
     FewClusters {
         /// The column.
         column: String,
@@ -154,7 +161,9 @@ pub enum LifecycleError {
         what: &'static str,
     },
     /// A background for a model without trees.
-    #[error("this is for models of trees; other models have other explanations (see `veracta explain --help`)")]
+    #[error(
+        "this is for models of trees; other models have other explanations (see `veracta explain --help`)"
+    )]
     NeedsTrees,
     /// The prediction has no exact explanation.
     #[error(transparent)]
@@ -187,7 +196,9 @@ pub enum LifecycleError {
         reason: String,
     },
     /// Scores that cannot be compared.
-    #[error("the two scores cannot be compared: there are fewer than two rows of a label, or they rank all rows alike")]
+    #[error(
+        "the two scores cannot be compared: there are fewer than two rows of a label, or they rank all rows alike"
+    )]
     NotComparable,
     /// Two tables without a column in common.
     #[error("the two files have no column in common")]
@@ -284,23 +295,46 @@ impl LifecycleError {
     /// Returns what a person can do about it, when that is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Spec(problems) => return problems.iter().find_map(|problem| problem.hint.clone()),
-            Self::Data { source: TableError::WrongDelimiter { separator, .. }, .. } => {
+            Self::Spec(problems) => {
+                return problems.iter().find_map(|problem| problem.hint.clone());
+            }
+            Self::Data {
+                source: TableError::WrongDelimiter { separator, .. },
+                ..
+            } => {
                 return Some(format!(
                     "the delimiter is `{}`: `delimiter` under `data:` in a pipeline, `--delimiter` of a command",
-                    if *separator == '\t' { "\\t".to_owned() } else { separator.to_string() }
+                    if *separator == '\t' {
+                        "\\t".to_owned()
+                    } else {
+                        separator.to_string()
+                    }
                 ));
             }
-            Self::Data { source: TableError::Ragged { .. }, .. } => "look for an unquoted delimiter or a line break inside a cell",
-            Self::Data { source: TableError::OverLimit { .. }, .. } => {
+            Self::Data {
+                source: TableError::Ragged { .. },
+                ..
+            } => "look for an unquoted delimiter or a line break inside a cell",
+            Self::Data {
+                source: TableError::OverLimit { .. },
+                ..
+            } => {
                 "raise `bytes_limit` under `data:` in a pipeline, `--bytes-limit` of a command, if the machine has the memory"
             }
-            Self::Data { source: TableError::NotNumeric { .. }, .. } => {
-                "add the text to `missing` under `data:`, or declare the column categorical"
+            Self::Data {
+                source: TableError::NotNumeric { .. },
+                ..
+            } => "add the text to `missing` under `data:`, or declare the column categorical",
+            Self::TooManyPairs { .. } => {
+                "explain fewer rows with `--rows`, or give a background of some hundred rows"
             }
-            Self::TooManyPairs { .. } => "explain fewer rows with `--rows`, or give a background of some hundred rows",
-            Self::Profile { source: SketchError::Json(_), .. } => "`veracta profile DATA --save FILE` writes one",
-            Self::Store(StoreError::NoWorkspace { .. }) => "`veracta init` begins a workspace here; `--workspace` names another folder",
+            Self::Profile {
+                source: SketchError::Json(_),
+                ..
+            } => "`veracta profile DATA --save FILE` writes one",
+            Self::Store(StoreError::NoWorkspace { .. }) => {
+                "`veracta init` begins a workspace here; `--workspace` names another folder"
+            }
             Self::Store(StoreError::DiskFull) => {
                 "free some space and run the command again: every record committed before is whole, and a run goes on after the last one"
             }
@@ -308,9 +342,15 @@ impl LifecycleError {
                 "free some space and run the command again: what was committed is not done again"
             }
             Self::Store(StoreError::NoRecord { .. }) => "`veracta log` lists what there is",
-            Self::Store(StoreError::WorkspaceExists { .. }) => "`veracta status` says what is in it",
-            Self::Store(StoreError::NoDatabase { .. }) => "restore the whole workspace folder from a backup",
-            Self::NoInputs => "declare text columns as `categorical` under `data.types` to use them as inputs",
+            Self::Store(StoreError::WorkspaceExists { .. }) => {
+                "`veracta status` says what is in it"
+            }
+            Self::Store(StoreError::NoDatabase { .. }) => {
+                "restore the whole workspace folder from a backup"
+            }
+            Self::NoInputs => {
+                "declare text columns as `categorical` under `data.types` to use them as inputs"
+            }
             Self::UnknownReference { .. } => {
                 "a reference is a name, `name@version`, a ledger position such as `#12`, or the start of a digest; see `veracta log`"
             }

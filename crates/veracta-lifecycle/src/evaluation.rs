@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 use veracta_ml::anonymity::{Anonymity, anonymity};
-use veracta_ml::evaluation::{Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate};
+use veracta_ml::evaluation::{
+    Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate,
+};
 use veracta_ml::interval::{Bootstrap, Estimate};
 use veracta_ml::model::{Input, encode};
 use veracta_ml::performance::estimated::{LossModel, expected_confusion, expected_intervals};
@@ -13,7 +15,9 @@ use veracta_ml::performance::{Confusion, METRICS, Metric, Scored};
 use veracta_ml::resampling::{CLUSTERS_MIN, Clusters};
 use veracta_ml::table::csv::CsvOptions;
 use veracta_ml::table::{Coded, Column, MISSING, Table, Values};
-use veracta_ml::task_evaluation::{TaskEvaluation, evaluate_multiclass, evaluate_ranking, evaluate_regression};
+use veracta_ml::task_evaluation::{
+    TaskEvaluation, evaluate_multiclass, evaluate_ranking, evaluate_regression,
+};
 use veracta_ml::windows::{Delayed, Window, WindowMetric, metric_by_window};
 
 use crate::LifecycleError;
@@ -52,43 +56,85 @@ struct Rows {
 fn read(data: &Path, csv: &CsvOptions, columns: &ScoredColumns) -> Result<Rows, LifecycleError> {
     let (_, table, _) = read_table(data, csv)?;
     let file = || data.display().to_string();
-    let refuse_label = |reason: String| LifecycleError::Label { file: file(), column: columns.label.clone(), reason };
+    let refuse_label = |reason: String| LifecycleError::Label {
+        file: file(),
+        column: columns.label.clone(),
+        reason,
+    };
     let label = column(&table, &columns.label)?;
-    let n_missing = (0..table.n_rows).filter(|row| label.is_missing(*row)).count();
+    let n_missing = (0..table.n_rows)
+        .filter(|row| label.is_missing(*row))
+        .count();
     if n_missing > 0 {
-        return Err(refuse_label(format!("{n_missing} of {} rows have no label", table.n_rows)));
+        return Err(refuse_label(format!(
+            "{n_missing} of {} rows have no label",
+            table.n_rows
+        )));
     }
     let Coded { codes, levels } = label.groups();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
-    let shown = levels.iter().take(10).cloned().collect::<Vec<_>>().join("`, `");
+    let shown = levels
+        .iter()
+        .take(10)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("`, `");
     // Labels that are all 0 are of one class, which leaves most of it undefined but says so.
     let is_all_negative = columns.positive.is_none() && levels == ["0"];
-    let Some(code) = levels.iter().position(|level| *level == positive).or(is_all_negative.then_some(usize::MAX)) else {
-        return Err(refuse_label(format!("no row has the positive value `{positive}`; there are `{shown}` (`--positive` says which)")));
+    let Some(code) = levels
+        .iter()
+        .position(|level| *level == positive)
+        .or(is_all_negative.then_some(usize::MAX))
+    else {
+        return Err(refuse_label(format!(
+            "no row has the positive value `{positive}`; there are `{shown}` (`--positive` says which)"
+        )));
     };
     if levels.len() > 2 {
-        return Err(refuse_label(format!("there are more than two values: `{shown}`")));
+        return Err(refuse_label(format!(
+            "there are more than two values: `{shown}`"
+        )));
     }
     let mut scores = Vec::with_capacity(columns.scores.len());
     for name in &columns.scores {
         let Values::Numeric(values) = &column(&table, name)?.values else {
-            return Err(LifecycleError::ScoreColumn { file: file(), column: name.clone(), reason: "it holds text".to_owned() });
+            return Err(LifecycleError::ScoreColumn {
+                file: file(),
+                column: name.clone(),
+                reason: "it holds text".to_owned(),
+            });
         };
         if let Some(row) = values.iter().position(|value| !value.is_finite()) {
             let reason = format!("row {} is missing or not finite", row + 1);
-            return Err(LifecycleError::ScoreColumn { file: file(), column: name.clone(), reason });
+            return Err(LifecycleError::ScoreColumn {
+                file: file(),
+                column: name.clone(),
+                reason,
+            });
         }
         scores.push(values.clone());
     }
     let labels = codes.iter().map(|held| *held as usize == code).collect();
-    Ok(Rows { table, labels, scores })
+    Ok(Rows {
+        table,
+        labels,
+        scores,
+    })
 }
 
 fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, LifecycleError> {
-    table.columns.iter().find(|column| column.name == name).ok_or_else(|| LifecycleError::UnknownColumn {
-        column: name.to_owned(),
-        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-    })
+    table
+        .columns
+        .iter()
+        .find(|column| column.name == name)
+        .ok_or_else(|| LifecycleError::UnknownColumn {
+            column: name.to_owned(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
+        })
 }
 
 /// Reads the cluster of each row.
@@ -96,7 +142,11 @@ fn clusters(table: &Table, name: &str, data: &Path) -> Result<(Vec<u32>, usize),
     let Coded { codes, levels } = column(table, name)?.codes();
     if let Some(row) = codes.iter().position(|code| *code == MISSING) {
         let reason = format!("row {} has no cluster", row + 1);
-        return Err(LifecycleError::ScoreColumn { file: data.display().to_string(), column: name.to_owned(), reason });
+        return Err(LifecycleError::ScoreColumn {
+            file: data.display().to_string(),
+            column: name.to_owned(),
+            reason,
+        });
     }
     Ok((codes, levels.len()))
 }
@@ -110,8 +160,15 @@ pub fn evaluate_file(
     options: EvaluationOptions,
 ) -> Result<Evaluation, LifecycleError> {
     let rows = read(data, csv, columns)?;
-    let within = groups.control.as_ref().map(|name| column(&rows.table, name).map(Column::groups)).transpose()?;
-    let coded = groups.groups.iter().map(|name| Ok((name.clone(), column(&rows.table, name)?.groups())));
+    let within = groups
+        .control
+        .as_ref()
+        .map(|name| column(&rows.table, name).map(Column::groups))
+        .transpose()?;
+    let coded = groups
+        .groups
+        .iter()
+        .map(|name| Ok((name.clone(), column(&rows.table, name)?.groups())));
     let coded: Vec<(String, Coded)> = coded.collect::<Result<_, LifecycleError>>()?;
     let grouping = |members: &[(String, Coded)]| Grouping {
         attributes: members.iter().map(|(name, _)| name.clone()).collect(),
@@ -119,24 +176,47 @@ pub fn evaluate_file(
         groups: members.iter().map(|(_, column)| column.clone()).collect(),
         within: within.clone(),
     };
-    let mut groupings: Vec<Grouping> = coded.iter().map(|member| grouping(std::slice::from_ref(member))).collect();
+    let mut groupings: Vec<Grouping> = coded
+        .iter()
+        .map(|member| grouping(std::slice::from_ref(member)))
+        .collect();
     if coded.len() > 1 {
         groupings.push(grouping(&coded));
     }
-    let of_row = groups.cluster.as_ref().map(|name| clusters(&rows.table, name, data)).transpose()?;
+    let of_row = groups
+        .cluster
+        .as_ref()
+        .map(|name| clusters(&rows.table, name, data))
+        .transpose()?;
     if let (Some((_, n)), Some(name)) = (&of_row, &groups.cluster)
         && *n < CLUSTERS_MIN
     {
-        return Err(LifecycleError::FewClusters { column: name.clone(), n: *n });
+        return Err(LifecycleError::FewClusters {
+            column: name.clone(),
+            n: *n,
+        });
     }
-    let clusters = of_row.as_ref().map(|(of_row, n)| Clusters { of_row, n: *n });
-    Ok(evaluate(&Scored::new(&rows.labels, &rows.scores[0])?, &groupings, clusters, options))
+    let clusters = of_row
+        .as_ref()
+        .map(|(of_row, n)| Clusters { of_row, n: *n });
+    Ok(evaluate(
+        &Scored::new(&rows.labels, &rows.scores[0])?,
+        &groupings,
+        clusters,
+        options,
+    ))
 }
 
 /// A number of a file for each row.
 fn numbers(table: &Table, name: &str, data: &Path) -> Result<Vec<f64>, LifecycleError> {
-    let refuse = |reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: name.to_owned(), reason };
-    let Values::Numeric(values) = &column(table, name)?.values else { return Err(refuse("it holds text".to_owned())) };
+    let refuse = |reason: String| LifecycleError::ScoreColumn {
+        file: data.display().to_string(),
+        column: name.to_owned(),
+        reason,
+    };
+    let Values::Numeric(values) = &column(table, name)?.values else {
+        return Err(refuse("it holds text".to_owned()));
+    };
     match values.iter().position(|value| !value.is_finite()) {
         Some(row) => Err(refuse(format!("row {} is missing or not finite", row + 1))),
         None => Ok(values.clone()),
@@ -152,7 +232,12 @@ pub fn evaluate_regression_file(
     bootstrap: Bootstrap,
 ) -> Result<TaskEvaluation, LifecycleError> {
     let (_, table, _) = read_table(data, csv)?;
-    Ok(evaluate_regression(&numbers(&table, label, data)?, &numbers(&table, score, data)?, level, bootstrap))
+    Ok(evaluate_regression(
+        &numbers(&table, label, data)?,
+        &numbers(&table, score, data)?,
+        level,
+        bootstrap,
+    ))
 }
 
 /// Evaluates a ranking of a file: rows of the same query are ordered by their score.
@@ -166,9 +251,19 @@ pub fn evaluate_ranking_file(
     let (_, table, _) = read_table(data, csv)?;
     let (of_row, n) = clusters(&table, query, data)?;
     let mut queries = vec![Vec::new(); n];
-    of_row.iter().enumerate().for_each(|(row, query)| queries[*query as usize].push(row));
+    of_row
+        .iter()
+        .enumerate()
+        .for_each(|(row, query)| queries[*query as usize].push(row));
     queries.retain(|rows| !rows.is_empty());
-    Ok(evaluate_ranking(&numbers(&table, label, data)?, &numbers(&table, score, data)?, &queries, relevant_from, level, bootstrap))
+    Ok(evaluate_ranking(
+        &numbers(&table, label, data)?,
+        &numbers(&table, score, data)?,
+        &queries,
+        relevant_from,
+        level,
+        bootstrap,
+    ))
 }
 
 /// Evaluates a classifier of several classes: one score column of predicted labels, or one of probabilities for each class in the order
@@ -181,8 +276,11 @@ pub fn evaluate_multiclass_file(
     (level, bootstrap): (f64, Bootstrap),
 ) -> Result<TaskEvaluation, LifecycleError> {
     let (_, table, _) = read_table(data, csv)?;
-    let refuse =
-        |column: &str, reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: column.to_owned(), reason };
+    let refuse = |column: &str, reason: String| LifecycleError::ScoreColumn {
+        file: data.display().to_string(),
+        column: column.to_owned(),
+        reason,
+    };
     let truth = column(&table, label)?;
     let Coded { codes, mut levels } = truth.codes();
     if let Some(row) = codes.iter().position(|code| *code == MISSING) {
@@ -192,21 +290,48 @@ pub fn evaluate_multiclass_file(
     let as_number = |level: &String| level.parse::<f64>().ok();
     let mut order: Vec<usize> = (0..levels.len()).collect();
     if levels.iter().all(|level| as_number(level).is_some()) {
-        order.sort_by(|a, b| as_number(&levels[*a]).partial_cmp(&as_number(&levels[*b])).unwrap_or(std::cmp::Ordering::Equal));
+        order.sort_by(|a, b| {
+            as_number(&levels[*a])
+                .partial_cmp(&as_number(&levels[*b]))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
     }
     let mut place = vec![0; levels.len()];
-    order.iter().enumerate().for_each(|(to, from)| place[*from] = to);
+    order
+        .iter()
+        .enumerate()
+        .for_each(|(to, from)| place[*from] = to);
     levels = order.iter().map(|from| levels[*from].clone()).collect();
     let labels: Vec<usize> = codes.iter().map(|code| place[*code as usize]).collect();
     if let [predicted] = scores {
-        let Coded { codes, levels: said } = column(&table, predicted)?.codes();
-        let known: Vec<Option<usize>> = said.iter().map(|level| levels.iter().position(|known| known == level)).collect();
+        let Coded {
+            codes,
+            levels: said,
+        } = column(&table, predicted)?.codes();
+        let known: Vec<Option<usize>> = said
+            .iter()
+            .map(|level| levels.iter().position(|known| known == level))
+            .collect();
         let predicted_of = |(row, code): (usize, &u32)| {
             let found = known.get(*code as usize).copied().flatten();
-            found.ok_or_else(|| refuse(predicted, format!("row {} is missing or no label of `{label}`", row + 1)))
+            found.ok_or_else(|| {
+                refuse(
+                    predicted,
+                    format!("row {} is missing or no label of `{label}`", row + 1),
+                )
+            })
         };
-        let predicted: Vec<usize> = codes.iter().enumerate().map(predicted_of).collect::<Result<_, _>>()?;
-        let data = Classified { labels: &labels, predicted: &predicted, probabilities: &[], n_classes: levels.len() };
+        let predicted: Vec<usize> = codes
+            .iter()
+            .enumerate()
+            .map(predicted_of)
+            .collect::<Result<_, _>>()?;
+        let data = Classified {
+            labels: &labels,
+            predicted: &predicted,
+            probabilities: &[],
+            n_classes: levels.len(),
+        };
         return Ok(evaluate_multiclass(data, &levels, level, bootstrap));
     }
     if scores.len() != levels.len() {
@@ -218,15 +343,40 @@ pub fn evaluate_multiclass_file(
         );
         return Err(refuse(label, reason));
     }
-    let columns: Vec<Vec<f64>> = scores.iter().map(|name| numbers(&table, name, data)).collect::<Result<_, _>>()?;
-    let probabilities: Vec<f64> = (0..table.n_rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-    let is_distribution = |row: &[f64]| row.iter().all(|p| (0.0..=1.0).contains(p)) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3;
-    if let Some(row) = probabilities.chunks(levels.len()).position(|row| !is_distribution(row)) {
-        return Err(refuse(&scores[0], format!("row {}: the score columns are not probabilities that add up to 1", row + 1)));
+    let columns: Vec<Vec<f64>> = scores
+        .iter()
+        .map(|name| numbers(&table, name, data))
+        .collect::<Result<_, _>>()?;
+    let probabilities: Vec<f64> = (0..table.n_rows)
+        .flat_map(|row| columns.iter().map(move |column| column[row]))
+        .collect();
+    let is_distribution = |row: &[f64]| {
+        row.iter().all(|p| (0.0..=1.0).contains(p)) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3
+    };
+    if let Some(row) = probabilities
+        .chunks(levels.len())
+        .position(|row| !is_distribution(row))
+    {
+        return Err(refuse(
+            &scores[0],
+            format!(
+                "row {}: the score columns are not probabilities that add up to 1",
+                row + 1
+            ),
+        ));
     }
-    let best = |row: &[f64]| (0..row.len()).reduce(|best, idx| if row[idx] > row[best] { idx } else { best }).unwrap_or(0);
+    let best = |row: &[f64]| {
+        (0..row.len())
+            .reduce(|best, idx| if row[idx] > row[best] { idx } else { best })
+            .unwrap_or(0)
+    };
     let predicted: Vec<usize> = probabilities.chunks(levels.len()).map(best).collect();
-    let data = Classified { labels: &labels, predicted: &predicted, probabilities: &probabilities, n_classes: levels.len() };
+    let data = Classified {
+        labels: &labels,
+        predicted: &predicted,
+        probabilities: &probabilities,
+        n_classes: levels.len(),
+    };
     Ok(evaluate_multiclass(data, &levels, level, bootstrap))
 }
 
@@ -256,11 +406,25 @@ pub fn expected_file(
     let probabilities = numbers(&table, score, data)?;
     if let Some(row) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
         let reason = format!("row {} is not a probability", row + 1);
-        return Err(LifecycleError::ScoreColumn { file: data.display().to_string(), column: score.to_owned(), reason });
+        return Err(LifecycleError::ScoreColumn {
+            file: data.display().to_string(),
+            column: score.to_owned(),
+            reason,
+        });
     }
     let all: Vec<Metric> = METRICS.iter().map(|entry| entry.metric).collect();
-    let asked = if metrics.is_empty() { &all[..] } else { metrics };
-    let found = asked.iter().copied().zip(expected_intervals(asked, &probabilities, threshold, level, bootstrap));
+    let asked = if metrics.is_empty() {
+        &all[..]
+    } else {
+        metrics
+    };
+    let found = asked.iter().copied().zip(expected_intervals(
+        asked,
+        &probabilities,
+        threshold,
+        level,
+        bootstrap,
+    ));
     Ok(ExpectedPerformance {
         n: table.n_rows,
         threshold,
@@ -290,14 +454,33 @@ pub fn expected_error_file(
     level: f64,
 ) -> Result<ExpectedError, LifecycleError> {
     let (before, now) = (read_table(reference, csv)?.1, read_table(current, csv)?.1);
-    let (truths, predictions) = (numbers(&before, label, reference)?, numbers(&before, score, reference)?);
+    let (truths, predictions) = (
+        numbers(&before, label, reference)?,
+        numbers(&before, score, reference)?,
+    );
     numbers(&now, score, current)?;
-    let is_number =
-        |table: &Table, name: &str| table.columns.iter().any(|column| column.name == name && matches!(column.values, Values::Numeric(_)));
+    let is_number = |table: &Table, name: &str| {
+        table
+            .columns
+            .iter()
+            .any(|column| column.name == name && matches!(column.values, Values::Numeric(_)))
+    };
     let names = before.columns.iter().map(|column| column.name.clone());
-    let inputs: Vec<String> = names.filter(|name| name != label && is_number(&before, name) && is_number(&now, name)).collect();
-    let described: Vec<Input> = inputs.iter().map(|name| Input { name: name.clone(), levels: None }).collect();
-    let losses: Vec<f64> = truths.iter().zip(&predictions).map(|(truth, prediction)| (truth - prediction).abs()).collect();
+    let inputs: Vec<String> = names
+        .filter(|name| name != label && is_number(&before, name) && is_number(&now, name))
+        .collect();
+    let described: Vec<Input> = inputs
+        .iter()
+        .map(|name| Input {
+            name: name.clone(),
+            levels: None,
+        })
+        .collect();
+    let losses: Vec<f64> = truths
+        .iter()
+        .zip(&predictions)
+        .map(|(truth, prediction)| (truth - prediction).abs())
+        .collect();
     let model = LossModel::fit(&encode(&before, &described)?, &losses)?;
     Ok(ExpectedError {
         n: [before.n_rows, now.n_rows],
@@ -333,15 +516,44 @@ pub fn metric_over_time(
     let Coded { codes, levels } = column(&table, &columns.label)?.codes();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
     if levels.len() > 2 || !levels.contains(&positive) {
-        let reason = format!("there are {} values, and `{positive}` is to be one of two (`--positive` says which)", levels.len());
-        return Err(LifecycleError::Label { file: data.display().to_string(), column: columns.label.clone(), reason });
+        let reason = format!(
+            "there are {} values, and `{positive}` is to be one of two (`--positive` says which)",
+            levels.len()
+        );
+        return Err(LifecycleError::Label {
+            file: data.display().to_string(),
+            column: columns.label.clone(),
+            reason,
+        });
     }
-    let labels: Vec<Option<bool>> = codes.iter().map(|code| levels.get(*code as usize).map(|level| *level == positive)).collect();
+    let labels: Vec<Option<bool>> = codes
+        .iter()
+        .map(|code| levels.get(*code as usize).map(|level| *level == positive))
+        .collect();
     let scores = numbers(&table, &columns.scores[0], data)?;
     let named = windows_of(&table, how, data)?;
     let windows: Vec<Window> = named.iter().map(|named| named.window.clone()).collect();
-    let found = metric_by_window(Delayed { labels: &labels, scores: &scores }, &windows, metric, threshold, labelled, (level, bootstrap));
-    Ok(MetricOverTime { metric, threshold, labelled, windows: named.into_iter().map(|named| named.name).zip(found).collect() })
+    let found = metric_by_window(
+        Delayed {
+            labels: &labels,
+            scores: &scores,
+        },
+        &windows,
+        metric,
+        threshold,
+        labelled,
+        (level, bootstrap),
+    );
+    Ok(MetricOverTime {
+        metric,
+        threshold,
+        labelled,
+        windows: named
+            .into_iter()
+            .map(|named| named.name)
+            .zip(found)
+            .collect(),
+    })
 }
 
 /// Compares two scores of a file.
@@ -355,14 +567,25 @@ pub fn compare_file(
 ) -> Result<PairedEvaluation, LifecycleError> {
     let rows = read(data, csv, columns)?;
     let [first, second] = [&rows.scores[0], &rows.scores[1]];
-    compare(&rows.labels, [first, second], threshold, level, margin).ok_or(LifecycleError::NotComparable)
+    compare(&rows.labels, [first, second], threshold, level, margin)
+        .ok_or(LifecycleError::NotComparable)
 }
 
 /// Measures how well the rows of a file hide among each other.
-pub fn anonymity_file(data: &Path, csv: &CsvOptions, quasi: &[String], sensitive: &[String]) -> Result<Anonymity, LifecycleError> {
+pub fn anonymity_file(
+    data: &Path,
+    csv: &CsvOptions,
+    quasi: &[String],
+    sensitive: &[String],
+) -> Result<Anonymity, LifecycleError> {
     let (_, table, _) = read_table(data, csv)?;
-    let quasi: Vec<Coded> = quasi.iter().map(|name| Ok(column(&table, name)?.groups())).collect::<Result<_, LifecycleError>>()?;
-    let sensitive = sensitive.iter().map(|name| Ok((name.clone(), column(&table, name)?.groups())));
+    let quasi: Vec<Coded> = quasi
+        .iter()
+        .map(|name| Ok(column(&table, name)?.groups()))
+        .collect::<Result<_, LifecycleError>>()?;
+    let sensitive = sensitive
+        .iter()
+        .map(|name| Ok((name.clone(), column(&table, name)?.groups())));
     let sensitive: Vec<(String, Coded)> = sensitive.collect::<Result<_, LifecycleError>>()?;
     Ok(anonymity(&quasi, &sensitive))
 }

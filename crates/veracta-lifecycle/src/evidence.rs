@@ -29,41 +29,65 @@ pub struct BundleSummary {
 }
 
 /// Returns the bundle of a record. Artefacts that may hold personal data go in only when `with_personal` is set.
-pub fn export(store: &Store, reference: &str, with_personal: bool) -> Result<(Vec<u8>, BundleSummary), LifecycleError> {
+pub fn export(
+    store: &Store,
+    reference: &str,
+    with_personal: bool,
+) -> Result<(Vec<u8>, BundleSummary), LifecycleError> {
     let item = resolve(store, reference)?;
     let evidence = evidence_for(store, item.idx)?;
     let note = store.publish()?;
-    let (checkpoint, _) = Checkpoint::open(note.as_bytes(), store.log_key())
-        .map_err(|_| StoreError::Fork { size: 0, reason: "the published checkpoint does not verify" })?;
+    let (checkpoint, _) =
+        Checkpoint::open(note.as_bytes(), store.log_key()).map_err(|_| StoreError::Fork {
+            size: 0,
+            reason: "the published checkpoint does not verify",
+        })?;
     let mut files = Files::new();
-    files.insert(KEY_PATH.to_owned(), format!("{}\n", store.log_key()).into_bytes());
+    files.insert(
+        KEY_PATH.to_owned(),
+        format!("{}\n", store.log_key()).into_bytes(),
+    );
     files.insert("READ-ME.txt".to_owned(), READ_ME.as_bytes().to_vec());
     for id in tiles_added(0, checkpoint.size) {
         let path = id.to_string();
         let bytes = store.blobs().log_file(&path)?;
-        let bytes =
-            bytes.ok_or(StoreError::Fork { size: checkpoint.size, reason: "a tile is missing; `veracta ledger rebuild` rebuilds it" })?;
+        let bytes = bytes.ok_or(StoreError::Fork {
+            size: checkpoint.size,
+            reason: "a tile is missing; `veracta ledger rebuild` rebuilds it",
+        })?;
         files.insert(path, bytes.to_vec());
     }
     files.insert(CHECKPOINT_PATH.to_owned(), note.into_bytes());
     let (mut n_records, mut left_out) = (0, Vec::new());
     for item in evidence.iter() {
         n_records += 1;
-        files.insert(format!("records/{}.json", item.idx), store.body_bytes(item.idx)?);
-        files.insert(format!("proofs/{}.tlog-proof", item.idx), store.receipt(item.idx)?.to_string().into_bytes());
+        files.insert(
+            format!("records/{}.json", item.idx),
+            store.body_bytes(item.idx)?,
+        );
+        files.insert(
+            format!("proofs/{}.tlog-proof", item.idx),
+            store.receipt(item.idx)?.to_string().into_bytes(),
+        );
         for artifact in &item.entry.artifacts {
             if artifact.personal && !with_personal {
                 left_out.push(artifact.name.clone());
                 continue;
             }
-            files.insert(format!("artifacts/{}", artifact.digest), store.blobs().get(artifact.digest)?.to_vec());
+            files.insert(
+                format!("artifacts/{}", artifact.digest),
+                store.blobs().get(artifact.digest)?.to_vec(),
+            );
         }
     }
     let model = evidence.model_version();
     if let (Some((_, model)), Some((_, run))) = (model, evidence.training_run()) {
         let statement = model_provenance(model, run, store.log_key().name());
         let envelope = Envelope::sign(&statement, store.signing_key(), store.log_key().name())?;
-        files.insert("statements/provenance.dsse.json".to_owned(), serde_json::to_vec_pretty(&envelope)?);
+        files.insert(
+            "statements/provenance.dsse.json".to_owned(),
+            serde_json::to_vec_pretty(&envelope)?,
+        );
     }
     let subject = match model {
         Some((_, model)) => format!("model:{}@{}", model.model, model.version),
@@ -74,5 +98,14 @@ pub fn export(store: &Store, reference: &str, with_personal: bool) -> Result<(Ve
     let n_files = files.len() + 1;
     let bytes = seal_bundle(files, store.log_key().name(), &subject, store.signing_key())?;
     let n_bytes = bytes.len();
-    Ok((bytes, BundleSummary { subject, n_files, n_records, n_bytes, left_out }))
+    Ok((
+        bytes,
+        BundleSummary {
+            subject,
+            n_files,
+            n_records,
+            n_bytes,
+            left_out,
+        },
+    ))
 }

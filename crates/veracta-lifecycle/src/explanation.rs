@@ -27,7 +27,10 @@ use crate::{LifecycleError, Problem};
 /// Columns up to which every coalition of a graph's inputs is tried.
 const GRAPH_EXACT_COLUMNS: usize = 8;
 /// How orders are sampled beyond.
-const GRAPH_SAMPLING: Sampling = Sampling { n_pairs: 128, seed: 7 };
+const GRAPH_SAMPLING: Sampling = Sampling {
+    n_pairs: 128,
+    seed: 7,
+};
 /// Most pairs of a row and a background row.
 pub const PAIRS_MAX: usize = 1 << 24;
 /// Rows whose curves are averaged.
@@ -57,39 +60,84 @@ pub struct Attributed {
 }
 
 /// Attributes the predictions of some rows: path-dependent, or against the rows of a background file.
-pub fn attribute(applied: &Application, rows: &[usize], background: Option<&Path>, csv: &CsvOptions) -> Result<Attributed, LifecycleError> {
+pub fn attribute(
+    applied: &Application,
+    rows: &[usize],
+    background: Option<&Path>,
+    csv: &CsvOptions,
+) -> Result<Attributed, LifecycleError> {
     let matrix = applied.rows.select_rows(rows);
     let Some(path) = background else {
         let method = match &applied.model {
-            Model::Own(Predictor { form: Form::Logistic(_), .. }) => "linear attribution against the mean of the training rows",
-            Model::Trees { ensemble, .. } if ensemble.linear.is_some() => "coefficient times value, missing values as 0",
-            Model::Own(_) | Model::Trees { .. } | Model::Graph(_) => "exact path-dependent tree SHAP",
+            Model::Own(Predictor {
+                form: Form::Logistic(_),
+                ..
+            }) => "linear attribution against the mean of the training rows",
+            Model::Trees { ensemble, .. } if ensemble.linear.is_some() => {
+                "coefficient times value, missing values as 0"
+            }
+            Model::Own(_) | Model::Trees { .. } | Model::Graph(_) => {
+                "exact path-dependent tree SHAP"
+            }
         };
-        return Ok(Attributed { rows: applied.model.explain(&matrix)?, method: method.to_owned() });
+        return Ok(Attributed {
+            rows: applied.model.explain(&matrix)?,
+            method: method.to_owned(),
+        });
     };
     let table = table_for(&applied.model, path, csv)?;
     let others = rows_of(&applied.model, &table, path)?;
     let n_pairs = matrix.n_rows.saturating_mul(others.n_rows);
     if n_pairs > PAIRS_MAX {
-        return Err(LifecycleError::TooManyPairs { n_rows: matrix.n_rows, n_background: others.n_rows });
+        return Err(LifecycleError::TooManyPairs {
+            n_rows: matrix.n_rows,
+            n_background: others.n_rows,
+        });
     }
-    let others: Vec<Vec<f64>> = (0..others.n_rows).map(|row| others.row(row).to_vec()).collect();
+    let others: Vec<Vec<f64>> = (0..others.n_rows)
+        .map(|row| others.row(row).to_vec())
+        .collect();
     if let Model::Graph(graph) = &applied.model {
         return attribute_graph(graph, &matrix, &others);
     }
     let ensemble = trees_of(&applied.model)?;
     let explain = |row: usize| interventional(ensemble, matrix.row(row), &others, Scale::Margin);
-    let rows = (0..matrix.n_rows).into_par_iter().map(explain).collect::<Result<_, _>>()?;
-    Ok(Attributed { rows, method: format!("exact interventional tree SHAP against {} background rows", others.len()) })
+    let rows = (0..matrix.n_rows)
+        .into_par_iter()
+        .map(explain)
+        .collect::<Result<_, _>>()?;
+    Ok(Attributed {
+        rows,
+        method: format!(
+            "exact interventional tree SHAP against {} background rows",
+            others.len()
+        ),
+    })
 }
 
 /// Attributes the predictions of a graph by coalitions: all of them when inputs are few, a sample of orders when not.
-fn attribute_graph(graph: &Graph, rows: &Matrix, others: &[Vec<f64>]) -> Result<Attributed, LifecycleError> {
-    let matrix = |values: &[f64]| Matrix { values: values.to_vec(), n_rows: values.len() / rows.n_columns, n_columns: rows.n_columns };
+fn attribute_graph(
+    graph: &Graph,
+    rows: &Matrix,
+    others: &[Vec<f64>],
+) -> Result<Attributed, LifecycleError> {
+    let matrix = |values: &[f64]| Matrix {
+        values: values.to_vec(),
+        n_rows: values.len() / rows.n_columns,
+        n_columns: rows.n_columns,
+    };
     // What the graph refuses is told before any coalition is tried.
-    let n_outputs = graph.predict(rows).and_then(|_| graph.predict(&matrix(&others.concat()))).map_err(ModelError::from)?.n_outputs;
+    let n_outputs = graph
+        .predict(rows)
+        .and_then(|_| graph.predict(&matrix(&others.concat())))
+        .map_err(ModelError::from)?
+        .n_outputs;
     let refused = |n_values: usize| vec![f64::NAN; n_values / rows.n_columns * n_outputs];
-    let predict = |values: &[f64]| graph.predict(&matrix(values)).map_or_else(|_| refused(values.len()), |found| found.values);
+    let predict = |values: &[f64]| {
+        graph
+            .predict(&matrix(values))
+            .map_or_else(|_| refused(values.len()), |found| found.values)
+    };
     let (mut attributions, mut largest_error) = (Vec::with_capacity(rows.n_rows), 0.0f64);
     let is_exact = rows.n_columns <= GRAPH_EXACT_COLUMNS;
     for row in 0..rows.n_rows {
@@ -98,31 +146,51 @@ fn attribute_graph(graph: &Graph, rows: &Matrix, others: &[Vec<f64>]) -> Result<
             continue;
         }
         let sampled = coalition::sampled(&predict, rows.row(row), others, GRAPH_SAMPLING)?;
-        largest_error = sampled.iter().flat_map(|found| &found.standard_errors).copied().fold(largest_error, f64::max);
+        largest_error = sampled
+            .iter()
+            .flat_map(|found| &found.standard_errors)
+            .copied()
+            .fold(largest_error, f64::max);
         attributions.push(sampled.into_iter().map(|found| found.attribution).collect());
     }
     let method = match is_exact {
-        true => format!("exact Shapley values of the prediction against {} background rows", others.len()),
+        true => format!(
+            "exact Shapley values of the prediction against {} background rows",
+            others.len()
+        ),
         false => format!(
             "Shapley values of the prediction from {} pairs of orders against {} background rows, standard error up to {largest_error:.2e}",
             GRAPH_SAMPLING.n_pairs,
             others.len()
         ),
     };
-    Ok(Attributed { rows: attributions, method })
+    Ok(Attributed {
+        rows: attributions,
+        method,
+    })
 }
 
 fn trees_of(model: &Model) -> Result<&TreeEnsemble, LifecycleError> {
     match model {
-        Model::Own(Predictor { form: Form::Trees { ensemble, .. }, .. }) | Model::Trees { ensemble, .. } => Ok(ensemble),
+        Model::Own(Predictor {
+            form: Form::Trees { ensemble, .. },
+            ..
+        })
+        | Model::Trees { ensemble, .. } => Ok(ensemble),
         Model::Own(_) | Model::Graph(_) => Err(LifecycleError::NeedsTrees),
     }
 }
 
 /// Returns for each row and output the matrix of interaction values, row after row; the last row and column are the base value's.
-pub fn interactions(applied: &Application, rows: &[usize]) -> Result<Vec<Vec<Vec<f64>>>, LifecycleError> {
+pub fn interactions(
+    applied: &Application,
+    rows: &[usize],
+) -> Result<Vec<Vec<Vec<f64>>>, LifecycleError> {
     let explainer = TreeExplainer::new(trees_of(&applied.model)?)?;
-    Ok(rows.par_iter().map(|row| explainer.interactions(applied.rows.row(*row))).collect())
+    Ok(rows
+        .par_iter()
+        .map(|row| explainer.interactions(applied.rows.row(*row)))
+        .collect())
 }
 
 /// How predictions move with one input.
@@ -148,24 +216,53 @@ pub fn dependence(applied: &Application, input: &str) -> Result<Dependence, Life
     let feature = position(applied, input)?;
     let n_rows = applied.rows.n_rows.min(DEPENDENCE_ROWS);
     let rows = applied.rows.select_rows(&(0..n_rows).collect::<Vec<_>>());
-    let column: Vec<f64> = (0..applied.rows.n_rows).map(|row| applied.rows.row(row)[feature]).collect();
+    let column: Vec<f64> = (0..applied.rows.n_rows)
+        .map(|row| applied.rows.row(row)[feature])
+        .collect();
     applied.one_output("dependence")?;
-    let mut values: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut values: Vec<f64> = column
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     values.sort_by(f64::total_cmp);
     values.dedup();
-    let categories: Vec<String> = values.iter().take(CATEGORIES_SHOWN).filter_map(|value| applied.category(feature, *value)).collect();
+    let categories: Vec<String> = values
+        .iter()
+        .take(CATEGORIES_SHOWN)
+        .filter_map(|value| applied.category(feature, *value))
+        .collect();
     // Between two categories there is nothing.
-    let grid = if categories.is_empty() { grid(&column, GRID_POINTS) } else { values.into_iter().take(CATEGORIES_SHOWN).collect() };
+    let grid = if categories.is_empty() {
+        grid(&column, GRID_POINTS)
+    } else {
+        values.into_iter().take(CATEGORIES_SHOWN).collect()
+    };
     let predict = applied.predictor(0);
     let curves = individual_expectation(&predict, &rows.values, rows.n_columns, feature, &grid, 0);
     let (mut means, mut quantiles) = (Vec::new(), Vec::new());
     for point in 0..grid.len() {
-        let mut values: Vec<f64> = curves.iter().map(|curve| curve[point]).filter(|value| value.is_finite()).collect();
+        let mut values: Vec<f64> = curves
+            .iter()
+            .map(|curve| curve[point])
+            .filter(|value| value.is_finite())
+            .collect();
         values.sort_by(f64::total_cmp);
         means.push(mean(&values).unwrap_or(f64::NAN));
-        quantiles.push(if values.is_empty() { [f64::NAN; 3] } else { [0.1, 0.5, 0.9].map(|share| quantile_sorted(&values, share)) });
+        quantiles.push(if values.is_empty() {
+            [f64::NAN; 3]
+        } else {
+            [0.1, 0.5, 0.9].map(|share| quantile_sorted(&values, share))
+        });
     }
-    Ok(Dependence { input: input.to_owned(), n_rows, grid, categories, mean: means, quantiles })
+    Ok(Dependence {
+        input: input.to_owned(),
+        n_rows,
+        grid,
+        categories,
+        mean: means,
+        quantiles,
+    })
 }
 
 fn position(applied: &Application, input: &str) -> Result<usize, LifecycleError> {
@@ -173,7 +270,10 @@ fn position(applied: &Application, input: &str) -> Result<usize, LifecycleError>
         .inputs
         .iter()
         .position(|name| name == input)
-        .ok_or_else(|| LifecycleError::UnknownColumn { column: input.to_owned(), columns: applied.inputs.clone() })
+        .ok_or_else(|| LifecycleError::UnknownColumn {
+            column: input.to_owned(),
+            columns: applied.inputs.clone(),
+        })
 }
 
 /// How much worse a metric gets when an input is shuffled.
@@ -198,14 +298,33 @@ pub fn shuffled(
     applied.one_output("permutation importance")?;
     let orders = permutations(applied.rows.n_rows, n_repeats, seed);
     let predict = applied.predictor(0);
-    let measured = Measured { values: &applied.rows.values, n_columns: applied.rows.n_columns, labels, metric, threshold };
-    let of = |feature: usize| {
-        let found = permutation_importance(&predict, measured, feature, &orders, 0.95)
-            .ok_or(LifecycleError::NotDefined { what: metric.descriptor().title })?;
-        Ok(Shuffled { input: applied.inputs[feature].clone(), mean: found.mean, interval: found.interval })
+    let measured = Measured {
+        values: &applied.rows.values,
+        n_columns: applied.rows.n_columns,
+        labels,
+        metric,
+        threshold,
     };
-    let mut found: Vec<Shuffled> = (0..applied.inputs.len()).map(of).collect::<Result<_, LifecycleError>>()?;
-    found.sort_by(|a, b| b.mean.total_cmp(&a.mean).then_with(|| a.input.cmp(&b.input)));
+    let of = |feature: usize| {
+        let found = permutation_importance(&predict, measured, feature, &orders, 0.95).ok_or(
+            LifecycleError::NotDefined {
+                what: metric.descriptor().title,
+            },
+        )?;
+        Ok(Shuffled {
+            input: applied.inputs[feature].clone(),
+            mean: found.mean,
+            interval: found.interval,
+        })
+    };
+    let mut found: Vec<Shuffled> = (0..applied.inputs.len())
+        .map(of)
+        .collect::<Result<_, LifecycleError>>()?;
+    found.sort_by(|a, b| {
+        b.mean
+            .total_cmp(&a.mean)
+            .then_with(|| a.input.cmp(&b.input))
+    });
     Ok(found)
 }
 
@@ -255,23 +374,48 @@ pub struct GivenReason {
 /// Reads a file of codes.
 pub fn read_reasons(path: &Path, inputs: &[String]) -> Result<ReasonFile, LifecycleError> {
     let problem = |line: usize, column: usize, message: String, hint: Option<String>| {
-        LifecycleError::Spec(vec![Problem { file: path.display().to_string(), line, column, message, hint }])
+        LifecycleError::Spec(vec![Problem {
+            file: path.display().to_string(),
+            line,
+            column,
+            message,
+            hint,
+        }])
     };
-    let n_bytes = std::fs::metadata(path).map_err(LifecycleError::file(path))?.len();
+    let n_bytes = std::fs::metadata(path)
+        .map_err(LifecycleError::file(path))?
+        .len();
     if n_bytes > REASONS_BYTES_MAX {
-        return Err(problem(0, 0, format!("{n_bytes} bytes are over the limit of {REASONS_BYTES_MAX}"), None));
+        return Err(problem(
+            0,
+            0,
+            format!("{n_bytes} bytes are over the limit of {REASONS_BYTES_MAX}"),
+            None,
+        ));
     }
     let text = std::fs::read_to_string(path).map_err(LifecycleError::file(path))?;
     let file: ReasonFile = serde_saphyr::from_str(&text).map_err(|error| {
-        let (line, column) = error.location().map_or((0, 0), |place| (place.line() as usize, place.column() as usize));
-        let message = error.without_snippet().to_string().lines().next().unwrap_or_default().to_owned();
-        let hint = "it holds `adverse: high` or `low`, and `codes`, each with `code`, `text` and `inputs`";
+        let (line, column) = error.location().map_or((0, 0), |place| {
+            (place.line() as usize, place.column() as usize)
+        });
+        let message = error
+            .without_snippet()
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let hint =
+            "it holds `adverse: high` or `low`, and `codes`, each with `code`, `text` and `inputs`";
         problem(line, column, message, Some(hint.to_owned()))
     })?;
     let mut code_of: BTreeMap<&str, &str> = BTreeMap::new();
     for code in &file.codes {
         for input in &code.inputs {
-            let place = (input.defined.line() as usize, input.defined.column() as usize);
+            let place = (
+                input.defined.line() as usize,
+                input.defined.column() as usize,
+            );
             if !inputs.contains(&input.value) {
                 return Err(problem(
                     place.0,
@@ -281,31 +425,77 @@ pub fn read_reasons(path: &Path, inputs: &[String]) -> Result<ReasonFile, Lifecy
                 ));
             }
             if let Some(other) = code_of.insert(&input.value, &code.code) {
-                return Err(problem(place.0, place.1, format!("`{}` stands behind `{other}` already", input.value), None));
+                return Err(problem(
+                    place.0,
+                    place.1,
+                    format!("`{}` stands behind `{other}` already", input.value),
+                    None,
+                ));
             }
         }
     }
     if code_of.is_empty() {
-        return Err(problem(0, 0, "no code stands for any input".to_owned(), None));
+        return Err(problem(
+            0,
+            0,
+            "no code stands for any input".to_owned(),
+            None,
+        ));
     }
     Ok(file)
 }
 
 /// Gives the reasons of each row, from attributions of its first output; the mean is over the rows given.
-pub fn reasons(file: &ReasonFile, inputs: &[String], attributed: &Attributed) -> Vec<Vec<GivenReason>> {
-    let sign = if file.adverse == Adverse::High { 1.0 } else { -1.0 };
-    let towards: Vec<Vec<f64>> =
-        attributed.rows.iter().map(|row| row[0].contributions.iter().map(|value| sign * value).collect()).collect();
-    let means: Vec<f64> =
-        (0..inputs.len()).map(|input| mean(&towards.iter().map(|row| row[input]).collect::<Vec<f64>>()).unwrap_or(0.0)).collect();
+pub fn reasons(
+    file: &ReasonFile,
+    inputs: &[String],
+    attributed: &Attributed,
+) -> Vec<Vec<GivenReason>> {
+    let sign = if file.adverse == Adverse::High {
+        1.0
+    } else {
+        -1.0
+    };
+    let towards: Vec<Vec<f64>> = attributed
+        .rows
+        .iter()
+        .map(|row| {
+            row[0]
+                .contributions
+                .iter()
+                .map(|value| sign * value)
+                .collect()
+        })
+        .collect();
+    let means: Vec<f64> = (0..inputs.len())
+        .map(|input| {
+            mean(&towards.iter().map(|row| row[input]).collect::<Vec<f64>>()).unwrap_or(0.0)
+        })
+        .collect();
     let code_of = |input: &String| {
-        file.codes.iter().find(|code| code.inputs.iter().any(|named| named.value == *input)).map(|code| code.code.as_str())
+        file.codes
+            .iter()
+            .find(|code| code.inputs.iter().any(|named| named.value == *input))
+            .map(|code| code.code.as_str())
     };
     let codes: Vec<Option<&str>> = inputs.iter().map(code_of).collect();
-    let text_of = |wanted: &str| file.codes.iter().find(|code| code.code == wanted).map(|code| code.text.clone()).unwrap_or_default();
+    let text_of = |wanted: &str| {
+        file.codes
+            .iter()
+            .find(|code| code.code == wanted)
+            .map(|code| code.text.clone())
+            .unwrap_or_default()
+    };
     let of_row = |row: &Vec<f64>| {
         let found = reason_codes(row, &means, &codes, REASONS_MAX);
-        found.into_iter().map(|reason| GivenReason { text: text_of(&reason.code), code: reason.code, points: reason.points }).collect()
+        found
+            .into_iter()
+            .map(|reason| GivenReason {
+                text: text_of(&reason.code),
+                code: reason.code,
+                points: reason.points,
+            })
+            .collect()
     };
     towards.iter().map(of_row).collect()
 }
@@ -330,9 +520,17 @@ pub struct Change {
 }
 
 /// Searches the least change of a row that brings its prediction below a target. `inputs` may end in `+` or `-` for one direction.
-pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64) -> Result<Change, LifecycleError> {
+pub fn change(
+    applied: &Application,
+    row: usize,
+    inputs: &[String],
+    target: f64,
+) -> Result<Change, LifecycleError> {
     applied.one_output("a counterfactual")?;
-    let (mut mutable, mut alone) = (Vec::with_capacity(inputs.len()), Vec::with_capacity(inputs.len()));
+    let (mut mutable, mut alone) = (
+        Vec::with_capacity(inputs.len()),
+        Vec::with_capacity(inputs.len()),
+    );
     for named in inputs {
         let (name, direction) = match (named.strip_suffix('+'), named.strip_suffix('-')) {
             (Some(name), _) if !applied.inputs.contains(named) => (name, Direction::Increase),
@@ -340,21 +538,42 @@ pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64)
             _ => (named.as_str(), Direction::Any),
         };
         let feature = position(applied, name)?;
-        let column: Vec<f64> =
-            (0..applied.rows.n_rows).map(|row| applied.rows.row(row)[feature]).filter(|value| value.is_finite()).collect();
-        if column.first().is_some_and(|value| applied.category(feature, *value).is_some()) {
-            return Err(LifecycleError::CategoryChange { input: name.to_owned() });
+        let column: Vec<f64> = (0..applied.rows.n_rows)
+            .map(|row| applied.rows.row(row)[feature])
+            .filter(|value| value.is_finite())
+            .collect();
+        if column
+            .first()
+            .is_some_and(|value| applied.category(feature, *value).is_some())
+        {
+            return Err(LifecycleError::CategoryChange {
+                input: name.to_owned(),
+            });
         }
-        let deviation = variance(&column).map(f64::sqrt).filter(|deviation| *deviation > 0.0).unwrap_or(1.0);
+        let deviation = variance(&column)
+            .map(f64::sqrt)
+            .filter(|deviation| *deviation > 0.0)
+            .unwrap_or(1.0);
         // Observed values only, so that each is one that somebody has.
         let mut sorted = column;
         sorted.sort_by(f64::total_cmp);
         sorted.dedup();
         let some = |n: usize| -> Vec<f64> {
             let step = sorted.len().div_ceil(n).max(1);
-            sorted.iter().copied().step_by(step).chain(sorted.last().copied()).collect()
+            sorted
+                .iter()
+                .copied()
+                .step_by(step)
+                .chain(sorted.last().copied())
+                .collect()
         };
-        let of = |values: Vec<f64>| Mutable { feature, values, direction, cost_per_unit: 1.0 / deviation, cost_from_missing: 1.0 };
+        let of = |values: Vec<f64>| Mutable {
+            feature,
+            values,
+            direction,
+            cost_per_unit: 1.0 / deviation,
+            cost_from_missing: 1.0,
+        };
         alone.push(of(some(SINGLE_VALUES)));
         mutable.push(of(some(GRID_POINTS)));
     }
@@ -377,7 +596,15 @@ pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64)
         Counterfactual::Found { cost, .. } => *cost,
         Counterfactual::Impossible { .. } | Counterfactual::NotWithinLimit { .. } => f64::INFINITY,
     };
-    let single = alone.iter().map(|one| counterfactual(&predict, own, std::slice::from_ref(one), target, CANDIDATES_MAX));
+    let single = alone.iter().map(|one| {
+        counterfactual(
+            &predict,
+            own,
+            std::slice::from_ref(one),
+            target,
+            CANDIDATES_MAX,
+        )
+    });
     let single = single.min_by(|a, b| cost_of(a).total_cmp(&cost_of(b)));
     let joint = counterfactual(&predict, own, &mutable, target, CANDIDATES_MAX);
     let best = match single {
@@ -385,10 +612,29 @@ pub fn change(applied: &Application, row: usize, inputs: &[String], target: f64)
         _ => joint,
     };
     let (outcome, changes, cost, reached) = match best {
-        Counterfactual::Found { changes, cost, prediction } => ("found", changes, Some(cost), prediction),
-        Counterfactual::Impossible { lowest_prediction } => ("impossible", Vec::new(), None, lowest_prediction),
-        Counterfactual::NotWithinLimit { lowest_prediction } => ("not_within_limit", Vec::new(), None, lowest_prediction),
+        Counterfactual::Found {
+            changes,
+            cost,
+            prediction,
+        } => ("found", changes, Some(cost), prediction),
+        Counterfactual::Impossible { lowest_prediction } => {
+            ("impossible", Vec::new(), None, lowest_prediction)
+        }
+        Counterfactual::NotWithinLimit { lowest_prediction } => {
+            ("not_within_limit", Vec::new(), None, lowest_prediction)
+        }
     };
-    let changes = changes.into_iter().map(|(feature, value)| (applied.inputs[feature].clone(), own[feature], value)).collect();
-    Ok(Change { row: row + 1, prediction: now, target, outcome, changes, cost, reached })
+    let changes = changes
+        .into_iter()
+        .map(|(feature, value)| (applied.inputs[feature].clone(), own[feature], value))
+        .collect();
+    Ok(Change {
+        row: row + 1,
+        prediction: now,
+        target,
+        outcome,
+        changes,
+        cost,
+        reached,
+    })
 }

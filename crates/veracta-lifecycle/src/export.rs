@@ -10,7 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use veracta_ledger::Hash;
 use veracta_store::tracking::{
-    DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion, Point, RegisteredModel, Run, RunData, Stage,
+    DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion, Point,
+    RegisteredModel, Run, RunData, Stage,
 };
 use veracta_store::{Query, Selection, StoreError, View, Viewed};
 
@@ -21,9 +22,17 @@ use crate::tracking::artifacts::path_of;
 
 /// Things read at once.
 const PAGE: u64 = 1_000;
-const EVERYTHING: Selection = Selection { offset: 0, limit: u64::MAX };
+const EVERYTHING: Selection = Selection {
+    offset: 0,
+    limit: u64::MAX,
+};
 /// Characters that stand for themselves in a `file:` URI.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// Why an export stops; nothing is left where it would have been.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +84,15 @@ struct Export<'e> {
 }
 
 /// Writes everything into a new folder.
-pub fn export_mlflow(platform: &Platform, folder: &Path, progress: &Progress<'_>) -> Result<Exported, ExportError> {
+pub fn export_mlflow(
+    platform: &Platform,
+    folder: &Path,
+    progress: &Progress<'_>,
+) -> Result<Exported, ExportError> {
     if folder.exists() {
-        return Err(ExportError::Exists { folder: folder.display().to_string() });
+        return Err(ExportError::Exists {
+            folder: folder.display().to_string(),
+        });
     }
     let target = std::path::absolute(folder).map_err(failed(folder))?;
     let mut name = target.file_name().unwrap_or_default().to_owned();
@@ -87,7 +102,13 @@ pub fn export_mlflow(platform: &Platform, folder: &Path, progress: &Progress<'_>
         fs::remove_dir_all(&part).map_err(failed(&part))?;
     }
     let locations = Locations::new(Path::new(""), Vec::new());
-    let mut export = Export { platform, part, target, locations, result: Exported::default() };
+    let mut export = Export {
+        platform,
+        part,
+        target,
+        locations,
+        result: Exported::default(),
+    };
     let reading = platform.store.reading()?;
     for experiment in experiments(reading.view())? {
         export.experiment(reading.view(), &experiment, progress)?;
@@ -102,11 +123,18 @@ pub fn export_mlflow(platform: &Platform, folder: &Path, progress: &Progress<'_>
 }
 
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<'_> {
-    move |source| ExportError::File { file: path.display().to_string(), source }
+    move |source| ExportError::File {
+        file: path.display().to_string(),
+        source,
+    }
 }
 
 fn experiments(view: View<'_>) -> Result<Vec<Experiment>, ExportError> {
-    view.experiment_ids()?.into_iter().filter_map(|id| view.experiment(id).transpose()).map(|found| Ok(found?)).collect()
+    view.experiment_ids()?
+        .into_iter()
+        .filter_map(|id| view.experiment(id).transpose())
+        .map(|found| Ok(found?))
+        .collect()
 }
 
 /// A description in YAML: each value is JSON, which YAML contains.
@@ -125,16 +153,27 @@ impl Meta {
 
 /// A value as Python writes it.
 fn number(value: f64) -> String {
-    if value.is_nan() { "nan".to_owned() } else { format!("{value:?}") }
+    if value.is_nan() {
+        "nan".to_owned()
+    } else {
+        format!("{value:?}")
+    }
 }
 
 fn line(point: &Point) -> String {
-    format!("{} {} {}", point.timestamp_ms, number(point.value), point.step)
+    format!(
+        "{} {} {}",
+        point.timestamp_ms,
+        number(point.value),
+        point.step
+    )
 }
 
 /// Whether a name stays below the folder it is written in: what an import once brought may be named anyhow.
 fn is_inside(relative: &str) -> bool {
-    Path::new(relative).components().all(|part| matches!(part, Component::Normal(_)))
+    Path::new(relative)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn id_of(parts: &[&str]) -> String {
@@ -149,14 +188,18 @@ impl Export<'_> {
 
     fn write(&mut self, relative: &str, bytes: &[u8]) -> Result<(), ExportError> {
         if !is_inside(relative) {
-            self.result.left_out.push(format!("{relative}: its name leads out of the folder"));
+            self.result
+                .left_out
+                .push(format!("{relative}: its name leads out of the folder"));
             return Ok(());
         }
         let path = self.part.join(relative);
         let folder = path.parent().unwrap_or(&self.part).to_owned();
         // A key that is also the beginning of another one cannot be a file and a folder.
         if fs::create_dir_all(&folder).is_err() || path.is_dir() {
-            self.result.left_out.push(format!("{relative}: another key begins with it, which a folder cannot hold"));
+            self.result.left_out.push(format!(
+                "{relative}: another key begins with it, which a folder cannot hold"
+            ));
             return Ok(());
         }
         fs::write(&path, bytes).map_err(failed(&path))
@@ -167,31 +210,49 @@ impl Export<'_> {
     }
 
     fn folders(&self, folder: &str, names: &[&str]) -> Result<(), ExportError> {
-        names.iter().filter(|_| is_inside(folder)).try_for_each(|name| {
-            let path = self.part.join(folder).join(name);
-            fs::create_dir_all(&path).map_err(failed(&path))
-        })
+        names
+            .iter()
+            .filter(|_| is_inside(folder))
+            .try_for_each(|name| {
+                let path = self.part.join(folder).join(name);
+                fs::create_dir_all(&path).map_err(failed(&path))
+            })
     }
 
     fn values(&mut self, folder: &str, values: &[KeyValue]) -> Result<(), ExportError> {
-        values.iter().try_for_each(|(name, value)| self.write(&format!("{folder}/{name}"), value.as_bytes()))
+        values
+            .iter()
+            .try_for_each(|(name, value)| self.write(&format!("{folder}/{name}"), value.as_bytes()))
     }
 
     /// Writes the files below a URI, and notes where they are from now on.
     fn files(&mut self, view: View<'_>, uri: &str, relative: &str) -> Result<String, ExportError> {
-        let Some(root) = path_of(uri) else { return Ok(uri.to_owned()) };
+        let Some(root) = path_of(uri) else {
+            return Ok(uri.to_owned());
+        };
         let new = self.uri(relative);
         self.locations.note(uri, &new);
         for file in view.artifacts_below(&root)? {
-            let name = file.path.strip_prefix(&root).unwrap_or(&file.path).trim_start_matches('/').to_owned();
+            let name = file
+                .path
+                .strip_prefix(&root)
+                .unwrap_or(&file.path)
+                .trim_start_matches('/')
+                .to_owned();
             if !is_inside(&format!("{relative}/{name}")) {
-                self.result.left_out.push(format!("{relative}/{name}: its name leads out of the folder"));
+                self.result.left_out.push(format!(
+                    "{relative}/{name}: its name leads out of the folder"
+                ));
                 continue;
             }
             let path = self.part.join(relative).join(&name);
             let folder = path.parent().unwrap_or(&self.part).to_owned();
             fs::create_dir_all(&folder).map_err(failed(&folder))?;
-            let mut reader = self.platform.store.blobs().reader(file.digest, 0..file.bytes);
+            let mut reader = self
+                .platform
+                .store
+                .blobs()
+                .reader(file.digest, 0..file.bytes);
             let mut written = fs::File::create(&path).map_err(failed(&path))?;
             copy(&mut reader, &mut written).map_err(failed(&path))?;
             self.result.written.files += 1;
@@ -200,10 +261,19 @@ impl Export<'_> {
         Ok(new)
     }
 
-    fn experiment(&mut self, view: View<'_>, experiment: &Experiment, progress: &Progress<'_>) -> Result<(), ExportError> {
+    fn experiment(
+        &mut self,
+        view: View<'_>,
+        experiment: &Experiment,
+        progress: &Progress<'_>,
+    ) -> Result<(), ExportError> {
         // What was deleted lies in the trash and names the place it comes back to.
         let plain = experiment.id.to_string();
-        let folder = if experiment.stage == Stage::Deleted { format!(".trash/{plain}") } else { plain.clone() };
+        let folder = if experiment.stage == Stage::Deleted {
+            format!(".trash/{plain}")
+        } else {
+            plain.clone()
+        };
         let location = match path_of(&experiment.artifact_location) {
             Some(_) => self.uri(&plain),
             None => experiment.artifact_location.clone(),
@@ -219,16 +289,30 @@ impl Export<'_> {
         self.values(&format!("{folder}/tags"), &experiment.tags)?;
         self.result.written.experiments += 1;
         for offset in (0..).step_by(PAGE as usize) {
-            let selection = Selection { offset, limit: PAGE };
-            let models = view.search_logged_models(&[experiment.id], Viewed::All, &Query::default(), selection)?;
-            models.iter().try_for_each(|model| self.logged_model(view, &folder, model))?;
+            let selection = Selection {
+                offset,
+                limit: PAGE,
+            };
+            let models = view.search_logged_models(
+                &[experiment.id],
+                Viewed::All,
+                &Query::default(),
+                selection,
+            )?;
+            models
+                .iter()
+                .try_for_each(|model| self.logged_model(view, &folder, model))?;
             if (models.len() as u64) < PAGE {
                 break;
             }
         }
         for offset in (0..).step_by(PAGE as usize) {
-            let selection = Selection { offset, limit: PAGE };
-            let runs = view.search_runs(&[experiment.id], Viewed::All, &Query::default(), selection)?;
+            let selection = Selection {
+                offset,
+                limit: PAGE,
+            };
+            let runs =
+                view.search_runs(&[experiment.id], Viewed::All, &Query::default(), selection)?;
             for (run, data) in runs.iter().zip(view.run_data(&runs)?) {
                 self.run(view, &folder, run, &data)?;
                 progress(&self.result.written, &run.id);
@@ -240,7 +324,13 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn run(&mut self, view: View<'_>, experiment: &str, run: &Run, data: &RunData) -> Result<(), ExportError> {
+    fn run(
+        &mut self,
+        view: View<'_>,
+        experiment: &str,
+        run: &Run,
+        data: &RunData,
+    ) -> Result<(), ExportError> {
         let folder = format!("{experiment}/{}", run.id);
         self.folders(&folder, &["artifacts", "metrics", "params", "tags"])?;
         let place = format!("{}/{}/artifacts", experiment, run.id);
@@ -270,7 +360,9 @@ impl Export<'_> {
             self.write(&format!("{folder}/metrics/{name}"), text.as_bytes())?;
             self.result.written.points += points.len() as u64;
         }
-        data.inputs.iter().try_for_each(|input| self.input(experiment, &folder, &run.id, input))?;
+        data.inputs
+            .iter()
+            .try_for_each(|input| self.input(experiment, &folder, &run.id, input))?;
         for ModelLink { model_id, .. } in &data.model_inputs {
             let meta = Meta::new()
                 .with("destination_id", run.id.as_str())
@@ -278,7 +370,10 @@ impl Export<'_> {
                 .with("source_id", model_id.as_str())
                 .with("source_type", "MODEL")
                 .with("tags", serde_json::json!({}));
-            self.meta(&format!("{folder}/inputs/{}", id_of(&[model_id, &run.id])), meta)?;
+            self.meta(
+                &format!("{folder}/inputs/{}", id_of(&[model_id, &run.id])),
+                meta,
+            )?;
         }
         for ModelLink { model_id, step } in &data.model_outputs {
             let meta = Meta::new()
@@ -298,7 +393,13 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn input(&mut self, experiment: &str, run: &str, run_id: &str, input: &DatasetInput) -> Result<(), ExportError> {
+    fn input(
+        &mut self,
+        experiment: &str,
+        run: &str,
+        run_id: &str,
+        input: &DatasetInput,
+    ) -> Result<(), ExportError> {
         let dataset = &input.dataset;
         let id = id_of(&[&dataset.name, &dataset.digest]);
         let meta = Meta::new()
@@ -309,8 +410,11 @@ impl Export<'_> {
             .with("source", dataset.source.as_str())
             .with("source_type", dataset.source_type.as_str());
         self.meta(&format!("{experiment}/datasets/{id}"), meta)?;
-        let tags: serde_json::Map<String, serde_json::Value> =
-            input.tags.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let tags: serde_json::Map<String, serde_json::Value> = input
+            .tags
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().into()))
+            .collect();
         let meta = Meta::new()
             .with("destination_id", run_id)
             .with("destination_type", "RUN")
@@ -320,11 +424,22 @@ impl Export<'_> {
         self.meta(&format!("{run}/inputs/{}", id_of(&[&id, run_id])), meta)
     }
 
-    fn logged_model(&mut self, view: View<'_>, experiment: &str, model: &LoggedModel) -> Result<(), ExportError> {
+    fn logged_model(
+        &mut self,
+        view: View<'_>,
+        experiment: &str,
+        model: &LoggedModel,
+    ) -> Result<(), ExportError> {
         let folder = format!("{experiment}/models/{}", model.id);
         self.folders(&folder, &["artifacts", "metrics", "params", "tags"])?;
-        let uri = self.files(view, &model.artifact_location, &format!("{folder}/artifacts"))?;
-        let status = ["LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY"].iter().position(|word| *word == model.status);
+        let uri = self.files(
+            view,
+            &model.artifact_location,
+            &format!("{folder}/artifacts"),
+        )?;
+        let status = ["LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY"]
+            .iter()
+            .position(|word| *word == model.status);
         let meta = Meta::new()
             .with("artifact_location", uri)
             .with("creation_timestamp", model.created_ms)
@@ -346,7 +461,11 @@ impl Export<'_> {
                 true => String::new(),
                 false => format!(" {} {}", metric.dataset_name, metric.dataset_digest),
             };
-            *lines.entry(&metric.metric.name).or_default() += &format!("{} {}{dataset}\n", line(&metric.metric.point), metric.run_id);
+            *lines.entry(&metric.metric.name).or_default() += &format!(
+                "{} {}{dataset}\n",
+                line(&metric.metric.point),
+                metric.run_id
+            );
         }
         for (name, text) in lines {
             self.write(&format!("{folder}/metrics/{name}"), text.as_bytes())?;
@@ -355,7 +474,11 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn registered_model(&mut self, view: View<'_>, model: &RegisteredModel) -> Result<(), ExportError> {
+    fn registered_model(
+        &mut self,
+        view: View<'_>,
+        model: &RegisteredModel,
+    ) -> Result<(), ExportError> {
         let folder = format!("models/{}", model.name);
         let meta = Meta::new()
             .with("creation_timestamp", model.created_ms)
@@ -365,7 +488,10 @@ impl Export<'_> {
         self.meta(&folder, meta)?;
         self.values(&format!("{folder}/tags"), &model.tags)?;
         for (alias, version) in &model.aliases {
-            self.write(&format!("{folder}/aliases/{alias}"), version.to_string().as_bytes())?;
+            self.write(
+                &format!("{folder}/aliases/{alias}"),
+                version.to_string().as_bytes(),
+            )?;
         }
         for version in view.versions_of(std::slice::from_ref(&model.name), true)? {
             self.version(&folder, &version)?;

@@ -35,16 +35,44 @@ fn nodes(evidence: &EvidenceSet) -> Vec<LineageNode> {
     let mut reach: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let mut nodes: Vec<LineageNode> = Vec::new();
     for item in evidence.iter() {
-        let direct: Vec<u64> = item.entry.links.iter().map(|link| link.idx).filter(|idx| *idx != 0).collect();
-        let is_indirect = |idx: &u64| direct.iter().any(|other| reach.get(other).is_some_and(|reached| reached.contains(idx)));
-        let rests_on: Vec<u64> = direct.iter().copied().filter(|idx| !is_indirect(idx)).collect();
-        let mut reached: Vec<u64> =
-            direct.iter().flat_map(|idx| reach.get(idx).cloned().unwrap_or_default()).chain(direct.clone()).collect();
+        let direct: Vec<u64> = item
+            .entry
+            .links
+            .iter()
+            .map(|link| link.idx)
+            .filter(|idx| *idx != 0)
+            .collect();
+        let is_indirect = |idx: &u64| {
+            direct.iter().any(|other| {
+                reach
+                    .get(other)
+                    .is_some_and(|reached| reached.contains(idx))
+            })
+        };
+        let rests_on: Vec<u64> = direct
+            .iter()
+            .copied()
+            .filter(|idx| !is_indirect(idx))
+            .collect();
+        let mut reached: Vec<u64> = direct
+            .iter()
+            .flat_map(|idx| reach.get(idx).cloned().unwrap_or_default())
+            .chain(direct.clone())
+            .collect();
         reached.sort_unstable();
         reached.dedup();
         reach.insert(item.idx, reached);
-        let depth_of = |idx: &u64| nodes.iter().find(|node| node.idx == *idx).map_or(0, |node| node.depth);
-        let depth = rests_on.iter().map(|idx| depth_of(idx) + 1).max().unwrap_or(0);
+        let depth_of = |idx: &u64| {
+            nodes
+                .iter()
+                .find(|node| node.idx == *idx)
+                .map_or(0, |node| node.depth)
+        };
+        let depth = rests_on
+            .iter()
+            .map(|idx| depth_of(idx) + 1)
+            .max()
+            .unwrap_or(0);
         nodes.push(LineageNode {
             idx: item.idx,
             kind: item.entry.kind.clone(),
@@ -64,9 +92,17 @@ pub fn to_text(nodes: &[LineageNode]) -> String {
     let mut text = String::new();
     for node in nodes.iter().rev() {
         let rests_on: Vec<String> = node.rests_on.iter().map(|idx| format!("#{idx}")).collect();
-        let arrow = if rests_on.is_empty() { String::new() } else { format!("  ←  {}", rests_on.join(" ")) };
-        writeln!(text, "#{:<5} {:<22} {:<28} {}{arrow}", node.idx, node.kind, node.subject, node.digest)
-            .expect("writing to a string cannot fail");
+        let arrow = if rests_on.is_empty() {
+            String::new()
+        } else {
+            format!("  ←  {}", rests_on.join(" "))
+        };
+        writeln!(
+            text,
+            "#{:<5} {:<22} {:<28} {}{arrow}",
+            node.idx, node.kind, node.subject, node.digest
+        )
+        .expect("writing to a string cannot fail");
     }
     text
 }
@@ -75,12 +111,15 @@ pub fn to_text(nodes: &[LineageNode]) -> String {
 pub fn to_svg(nodes: &[LineageNode]) -> String {
     let (box_width, box_height, gap_x, gap_y) = (190.0, 46.0, 60.0, 18.0);
     let mut columns: BTreeMap<usize, Vec<&LineageNode>> = BTreeMap::new();
-    nodes.iter().for_each(|node| columns.entry(node.depth).or_default().push(node));
+    nodes
+        .iter()
+        .for_each(|node| columns.entry(node.depth).or_default().push(node));
     let tallest = columns.values().map(Vec::len).max().unwrap_or(0);
     let mut places: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
     for (depth, column) in &columns {
         for (row, node) in column.iter().enumerate() {
-            let y = 20.0 + ((tallest - column.len()) as f64 / 2.0 + row as f64) * (box_height + gap_y);
+            let y =
+                20.0 + ((tallest - column.len()) as f64 / 2.0 + row as f64) * (box_height + gap_y);
             places.insert(node.idx, (20.0 + *depth as f64 * (box_width + gap_x), y));
         }
     }
@@ -95,18 +134,53 @@ pub fn to_svg(nodes: &[LineageNode]) -> String {
     for node in nodes {
         let (x, y) = places[&node.idx];
         for source in node.rests_on.iter().filter_map(|idx| places.get(idx)) {
-            let (from_x, from_y, to_y) = (source.0 + box_width, source.1 + box_height / 2.0, y + box_height / 2.0);
+            let (from_x, from_y, to_y) = (
+                source.0 + box_width,
+                source.1 + box_height / 2.0,
+                y + box_height / 2.0,
+            );
             let middle = (from_x + x) / 2.0;
-            put(&mut svg, format!("<path d=\"M{from_x} {from_y}C{middle} {from_y} {middle} {to_y} {x} {to_y}\"/>"));
+            put(
+                &mut svg,
+                format!(
+                    "<path d=\"M{from_x} {from_y}C{middle} {from_y} {middle} {to_y} {x} {to_y}\"/>"
+                ),
+            );
         }
     }
     let last = nodes.last().map(|node| node.idx);
     for node in nodes {
         let (x, y) = places[&node.idx];
-        let class = if Some(node.idx) == last { " class=\"last\"" } else { "" };
-        put(&mut svg, format!("<rect{class} x=\"{x}\" y=\"{y}\" width=\"{box_width}\" height=\"{box_height}\" rx=\"7\"/>"));
-        put(&mut svg, format!("<text x=\"{}\" y=\"{}\">{}</text>", x + 12.0, y + 19.0, node.kind));
-        put(&mut svg, format!("<text class=\"soft\" x=\"{}\" y=\"{}\">#{} · {}</text>", x + 12.0, y + 36.0, node.idx, node.digest));
+        let class = if Some(node.idx) == last {
+            " class=\"last\""
+        } else {
+            ""
+        };
+        put(
+            &mut svg,
+            format!(
+                "<rect{class} x=\"{x}\" y=\"{y}\" width=\"{box_width}\" height=\"{box_height}\" rx=\"7\"/>"
+            ),
+        );
+        put(
+            &mut svg,
+            format!(
+                "<text x=\"{}\" y=\"{}\">{}</text>",
+                x + 12.0,
+                y + 19.0,
+                node.kind
+            ),
+        );
+        put(
+            &mut svg,
+            format!(
+                "<text class=\"soft\" x=\"{}\" y=\"{}\">#{} · {}</text>",
+                x + 12.0,
+                y + 36.0,
+                node.idx,
+                node.digest
+            ),
+        );
     }
     svg + "</svg>\n"
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 use veracta_ml::drift::Prepared;
-use veracta_ml::drift::measurement::{ColumnMeasurement, DriftMeasurement, DriftOptions, measure_prepared};
+use veracta_ml::drift::measurement::{
+    ColumnMeasurement, DriftMeasurement, DriftOptions, measure_prepared,
+};
 use veracta_ml::drift::rule::ColumnDrift;
 use veracta_ml::drift::stream::adwin::{Adwin, AdwinSettings};
 use veracta_ml::drift::stream::error_rate::{Ddm, Eddm, HddmA};
@@ -31,7 +33,11 @@ const PROFILE_BYTES_MAX: u64 = 1 << 30;
 /// A table whose columns are read when they are asked for.
 enum Source<'p> {
     /// Parquet: one column at a time, so that memory does not grow with the number of columns.
-    Parquet { path: &'p Path, names: Vec<String>, n_rows: usize },
+    Parquet {
+        path: &'p Path,
+        names: Vec<String>,
+        n_rows: usize,
+    },
     /// CSV: read whole.
     Table(Table),
     /// A stored profile.
@@ -53,19 +59,34 @@ impl<'p> Source<'p> {
             return Ok(Self::Table(read_table(path, csv)?.1));
         }
         let file = File::open(path).map_err(LifecycleError::file(path))?;
-        let limits = ReadLimits { bytes_max: csv.limits.bytes_max, ..ReadLimits::default() };
+        let limits = ReadLimits {
+            bytes_max: csv.limits.bytes_max,
+            ..ReadLimits::default()
+        };
         let (n_rows, names) = parquet_columns(file, limits).map_err(refuse(path))?;
         if n_rows == 0 {
             return Err(refuse(path)(TableError::NoRows));
         }
-        Ok(Self::Parquet { path, names, n_rows })
+        Ok(Self::Parquet {
+            path,
+            names,
+            n_rows,
+        })
     }
 
     fn names(&self) -> Vec<String> {
         match self {
             Self::Parquet { names, .. } => names.clone(),
-            Self::Table(table) => table.columns.iter().map(|column| column.name.clone()).collect(),
-            Self::Sketch { sketch, .. } => sketch.columns.iter().map(|column| column.name.clone()).collect(),
+            Self::Table(table) => table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
+            Self::Sketch { sketch, .. } => sketch
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
         }
     }
 
@@ -84,9 +105,15 @@ impl<'p> Source<'p> {
                 let file = File::open(path).map_err(LifecycleError::file(path))?;
                 Prepared::new(&read_parquet_column(file, name).map_err(refuse(path))?)
             }
-            Self::Table(table) => Prepared::new(table.column(name).expect("names come from the table")),
+            Self::Table(table) => {
+                Prepared::new(table.column(name).expect("names come from the table"))
+            }
             Self::Sketch { path, sketch } => {
-                let column = sketch.columns.iter().find(|column| column.name == name).expect("names come from the profile");
+                let column = sketch
+                    .columns
+                    .iter()
+                    .find(|column| column.name == name)
+                    .expect("names come from the profile");
                 Prepared::of_sketch(column, sketch.n_rows).map_err(refuse_profile(path))?
             }
         })
@@ -100,9 +127,14 @@ fn refuse(path: &Path) -> impl FnOnce(TableError) -> LifecycleError {
 
 /// Reads a stored profile.
 pub fn read_profile(path: &Path) -> Result<TableSketch, LifecycleError> {
-    let n_bytes = std::fs::metadata(path).map_err(LifecycleError::file(path))?.len();
+    let n_bytes = std::fs::metadata(path)
+        .map_err(LifecycleError::file(path))?
+        .len();
     if n_bytes > PROFILE_BYTES_MAX {
-        return Err(refuse_profile(path)(SketchError::TooLarge { n_bytes, limit: PROFILE_BYTES_MAX }));
+        return Err(refuse_profile(path)(SketchError::TooLarge {
+            n_bytes,
+            limit: PROFILE_BYTES_MAX,
+        }));
     }
     let bytes = std::fs::read(path).map_err(LifecycleError::file(path))?;
     TableSketch::from_bytes(&bytes).map_err(refuse_profile(path))
@@ -114,10 +146,15 @@ fn refuse_profile(path: &Path) -> impl FnOnce(SketchError) -> LifecycleError {
 }
 
 /// Profiles the rows of a file together with those of profiles stored before, for a comparison without the rows.
-pub fn profile_for_storage(table: &Table, stored: &[std::path::PathBuf]) -> Result<TableSketch, LifecycleError> {
+pub fn profile_for_storage(
+    table: &Table,
+    stored: &[std::path::PathBuf],
+) -> Result<TableSketch, LifecycleError> {
     let mut sketch = TableSketch::new(table);
     for path in stored {
-        sketch.merge(&read_profile(path)?).map_err(refuse_profile(path))?;
+        sketch
+            .merge(&read_profile(path)?)
+            .map_err(refuse_profile(path))?;
     }
     Ok(sketch)
 }
@@ -132,27 +169,66 @@ pub fn measure_drift(
 ) -> Result<DriftMeasurement, LifecycleError> {
     let reference = match reference {
         Reference::Rows(path) => Source::open(path, csv)?,
-        Reference::Profile(path) => Source::Sketch { path, sketch: read_profile(path)? },
+        Reference::Profile(path) => Source::Sketch {
+            path,
+            sketch: read_profile(path)?,
+        },
     };
     let current = Source::open(current, csv)?;
     let (ours, theirs) = (reference.names(), current.names());
-    if let Some(name) = without.iter().find(|name| !ours.contains(name) && !theirs.contains(name)) {
-        return Err(LifecycleError::UnknownColumn { column: name.clone(), columns: ours.clone() });
+    if let Some(name) = without
+        .iter()
+        .find(|name| !ours.contains(name) && !theirs.contains(name))
+    {
+        return Err(LifecycleError::UnknownColumn {
+            column: name.clone(),
+            columns: ours.clone(),
+        });
     }
-    let shared: Vec<&String> = ours.iter().filter(|name| theirs.contains(name) && !without.contains(name)).collect();
+    let shared: Vec<&String> = ours
+        .iter()
+        .filter(|name| theirs.contains(name) && !without.contains(name))
+        .collect();
     if shared.is_empty() {
         return Err(LifecycleError::NothingShared);
     }
     let measure = |name: &&String| -> Result<Option<ColumnMeasurement>, LifecycleError> {
-        Ok(measure_prepared(name, &reference.prepare(name)?, &current.prepare(name)?, shared.len(), &options))
+        Ok(measure_prepared(
+            name,
+            &reference.prepare(name)?,
+            &current.prepare(name)?,
+            shared.len(),
+            &options,
+        ))
     };
-    let measured: Vec<Option<ColumnMeasurement>> = shared.par_iter().map(measure).collect::<Result<_, _>>()?;
+    let measured: Vec<Option<ColumnMeasurement>> =
+        shared.par_iter().map(measure).collect::<Result<_, _>>()?;
     let is_left_out = |name: &&String| without.contains(name);
-    let mut lost: Vec<String> = ours.iter().filter(|name| !theirs.contains(name) && !is_left_out(name)).cloned().collect();
-    lost.extend(shared.iter().zip(&measured).filter(|(_, found)| found.is_none()).map(|(name, _)| (*name).clone()));
-    let added = theirs.iter().filter(|name| !ours.contains(name) && !is_left_out(name)).cloned().collect();
+    let mut lost: Vec<String> = ours
+        .iter()
+        .filter(|name| !theirs.contains(name) && !is_left_out(name))
+        .cloned()
+        .collect();
+    lost.extend(
+        shared
+            .iter()
+            .zip(&measured)
+            .filter(|(_, found)| found.is_none())
+            .map(|(name, _)| (*name).clone()),
+    );
+    let added = theirs
+        .iter()
+        .filter(|name| !ours.contains(name) && !is_left_out(name))
+        .cloned()
+        .collect();
     let columns = measured.into_iter().flatten().collect();
-    Ok(DriftMeasurement::new([reference.n_rows(), current.n_rows()], options, columns, lost, added))
+    Ok(DriftMeasurement::new(
+        [reference.n_rows(), current.n_rows()],
+        options,
+        columns,
+        lost,
+        added,
+    ))
 }
 
 /// Looks at the numeric columns of two files together.
@@ -165,13 +241,28 @@ pub fn measure_together(
 ) -> Result<TogetherDrift, LifecycleError> {
     let tables = [read_table(reference, csv)?.1, read_table(current, csv)?.1];
     let numbers = |table: &Table, name: &String| {
-        table.columns.iter().find(|column| column.name == *name).and_then(|column| match &column.values {
-            Values::Numeric(values) => Some(values.clone()),
-            Values::Coded(_) => None,
-        })
+        table
+            .columns
+            .iter()
+            .find(|column| column.name == *name)
+            .and_then(|column| match &column.values {
+                Values::Numeric(values) => Some(values.clone()),
+                Values::Coded(_) => None,
+            })
     };
-    let names: Vec<String> = tables[0].columns.iter().map(|column| column.name.clone()).filter(|name| !without.contains(name)).collect();
-    let shared = names.into_iter().filter_map(|name| Some((numbers(&tables[0], &name)?, numbers(&tables[1], &name)?, name)));
+    let names: Vec<String> = tables[0]
+        .columns
+        .iter()
+        .map(|column| column.name.clone())
+        .filter(|name| !without.contains(name))
+        .collect();
+    let shared = names.into_iter().filter_map(|name| {
+        Some((
+            numbers(&tables[0], &name)?,
+            numbers(&tables[1], &name)?,
+            name,
+        ))
+    });
     let (mut names, mut first, mut second) = (Vec::new(), Vec::new(), Vec::new());
     for (a, b, name) in shared {
         names.push(name);
@@ -206,30 +297,54 @@ pub fn measure_windows(
 ) -> Result<Vec<WindowDrift>, LifecycleError> {
     let reference = match reference {
         Reference::Rows(path) => Source::open(path, csv)?,
-        Reference::Profile(path) => Source::Sketch { path, sketch: read_profile(path)? },
+        Reference::Profile(path) => Source::Sketch {
+            path,
+            sketch: read_profile(path)?,
+        },
     };
     let (_, table, _) = read_table(current, csv)?;
     let time = how.time.as_ref();
     let shared: Vec<String> = reference
         .names()
         .into_iter()
-        .filter(|name| !without.contains(name) && time != Some(name) && table.columns.iter().any(|column| column.name == *name))
+        .filter(|name| {
+            !without.contains(name)
+                && time != Some(name)
+                && table.columns.iter().any(|column| column.name == *name)
+        })
         .collect();
     if shared.is_empty() {
         return Err(LifecycleError::NothingShared);
     }
-    let prepared: Vec<Prepared> = shared.par_iter().map(|name| reference.prepare(name)).collect::<Result<_, _>>()?;
+    let prepared: Vec<Prepared> = shared
+        .par_iter()
+        .map(|name| reference.prepare(name))
+        .collect::<Result<_, _>>()?;
     // Tests are not run again for each window.
-    let options = DriftOptions { tests: Vec::new(), ..options.clone() };
+    let options = DriftOptions {
+        tests: Vec::new(),
+        ..options.clone()
+    };
     let mut windows = Vec::new();
     for named in windows_of(&table, how, current)? {
         let part = table.select_rows(&named.window.rows);
         let measure = |(name, before): (&String, &Prepared)| {
             let now = Prepared::new(part.column(name).expect("the column is shared"));
-            Some((name.clone(), measure_prepared(name, before, &now, shared.len(), &options)?.drift))
+            Some((
+                name.clone(),
+                measure_prepared(name, before, &now, shared.len(), &options)?.drift,
+            ))
         };
-        let columns = shared.par_iter().zip(&prepared).filter_map(measure).collect();
-        windows.push(WindowDrift { window: named.name, n: part.n_rows, columns });
+        let columns = shared
+            .par_iter()
+            .zip(&prepared)
+            .filter_map(measure)
+            .collect();
+        windows.push(WindowDrift {
+            window: named.name,
+            n: part.n_rows,
+            columns,
+        });
     }
     Ok(windows)
 }
@@ -243,9 +358,19 @@ pub fn measure_attribution_drift(
     let contributions = |applied: &Application| -> Result<Vec<f64>, LifecycleError> {
         let rows: Vec<usize> = (0..applied.rows.n_rows.min(ATTRIBUTED_ROWS)).collect();
         let found = attribute(applied, &rows, None, &CsvOptions::default())?;
-        Ok(found.rows.iter().flat_map(|row| row[0].contributions.iter().copied()).collect())
+        Ok(found
+            .rows
+            .iter()
+            .flat_map(|row| row[0].contributions.iter().copied())
+            .collect())
     };
-    Ok(attribution_drift(&reference.inputs, &contributions(reference)?, &contributions(current)?, level, bootstrap))
+    Ok(attribution_drift(
+        &reference.inputs,
+        &contributions(reference)?,
+        &contributions(current)?,
+        level,
+        bootstrap,
+    ))
 }
 
 /// Rows of each side whose contributions are compared.
@@ -264,21 +389,47 @@ pub struct Detected {
 }
 
 /// Runs detectors over a column in file order. Those of error rates want 0 and 1.
-pub fn watch(data: &Path, csv: &CsvOptions, column: &str, detectors: &[String]) -> Result<Vec<Detected>, LifecycleError> {
+pub fn watch(
+    data: &Path,
+    csv: &CsvOptions,
+    column: &str,
+    detectors: &[String],
+) -> Result<Vec<Detected>, LifecycleError> {
     let (_, table, _) = read_table(data, csv)?;
-    let found = table.columns.iter().find(|held| held.name == column).ok_or_else(|| LifecycleError::UnknownColumn {
+    let found = table
+        .columns
+        .iter()
+        .find(|held| held.name == column)
+        .ok_or_else(|| LifecycleError::UnknownColumn {
+            column: column.to_owned(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
+        })?;
+    let refuse = |reason: String| LifecycleError::ScoreColumn {
+        file: data.display().to_string(),
         column: column.to_owned(),
-        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-    })?;
-    let refuse = |reason: String| LifecycleError::ScoreColumn { file: data.display().to_string(), column: column.to_owned(), reason };
-    let Values::Numeric(values) = &found.values else { return Err(refuse("it holds text".to_owned())) };
+        reason,
+    };
+    let Values::Numeric(values) = &found.values else {
+        return Err(refuse("it holds text".to_owned()));
+    };
     if let Some(row) = values.iter().position(|value| !value.is_finite()) {
         return Err(refuse(format!("row {} is missing or not finite", row + 1)));
     }
     let run = |name: &String| {
         let is_of_errors = matches!(name.as_str(), "ddm" | "eddm" | "hddm_a");
-        if is_of_errors && let Some(row) = values.iter().position(|value| *value != 0.0 && *value != 1.0) {
-            return Err(refuse(format!("row {} is neither 0 (right) nor 1 (wrong), which `{name}` wants", row + 1)));
+        if is_of_errors
+            && let Some(row) = values
+                .iter()
+                .position(|value| *value != 0.0 && *value != 1.0)
+        {
+            return Err(refuse(format!(
+                "row {} is neither 0 (right) nor 1 (wrong), which `{name}` wants",
+                row + 1
+            )));
         }
         let mut detect: Box<dyn FnMut(f64) -> bool> = match name.as_str() {
             "adwin" => {
@@ -301,10 +452,23 @@ pub fn watch(data: &Path, csv: &CsvOptions, column: &str, detectors: &[String]) 
                 let mut detector = HddmA::new(0.001);
                 Box::new(move |x| detector.update(x == 1.0))
             }
-            _ => return Err(LifecycleError::UnknownColumn { column: name.clone(), columns: DETECTORS.map(str::to_owned).to_vec() }),
+            _ => {
+                return Err(LifecycleError::UnknownColumn {
+                    column: name.clone(),
+                    columns: DETECTORS.map(str::to_owned).to_vec(),
+                });
+            }
         };
-        let rows = values.iter().enumerate().filter(|(_, value)| detect(**value)).map(|(row, _)| row + 1).collect();
-        Ok(Detected { detector: name.clone(), rows })
+        let rows = values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| detect(**value))
+            .map(|(row, _)| row + 1)
+            .collect();
+        Ok(Detected {
+            detector: name.clone(),
+            rows,
+        })
     };
     detectors.iter().map(run).collect()
 }

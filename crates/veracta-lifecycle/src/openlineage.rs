@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use veracta_governance::evidence::Evidence;
-use veracta_governance::record::{NamedDigest, ObservedDataset, ObservedRun, Record, Run, TrackedRun};
+use veracta_governance::record::{
+    NamedDigest, ObservedDataset, ObservedRun, Record, Run, TrackedRun,
+};
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
 use veracta_store::{NewRecord, Store, StoreError};
@@ -27,7 +29,9 @@ const FACETS: &str = "https://openlineage.io/spec/facets";
 fn text<'v>(value: &'v Value, path: &str) -> Result<&'v str, TrackingError> {
     match value.as_str() {
         Some(text) if !text.is_empty() && text.chars().count() <= TEXT_CHARS => Ok(text),
-        Some(_) => Err(TrackingError::invalid(format!("`{path}` must have 1 to {TEXT_CHARS} characters"))),
+        Some(_) => Err(TrackingError::invalid(format!(
+            "`{path}` must have 1 to {TEXT_CHARS} characters"
+        ))),
         None => Err(TrackingError::invalid(format!("`{path}` must be a text"))),
     }
 }
@@ -42,16 +46,21 @@ fn named(value: &Value, path: &str) -> Result<ObservedDataset, TrackingError> {
 fn datasets(event: &Value, list: &str) -> Result<Vec<ObservedDataset>, TrackingError> {
     match &event[list] {
         Value::Null => Ok(Vec::new()),
-        Value::Array(items) if items.len() <= DATASETS_LIMIT => {
-            items.iter().enumerate().map(|(position, item)| named(item, &format!("{list}[{position}]"))).collect()
-        }
-        _ => Err(TrackingError::invalid(format!("`{list}` must be a list of at most {DATASETS_LIMIT} datasets"))),
+        Value::Array(items) if items.len() <= DATASETS_LIMIT => items
+            .iter()
+            .enumerate()
+            .map(|(position, item)| named(item, &format!("{list}[{position}]")))
+            .collect(),
+        _ => Err(TrackingError::invalid(format!(
+            "`{list}` must be a list of at most {DATASETS_LIMIT} datasets"
+        ))),
     }
 }
 
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Reads an event; the message of an error names the field.
@@ -61,7 +70,9 @@ fn read(event: Value, salt: Hash) -> Result<ObservedRun, TrackingError> {
         return Err(invalid("an event must be a JSON object"));
     }
     let event_time = text(&event["eventTime"], "eventTime")?.to_owned();
-    event_time.parse::<Timestamp>().map_err(|_| invalid("`eventTime` must be a date and time with an offset (RFC 3339)"))?;
+    event_time
+        .parse::<Timestamp>()
+        .map_err(|_| invalid("`eventTime` must be a date and time with an offset (RFC 3339)"))?;
     text(&event["producer"], "producer")?;
     let schema = text(&event["schemaURL"], "schemaURL")?;
     if !schema.contains("OpenLineage.json") {
@@ -72,7 +83,12 @@ fn read(event: Value, salt: Hash) -> Result<ObservedRun, TrackingError> {
     let event_type = match &event["eventType"] {
         Value::Null => None,
         Value::String(word) if EVENT_TYPES.contains(&word.as_str()) => Some(word.clone()),
-        _ => return Err(TrackingError::invalid(format!("`eventType` must be one of {}", EVENT_TYPES.join(", ")))),
+        _ => {
+            return Err(TrackingError::invalid(format!(
+                "`eventType` must be one of {}",
+                EVENT_TYPES.join(", ")
+            )));
+        }
     };
     let run_id = match &event["run"] {
         Value::Null => None,
@@ -84,10 +100,18 @@ fn read(event: Value, salt: Hash) -> Result<ObservedRun, TrackingError> {
             Some(id.to_ascii_lowercase())
         }
     };
-    let job = if event["job"].is_null() { None } else { Some(named(&event["job"], "job")?) };
+    let job = if event["job"].is_null() {
+        None
+    } else {
+        Some(named(&event["job"], "job")?)
+    };
     match (&run_id, &job, event["dataset"].is_null()) {
         (Some(_), None, _) => return Err(invalid("an event about a run must name its `job`")),
-        (None, None, true) => return Err(invalid("an event must be about a `run`, a `job` or a `dataset`")),
+        (None, None, true) => {
+            return Err(invalid(
+                "an event must be about a `run`, a `job` or a `dataset`",
+            ));
+        }
         (None, None, false) => drop(named(&event["dataset"], "dataset")?),
         _ => {}
     }
@@ -108,8 +132,20 @@ fn subject_of(observed: &ObservedRun) -> String {
     match &observed.run_id {
         Some(id) => format!("lineage:run/{id}"),
         None => {
-            let about = if observed.event["dataset"].is_null() { &observed.event["job"] } else { &observed.event["dataset"] };
-            format!("lineage:{}", Hash::of(json!([about["namespace"], about["name"]]).to_string().as_bytes()).short())
+            let about = if observed.event["dataset"].is_null() {
+                &observed.event["job"]
+            } else {
+                &observed.event["dataset"]
+            };
+            format!(
+                "lineage:{}",
+                Hash::of(
+                    json!([about["namespace"], about["name"]])
+                        .to_string()
+                        .as_bytes()
+                )
+                .short()
+            )
         }
     }
 }
@@ -118,16 +154,40 @@ fn subject_of(observed: &ObservedRun) -> String {
 pub fn accept(platform: &Platform, event: Value) -> Result<u64, TrackingError> {
     let observed = read(event, random()?)?;
     let subject = subject_of(&observed);
-    let positions = platform.store.reading()?.view().positions_about("run", &subject)?;
+    let positions = platform
+        .store
+        .reading()?
+        .view()
+        .positions_about("run", &subject)?;
     let latest = &positions[positions.len().saturating_sub(COMPARED)..];
-    let known: Vec<Evidence> = latest.iter().map(|idx| platform.store.evidence(*idx)).collect::<Result<_, _>>()?;
+    let known: Vec<Evidence> = latest
+        .iter()
+        .map(|idx| platform.store.evidence(*idx))
+        .collect::<Result<_, _>>()?;
     let is_same = |item: &&Evidence| matches!(&item.record, Record::ObservedRun(body) if body.event == observed.event);
     if let Some(same) = known.iter().rev().find(is_same) {
         return Ok(same.idx);
     }
-    let links = known.last().map(|last| Link { idx: last.idx, body: last.entry.body }).into_iter().collect();
-    let new = NewRecord { record: Record::ObservedRun(observed), subject, key: None, links, artifacts: Vec::new() };
-    Ok(platform.store.transaction(&platform.actor, &platform.now()).commit(new)?.idx)
+    let links = known
+        .last()
+        .map(|last| Link {
+            idx: last.idx,
+            body: last.entry.body,
+        })
+        .into_iter()
+        .collect();
+    let new = NewRecord {
+        record: Record::ObservedRun(observed),
+        subject,
+        key: None,
+        links,
+        artifacts: Vec::new(),
+    };
+    Ok(platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .commit(new)?
+        .idx)
 }
 
 /// Returns an id of the form of a UUID (version 8, RFC 9562) that always is the same for the same run.
@@ -136,22 +196,40 @@ fn uuid_of(origin: &str, subject: &str) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits = Hash(bytes).to_string();
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32]].join("-")
+    [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..32],
+    ]
+    .join("-")
 }
 
 fn facet(name: &str, version: &str, mut fields: Map<String, Value>) -> Value {
     fields.insert("_producer".to_owned(), PRODUCER.into());
-    fields.insert("_schemaURL".to_owned(), format!("{FACETS}/{version}/{name}.json#/$defs/{name}").into());
+    fields.insert(
+        "_schemaURL".to_owned(),
+        format!("{FACETS}/{version}/{name}.json#/$defs/{name}").into(),
+    );
     fields.into()
 }
 
 fn fields(value: Value) -> Map<String, Value> {
-    if let Value::Object(fields) = value { fields } else { Map::new() }
+    if let Value::Object(fields) = value {
+        fields
+    } else {
+        Map::new()
+    }
 }
 
 /// A dataset with the digest of its bytes as its version.
 fn dataset(namespace: &str, name: &str, digest: &str) -> Value {
-    let version = facet("DatasetVersionDatasetFacet", "1-0-1", fields(json!({ "datasetVersion": digest })));
+    let version = facet(
+        "DatasetVersionDatasetFacet",
+        "1-0-1",
+        fields(json!({ "datasetVersion": digest })),
+    );
     json!({ "namespace": namespace, "name": name, "facets": { "version": version } })
 }
 
@@ -161,7 +239,16 @@ fn dataset(namespace: &str, name: &str, digest: &str) -> Value {
 pub fn event_of(store: &Store, item: &Evidence) -> Option<Value> {
     let origin = store.log_key().name();
     let files = |name: &str, files: &[NamedDigest]| -> Vec<Value> {
-        files.iter().map(|file| dataset(origin, &format!("{name}/{}", file.name), &file.digest.to_string())).collect()
+        files
+            .iter()
+            .map(|file| {
+                dataset(
+                    origin,
+                    &format!("{name}/{}", file.name),
+                    &file.digest.to_string(),
+                )
+            })
+            .collect()
     };
     let (event_type, event_time, job, inputs, outputs) = match &item.record {
         Record::Run(run) => of_step(run, &files)?,
@@ -169,10 +256,15 @@ pub fn event_of(store: &Store, item: &Evidence) -> Option<Value> {
         _ => return None,
     };
     let engine = fields(json!({ "name": "veracta", "version": env!("CARGO_PKG_VERSION") }));
-    let place = fields(json!({ "origin": origin, "position": item.idx, "digest": item.entry.body.to_string() }));
+    let place = fields(
+        json!({ "origin": origin, "position": item.idx, "digest": item.entry.body.to_string() }),
+    );
     let mut ledger = place;
     ledger.insert("_producer".to_owned(), PRODUCER.into());
-    ledger.insert("_schemaURL".to_owned(), format!("{PRODUCER}ledger-run-facet.json").into());
+    ledger.insert(
+        "_schemaURL".to_owned(),
+        format!("{PRODUCER}ledger-run-facet.json").into(),
+    );
     Some(json!({
         "eventType": event_type,
         "eventTime": event_time,
@@ -193,7 +285,13 @@ type FilesOf<'f> = dyn Fn(&str, &[NamedDigest]) -> Vec<Value> + 'f;
 
 fn of_step(run: &Run, files: &FilesOf<'_>) -> Option<Parts> {
     let name = &run.pipeline;
-    Some(("COMPLETE", run.ended.clone(), format!("{name}/{}", run.step), files(name, &run.inputs), files(name, &run.outputs)))
+    Some((
+        "COMPLETE",
+        run.ended.clone(),
+        format!("{name}/{}", run.step),
+        files(name, &run.inputs),
+        files(name, &run.outputs),
+    ))
 }
 
 fn of_tracked(run: &TrackedRun, origin: &str, files: &FilesOf<'_>) -> Option<Parts> {
@@ -204,13 +302,27 @@ fn of_tracked(run: &TrackedRun, origin: &str, files: &FilesOf<'_>) -> Option<Par
         _ => return None,
     };
     let ended = Timestamp::from_millisecond(run.end_ms.unwrap_or(run.start_ms)).ok()?;
-    let inputs = run.datasets.iter().map(|read| dataset(origin, &read.name, &read.digest)).collect();
+    let inputs = run
+        .datasets
+        .iter()
+        .map(|read| dataset(origin, &read.name, &read.digest))
+        .collect();
     let outputs = files(&format!("run/{}", run.run_id), &run.artifacts);
-    Some((event_type, format!("{ended:.3}"), format!("experiment/{}", run.experiment_id), inputs, outputs))
+    Some((
+        event_type,
+        format!("{ended:.3}"),
+        format!("experiment/{}", run.experiment_id),
+        inputs,
+        outputs,
+    ))
 }
 
 /// Calls `visit` with the event of each run recorded from a position on, in order.
-pub fn visit_events(store: &Store, from: u64, visit: &mut dyn FnMut(u64, Value)) -> Result<u64, StoreError> {
+pub fn visit_events(
+    store: &Store,
+    from: u64,
+    visit: &mut dyn FnMut(u64, Value),
+) -> Result<u64, StoreError> {
     let size = store.size()?;
     for idx in from..size {
         // A record that was erased tells nothing any more.
@@ -241,14 +353,20 @@ pub fn told_to(store: &Store) -> Result<u64, StoreError> {
             note_told(store, size)?;
             Ok(size)
         }
-        Err(source) => Err(StoreError::File { file: path.display().to_string(), source }),
+        Err(source) => Err(StoreError::File {
+            file: path.display().to_string(),
+            source,
+        }),
     }
 }
 
 /// Notes up to which position the backend was told.
 pub fn note_told(store: &Store, size: u64) -> Result<(), StoreError> {
     let path = state_file(store);
-    std::fs::write(&path, format!("{size}\n")).map_err(|source| StoreError::File { file: path.display().to_string(), source })
+    std::fs::write(&path, format!("{size}\n")).map_err(|source| StoreError::File {
+        file: path.display().to_string(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -272,7 +390,10 @@ mod tests {
     fn an_event_is_read_and_a_wrong_field_is_named() {
         let read_event = |event: Value| read(event, Hash([0; 32]));
         let observed = read_event(event()).expect("it is an event");
-        assert_eq!(observed.job.map(|job| job.name), Some("features".to_owned()));
+        assert_eq!(
+            observed.job.map(|job| job.name),
+            Some("features".to_owned())
+        );
         assert_eq!(observed.outputs.len(), 1);
         let cases = [
             ("/eventTime", json!("yesterday"), "eventTime"),
@@ -296,6 +417,9 @@ mod tests {
     fn ids_have_the_form_of_uuids() {
         let id = uuid_of("example.org/log", "run:a#1");
         assert!(is_uuid(&id), "{id}");
-        assert_eq!((&id[14..15], id == uuid_of("example.org/log", "run:a#2")), ("8", false));
+        assert_eq!(
+            (&id[14..15], id == uuid_of("example.org/log", "run:a#2")),
+            ("8", false)
+        );
     }
 }

@@ -33,7 +33,10 @@ impl Platform {
 
     /// Returns the same surroundings for another who asks.
     pub fn of_actor(&self, actor: &str) -> Self {
-        Self { actor: actor.to_owned(), ..self.clone() }
+        Self {
+            actor: actor.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// Returns the day, ISO 8601.
@@ -43,7 +46,10 @@ impl Platform {
 
     /// Commits one record now.
     pub fn commit(&self, new: NewRecord) -> Result<Committed, LifecycleError> {
-        Ok(self.store.transaction(&self.actor, &self.now()).commit(new)?)
+        Ok(self
+            .store
+            .transaction(&self.actor, &self.now())
+            .commit(new)?)
     }
 
     /// Returns the operating system and processor.

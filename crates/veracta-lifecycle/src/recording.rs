@@ -33,20 +33,37 @@ pub fn record_measurement(
         record: make(model.digest),
         subject: format!("model:{}", model.model),
         key: None,
-        links: vec![Link { idx: item.idx, body: item.entry.body }],
+        links: vec![Link {
+            idx: item.idx,
+            body: item.entry.body,
+        }],
         artifacts: Vec::new(),
     };
     Ok(platform.commit(new)?.idx)
 }
 
 fn check(reference: &str, model: &ModelVersion, measured: &Measured) -> Result<(), LifecycleError> {
-    let refuse = |reason: String| Err(LifecycleError::OtherModel { reference: reference.to_owned(), reason });
+    let refuse = |reason: String| {
+        Err(LifecycleError::OtherModel {
+            reference: reference.to_owned(),
+            reason,
+        })
+    };
     match measured {
-        Measured::Model(digest) if *digest != model.digest => {
-            refuse(format!("the file has digest {}, the recorded model {}", digest.short(), model.digest.short()))
-        }
-        Measured::Columns(columns) => match model.inputs.iter().find(|input| !columns.contains(&input.name)) {
-            Some(input) => refuse(format!("its input `{}` is not among the columns", input.name)),
+        Measured::Model(digest) if *digest != model.digest => refuse(format!(
+            "the file has digest {}, the recorded model {}",
+            digest.short(),
+            model.digest.short()
+        )),
+        Measured::Columns(columns) => match model
+            .inputs
+            .iter()
+            .find(|input| !columns.contains(&input.name))
+        {
+            Some(input) => refuse(format!(
+                "its input `{}` is not among the columns",
+                input.name
+            )),
             None => Ok(()),
         },
         Measured::Model(_) | Measured::Scores => Ok(()),

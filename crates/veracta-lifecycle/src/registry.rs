@@ -27,7 +27,9 @@ pub fn resolve(store: &Store, reference: &str) -> Result<Evidence, LifecycleErro
         if version.is_some() {
             return Err(unknown(store, reference));
         }
-        let found = store.about("dataset.version", &format!("dataset:{dataset}"))?.pop();
+        let found = store
+            .about("dataset.version", &format!("dataset:{dataset}"))?
+            .pop();
         return found.ok_or_else(|| unknown(store, reference));
     }
     let of_tracking = match name.split_once(':').map(|(word, _)| word) {
@@ -38,7 +40,10 @@ pub fn resolve(store: &Store, reference: &str) -> Result<Evidence, LifecycleErro
         _ => None,
     };
     if let Some(kind) = of_tracking {
-        return store.about(kind, reference)?.pop().ok_or_else(|| unknown(store, reference));
+        return store
+            .about(kind, reference)?
+            .pop()
+            .ok_or_else(|| unknown(store, reference));
     }
     let model = name.strip_prefix("model:").unwrap_or(name);
     let mut models = store.about("model.version", &format!("model:{model}"))?;
@@ -81,17 +86,25 @@ fn unknown(store: &Store, reference: &str) -> LifecycleError {
     names.sort();
     names.dedup();
     let known = (!names.is_empty()).then(|| names.join(", "));
-    LifecycleError::UnknownReference { reference: reference.to_owned(), known }
+    LifecycleError::UnknownReference {
+        reference: reference.to_owned(),
+        known,
+    }
 }
 
 /// Finds a model version.
-pub fn resolve_model(store: &Store, reference: &str) -> Result<(Evidence, ModelVersion), LifecycleError> {
+pub fn resolve_model(
+    store: &Store,
+    reference: &str,
+) -> Result<(Evidence, ModelVersion), LifecycleError> {
     let item = resolve(store, reference)?;
     match item.record.clone() {
         Record::ModelVersion(body) => Ok((item, body)),
-        other => {
-            Err(LifecycleError::WrongKind { reference: reference.to_owned(), found: other.kind().to_owned(), needed: "model.version" })
-        }
+        other => Err(LifecycleError::WrongKind {
+            reference: reference.to_owned(),
+            found: other.kind().to_owned(),
+            needed: "model.version",
+        }),
     }
 }
 
@@ -99,7 +112,9 @@ pub fn resolve_model(store: &Store, reference: &str) -> Result<(Evidence, ModelV
 pub fn evidence_for(store: &Store, idx: u64) -> Result<EvidenceSet, LifecycleError> {
     let lineage = store.lineage(idx)?;
     let item = store.evidence(idx)?;
-    let Record::ModelVersion(model) = &item.record else { return Ok(lineage) };
+    let Record::ModelVersion(model) = &item.record else {
+        return Ok(lineage);
+    };
     let mut items: Vec<Evidence> = lineage.iter().cloned().collect();
     for kind in [
         "reproduction.report",
@@ -126,10 +141,21 @@ pub fn evidence_for(store: &Store, idx: u64) -> Result<EvidenceSet, LifecycleErr
 }
 
 /// Returns the state of every control for a model.
-pub fn controls(platform: &Platform, idx: u64, frameworks: &[String]) -> Result<Vec<ControlResult>, LifecycleError> {
+pub fn controls(
+    platform: &Platform,
+    idx: u64,
+    frameworks: &[String],
+) -> Result<Vec<ControlResult>, LifecycleError> {
     let evidence = evidence_for(&platform.store, idx)?;
     let today = platform.today();
-    Ok(evaluate_controls(Catalogue::shipped(), &evidence, ControlScope { frameworks, today: &today }))
+    Ok(evaluate_controls(
+        Catalogue::shipped(),
+        &evidence,
+        ControlScope {
+            frameworks,
+            today: &today,
+        },
+    ))
 }
 
 /// One difference between two records.
@@ -144,21 +170,45 @@ pub struct Difference {
 }
 
 /// Returns every difference between two records of one kind; for models also between their results.
-pub fn diff(store: &Store, before: &Evidence, after: &Evidence) -> Result<Vec<Difference>, LifecycleError> {
+pub fn diff(
+    store: &Store,
+    before: &Evidence,
+    after: &Evidence,
+) -> Result<Vec<Difference>, LifecycleError> {
     let mut differences = Vec::new();
-    let value = |item: &Evidence| -> Result<Value, LifecycleError> { Ok(serde_json::from_slice(&item.record.to_bytes()?)?) };
-    compare(String::new(), &value(before)?["body"], &value(after)?["body"], &mut differences);
+    let value = |item: &Evidence| -> Result<Value, LifecycleError> {
+        Ok(serde_json::from_slice(&item.record.to_bytes()?)?)
+    };
+    compare(
+        String::new(),
+        &value(before)?["body"],
+        &value(after)?["body"],
+        &mut differences,
+    );
     if let (Record::ModelVersion(_), Record::ModelVersion(_)) = (&before.record, &after.record) {
         let results = |item: &Evidence| -> Result<Value, LifecycleError> {
             let evidence = store.lineage(item.idx)?;
-            let Some((_, report)) = evidence.validation_report() else { return Ok(Value::Null) };
+            let Some((_, report)) = evidence.validation_report() else {
+                return Ok(Value::Null);
+            };
             let rows = report.results.iter().map(|result| {
                 let name = result.metric.descriptor().name.to_owned();
-                (name, serde_json::to_value(result.estimate.as_ref().map(|estimate| estimate.estimate)).unwrap_or_default())
+                (
+                    name,
+                    serde_json::to_value(
+                        result.estimate.as_ref().map(|estimate| estimate.estimate),
+                    )
+                    .unwrap_or_default(),
+                )
             });
             Ok(Value::Object(rows.collect()))
         };
-        compare("results".to_owned(), &results(before)?, &results(after)?, &mut differences);
+        compare(
+            "results".to_owned(),
+            &results(before)?,
+            &results(after)?,
+            &mut differences,
+        );
     }
     // The gate's findings name places in the ledger, which always differ: the verdict says what matters.
     differences.retain(|difference| !difference.facet.contains("evidence"));
@@ -166,35 +216,66 @@ pub fn diff(store: &Store, before: &Evidence, after: &Evidence) -> Result<Vec<Di
 }
 
 fn compare(path: String, before: &Value, after: &Value, differences: &mut Vec<Difference>) {
-    let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let join = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
     match (before, after) {
         (Value::Object(a), Value::Object(b)) => {
             let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for name in names {
-                compare(join(name), a.get(name).unwrap_or(&Value::Null), b.get(name).unwrap_or(&Value::Null), differences);
+                compare(
+                    join(name),
+                    a.get(name).unwrap_or(&Value::Null),
+                    b.get(name).unwrap_or(&Value::Null),
+                    differences,
+                );
             }
         }
         (Value::Array(a), Value::Array(b)) => compare_lists(&path, a, b, differences),
         _ if before == after => {}
-        _ => differences.push(Difference { facet: path, before: before.clone(), after: after.clone() }),
+        _ => differences.push(Difference {
+            facet: path,
+            before: before.clone(),
+            after: after.clone(),
+        }),
     }
 }
 
 /// Lists of named things are compared by name, others by position.
 fn compare_lists(path: &str, before: &[Value], after: &[Value], differences: &mut Vec<Difference>) {
     let name_of = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
-    let all_named = before.iter().chain(after).all(|value| name_of(value).is_some());
-    let find = |list: &[Value], name: &str| list.iter().find(|value| name_of(value).as_deref() == Some(name)).cloned();
+    let all_named = before
+        .iter()
+        .chain(after)
+        .all(|value| name_of(value).is_some());
+    let find = |list: &[Value], name: &str| {
+        list.iter()
+            .find(|value| name_of(value).as_deref() == Some(name))
+            .cloned()
+    };
     if all_named {
-        let names: std::collections::BTreeSet<String> = before.iter().chain(after).filter_map(name_of).collect();
+        let names: std::collections::BTreeSet<String> =
+            before.iter().chain(after).filter_map(name_of).collect();
         for name in names {
-            let (a, b) = (find(before, &name).unwrap_or_default(), find(after, &name).unwrap_or_default());
+            let (a, b) = (
+                find(before, &name).unwrap_or_default(),
+                find(after, &name).unwrap_or_default(),
+            );
             compare(format!("{path}[{name}]"), &a, &b, differences);
         }
         return;
     }
     for position in 0..before.len().max(after.len()) {
         let at = |list: &[Value]| list.get(position).cloned().unwrap_or_default();
-        compare(format!("{path}[{position}]"), &at(before), &at(after), differences);
+        compare(
+            format!("{path}[{position}]"),
+            &at(before),
+            &at(after),
+            differences,
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use veracta_governance::evidence::EvidenceSet;
-use veracta_governance::record::{ModelVersion, OutputComparison, Record, ReproductionOutcome, ReproductionReport};
+use veracta_governance::record::{
+    ModelVersion, OutputComparison, Record, ReproductionOutcome, ReproductionReport,
+};
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
 use veracta_ml::training::TrainingSpec;
@@ -28,11 +30,18 @@ pub fn reproduce(
 ) -> Result<(u64, ReproductionReport), LifecycleError> {
     let (item, model) = resolve_model(&platform.store, reference)?;
     if let TrainingSpec::Tracked { version, .. } = &model.training {
-        return Err(LifecycleError::TrainedElsewhere { version: version.clone() });
+        return Err(LifecycleError::TrainedElsewhere {
+            version: version.clone(),
+        });
     }
     let recorded = platform.store.lineage(item.idx)?;
     let file = materialise(platform, &recorded, scratch)?;
-    let options = InitOptions { origin: None, actor: platform.actor.clone(), at: platform.now(), program: platform.program.clone() };
+    let options = InitOptions {
+        origin: None,
+        actor: platform.actor.clone(),
+        at: platform.now(),
+        program: platform.program.clone(),
+    };
     let again = Platform {
         store: Arc::new(Store::init(scratch, options)?),
         actor: platform.actor.clone(),
@@ -40,13 +49,25 @@ pub fn reproduce(
         program: platform.program.clone(),
     };
     let data_file = scratch.join("recorded-data");
-    let run_options = RunOptions { data_file: data_file.exists().then_some(data_file), documents_folder: None, dry_run: false };
+    let run_options = RunOptions {
+        data_file: data_file.exists().then_some(data_file),
+        documents_folder: None,
+        dry_run: false,
+    };
     let outcome = run_pipeline(&again, &file, &run_options, events)?;
-    let model_idx = outcome.model_idx.ok_or(LifecycleError::MissingEvidence { kind: "model.version" })?;
+    let model_idx = outcome.model_idx.ok_or(LifecycleError::MissingEvidence {
+        kind: "model.version",
+    })?;
     let remade = again.store.lineage(model_idx)?;
     let outputs = compare(&outputs_of(&recorded)?, &outputs_of(&remade)?);
-    let is_bitwise = outputs.iter().all(|output| output.found == Some(output.expected));
-    let score_delta_max = if is_bitwise { None } else { score_delta(platform, &again, &recorded, &remade, &file)? };
+    let is_bitwise = outputs
+        .iter()
+        .all(|output| output.found == Some(output.expected));
+    let score_delta_max = if is_bitwise {
+        None
+    } else {
+        score_delta(platform, &again, &recorded, &remade, &file)?
+    };
     let outcome = match score_delta_max {
         _ if is_bitwise => ReproductionOutcome::Bitwise,
         Some(delta) if delta <= TOLERANCE => ReproductionOutcome::WithinTolerance,
@@ -65,7 +86,10 @@ pub fn reproduce(
         record: Record::ReproductionReport(report.clone()),
         subject: item.entry.subject.clone(),
         key: None,
-        links: vec![Link { idx: item.idx, body: item.entry.body }],
+        links: vec![Link {
+            idx: item.idx,
+            body: item.entry.body,
+        }],
         artifacts: Vec::new(),
     };
     let committed = platform.commit(new)?;
@@ -74,11 +98,17 @@ pub fn reproduce(
 }
 
 /// Writes the recorded pipeline and the recorded inputs into the folder.
-fn materialise(platform: &Platform, recorded: &EvidenceSet, scratch: &Path) -> Result<PipelineFile, LifecycleError> {
+fn materialise(
+    platform: &Platform,
+    recorded: &EvidenceSet,
+    scratch: &Path,
+) -> Result<PipelineFile, LifecycleError> {
     let blobs = platform.store.blobs();
     let artifacts = || recorded.iter().rev().flat_map(|item| &item.entry.artifacts);
     let pipeline = artifacts().find(|artifact| artifact.name == "pipeline");
-    let pipeline = pipeline.ok_or(LifecycleError::MissingEvidence { kind: "recorded pipeline" })?;
+    let pipeline = pipeline.ok_or(LifecycleError::MissingEvidence {
+        kind: "recorded pipeline",
+    })?;
     let text = String::from_utf8_lossy(&blobs.get(pipeline.digest)?).into_owned();
     let path = scratch.join("pipeline.yaml");
     write(&path, text.as_bytes())?;
@@ -89,7 +119,8 @@ fn materialise(platform: &Platform, recorded: &EvidenceSet, scratch: &Path) -> R
             _ => None,
         })
     };
-    let is_written = |name: &str| runs().any(|run| run.outputs.iter().any(|output| output.name == name));
+    let is_written =
+        |name: &str| runs().any(|run| run.outputs.iter().any(|output| output.name == name));
     for run in runs().filter(|run| run.log.is_some()) {
         for input in run.inputs.iter().filter(|input| !is_written(&input.name)) {
             write(&scratch.join(&input.name), &blobs.get(input.digest)?)?;
@@ -97,7 +128,11 @@ fn materialise(platform: &Platform, recorded: &EvidenceSet, scratch: &Path) -> R
     }
     let file = PipelineFile::parse(&path, scratch, text)?;
     if !is_written(&file.spec.data.path.value) {
-        let (_, data) = recorded.dataset_version().ok_or(LifecycleError::MissingEvidence { kind: "dataset.version" })?;
+        let (_, data) = recorded
+            .dataset_version()
+            .ok_or(LifecycleError::MissingEvidence {
+                kind: "dataset.version",
+            })?;
         write(&scratch.join("recorded-data"), &blobs.get(data.digest)?)?;
     }
     Ok(file)
@@ -118,7 +153,10 @@ fn outputs_of(evidence: &EvidenceSet) -> Result<Vec<(String, Hash)>, LifecycleEr
         match &item.record {
             Record::DatasetVersion(body) => add("data/dataset", body.digest),
             Record::DatasetSplit(body) => add("split/assignment", body.assignment),
-            Record::Run(run) => run.outputs.iter().for_each(|output| add(&format!("{}/{}", run.step, output.name), output.digest)),
+            Record::Run(run) => run
+                .outputs
+                .iter()
+                .for_each(|output| add(&format!("{}/{}", run.step, output.name), output.digest)),
             Record::DatasetProfile(_) => add("profile/report", item.entry.body),
             Record::DatasetPhiScan(_) => add("scan/report", item.entry.body),
             Record::BiasReport(_) => add("screen/report", item.entry.body),
@@ -128,7 +166,10 @@ fn outputs_of(evidence: &EvidenceSet) -> Result<Vec<(String, Hash)>, LifecycleEr
             Record::ValidationReport(body) => {
                 let mut body = body.clone();
                 body.plan_idx = 0;
-                add("validate/report", Hash::of(&Record::ValidationReport(body).to_bytes()?));
+                add(
+                    "validate/report",
+                    Hash::of(&Record::ValidationReport(body).to_bytes()?),
+                );
             }
             _ => {}
         }
@@ -138,9 +179,25 @@ fn outputs_of(evidence: &EvidenceSet) -> Result<Vec<(String, Hash)>, LifecycleEr
 
 fn compare(recorded: &[(String, Hash)], remade: &[(String, Hash)]) -> Vec<OutputComparison> {
     // The latest output of a name counts: a lineage may hold earlier results of the same model.
-    let latest: std::collections::BTreeMap<&String, Hash> = recorded.iter().map(|(name, digest)| (name, *digest)).collect();
-    let find = |name: &String| remade.iter().rev().find(|(other, _)| other == name).map(|(_, digest)| *digest);
-    latest.into_iter().map(|(name, expected)| OutputComparison { output: name.clone(), expected, found: find(name) }).collect()
+    let latest: std::collections::BTreeMap<&String, Hash> = recorded
+        .iter()
+        .map(|(name, digest)| (name, *digest))
+        .collect();
+    let find = |name: &String| {
+        remade
+            .iter()
+            .rev()
+            .find(|(other, _)| other == name)
+            .map(|(_, digest)| *digest)
+    };
+    latest
+        .into_iter()
+        .map(|(name, expected)| OutputComparison {
+            output: name.clone(),
+            expected,
+            found: find(name),
+        })
+        .collect()
 }
 
 /// Returns the largest difference between the two models' scores on the recorded test part.
@@ -151,9 +208,17 @@ fn score_delta(
     remade: &EvidenceSet,
     file: &PipelineFile,
 ) -> Result<Option<f64>, LifecycleError> {
-    let (Some((_, first)), Some((_, second))) = (recorded.model_version(), remade.model_version()) else { return Ok(None) };
-    let Some((_, split)) = recorded.dataset_split() else { return Ok(None) };
-    let Some(roles) = crate::data::decode_roles(&platform.store.blobs().get(split.assignment)?) else { return Ok(None) };
+    let (Some((_, first)), Some((_, second))) = (recorded.model_version(), remade.model_version())
+    else {
+        return Ok(None);
+    };
+    let Some((_, split)) = recorded.dataset_split() else {
+        return Ok(None);
+    };
+    let Some(roles) = crate::data::decode_roles(&platform.store.blobs().get(split.assignment)?)
+    else {
+        return Ok(None);
+    };
     let data_file = file.folder.join("recorded-data");
     if !data_file.exists() {
         return Ok(None);
@@ -164,5 +229,10 @@ fn score_delta(
         Ok(score_test(&dataset, &predictor, &roles, None)?.scores)
     };
     let (a, b) = (score(&platform.store, first)?, score(&again.store, second)?);
-    Ok(Some(a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)))
+    Ok(Some(
+        a.iter()
+            .zip(&b)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max),
+    ))
 }

@@ -71,22 +71,39 @@ fn about(id: &str) -> String {
 
 /// A URL may hold a secret: the record has its digest only.
 fn of_webhook(action: &str, webhook: &Webhook) -> NewRecord {
-    let events: Vec<String> = webhook.events.iter().map(|(entity, action)| format!("{entity}.{action}")).collect();
+    let events: Vec<String> = webhook
+        .events
+        .iter()
+        .map(|(entity, action)| format!("{entity}.{action}"))
+        .collect();
     let log = AccessLog {
         action: format!("webhook.{action}"),
         object: Some(webhook.id.clone()),
         allowed: true,
-        reason: format!("{} {} to the URL with SHA-256 {}", webhook.status, events.join(","), Hash::of(webhook.url.as_bytes())),
+        reason: format!(
+            "{} {} to the URL with SHA-256 {}",
+            webhook.status,
+            events.join(","),
+            Hash::of(webhook.url.as_bytes())
+        ),
         factor: "local".to_owned(),
         grant: None,
         n_events: 1,
     };
-    NewRecord { record: Record::AccessLog(log), subject: about(&webhook.id), key: None, links: Vec::new(), artifacts: Vec::new() }
+    NewRecord {
+        record: Record::AccessLog(log),
+        subject: about(&webhook.id),
+        key: None,
+        links: Vec::new(),
+        artifacts: Vec::new(),
+    }
 }
 
 fn check_text(what: &str, text: &str, limit: usize) -> Result<(), TrackingError> {
     if text.chars().count() > limit {
-        return Err(TrackingError::invalid(format!("Webhook {what} cannot be longer than {limit} characters")));
+        return Err(TrackingError::invalid(format!(
+            "Webhook {what} cannot be longer than {limit} characters"
+        )));
     }
     Ok(())
 }
@@ -94,37 +111,63 @@ fn check_text(what: &str, text: &str, limit: usize) -> Result<(), TrackingError>
 fn check_change(change: &WebhookChange) -> Result<(), TrackingError> {
     if let Some(name) = &change.name {
         if name.trim().is_empty() {
-            return Err(TrackingError::invalid("Webhook name cannot be empty or just whitespace"));
+            return Err(TrackingError::invalid(
+                "Webhook name cannot be empty or just whitespace",
+            ));
         }
-        let is_end = |character: Option<char>| character.is_some_and(|character| character.is_ascii_alphanumeric());
-        let is_part = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-        if !is_end(name.chars().next()) || !is_end(name.chars().last()) || !name.chars().all(is_part) || name.len() > NAME_CHARS {
+        let is_end = |character: Option<char>| {
+            character.is_some_and(|character| character.is_ascii_alphanumeric())
+        };
+        let is_part =
+            |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+        if !is_end(name.chars().next())
+            || !is_end(name.chars().last())
+            || !name.chars().all(is_part)
+            || name.len() > NAME_CHARS
+        {
             return Err(TrackingError::invalid(format!(
                 "Webhook name '{name}' is invalid. It must start and end with a letter or digit, be less than {NAME_CHARS} characters long, and \
                  contain only letters, digits, dots (.), underscores (_), and hyphens (-)."
             )));
         }
     }
-    check_text("description", change.description.as_deref().unwrap_or_default(), TEXT_CHARS)?;
-    check_text("secret", change.secret.as_deref().unwrap_or_default(), TEXT_CHARS)?;
+    check_text(
+        "description",
+        change.description.as_deref().unwrap_or_default(),
+        TEXT_CHARS,
+    )?;
+    check_text(
+        "secret",
+        change.secret.as_deref().unwrap_or_default(),
+        TEXT_CHARS,
+    )?;
     if let Some(url) = &change.url {
         check_text("URL", url, URL_CHARS)?;
         if url.trim().is_empty() {
-            return Err(TrackingError::invalid("Webhook URL cannot be empty or just whitespace"));
+            return Err(TrackingError::invalid(
+                "Webhook URL cannot be empty or just whitespace",
+            ));
         }
     }
     if let Some(events) = &change.events {
         if events.is_empty() {
-            return Err(TrackingError::invalid("Webhook events must be a non-empty list: []."));
+            return Err(TrackingError::invalid(
+                "Webhook events must be a non-empty list: [].",
+            ));
         }
         for (position, event) in events.iter().enumerate() {
             if events[..position].contains(event) {
-                return Err(TrackingError::invalid(format!("Webhook event {}.{} is there twice", event.0, event.1)));
+                return Err(TrackingError::invalid(format!(
+                    "Webhook event {}.{} is there twice",
+                    event.0, event.1
+                )));
             }
         }
         for (entity, action) in events {
             let known = EVENTS.iter().find(|(known, _)| known == entity);
-            let known = known.ok_or_else(|| TrackingError::invalid(format!("Invalid webhook entity: '{entity}'.")))?;
+            let known = known.ok_or_else(|| {
+                TrackingError::invalid(format!("Invalid webhook entity: '{entity}'."))
+            })?;
             if !known.1.contains(&action.as_str()) {
                 return Err(TrackingError::invalid(format!(
                     "Invalid action '{action}' for entity '{entity}'. Valid actions are: {}",
@@ -141,7 +184,14 @@ fn missing(id: &str) -> TrackingError {
 }
 
 fn apply(store: &Store, webhook: &mut Webhook, change: WebhookChange) -> Result<(), TrackingError> {
-    let WebhookChange { name, description, url, events, status, secret } = change;
+    let WebhookChange {
+        name,
+        description,
+        url,
+        events,
+        status,
+        secret,
+    } = change;
     webhook.name = name.unwrap_or_else(|| std::mem::take(&mut webhook.name));
     webhook.description = description.or_else(|| webhook.description.take());
     webhook.url = url.unwrap_or_else(|| std::mem::take(&mut webhook.url));
@@ -160,7 +210,14 @@ pub fn new_uuid() -> Result<String, StoreError> {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]))
+    Ok(format!(
+        "{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..]
+    ))
 }
 
 /// Adds a receiver, which is told of what happens from now on.
@@ -180,40 +237,64 @@ pub fn create(platform: &Platform, change: WebhookChange) -> Result<Webhook, Tra
         told_to: platform.store.size()?,
     };
     apply(&platform.store, &mut webhook, change)?;
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        if work.view().webhooks()?.len() >= WEBHOOKS_LIMIT {
-            return Err(TrackingError::invalid(format!("There are {WEBHOOKS_LIMIT} webhooks already; delete one first")));
-        }
-        work.commit(of_webhook("created", &webhook))?.put_webhook(&webhook)?;
-        Ok(webhook)
-    })
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            if work.view().webhooks()?.len() >= WEBHOOKS_LIMIT {
+                return Err(TrackingError::invalid(format!(
+                    "There are {WEBHOOKS_LIMIT} webhooks already; delete one first"
+                )));
+            }
+            work.commit(of_webhook("created", &webhook))?
+                .put_webhook(&webhook)?;
+            Ok(webhook)
+        })
 }
 
 /// Changes a receiver.
-pub fn update(platform: &Platform, id: String, change: WebhookChange) -> Result<Webhook, TrackingError> {
+pub fn update(
+    platform: &Platform,
+    id: String,
+    change: WebhookChange,
+) -> Result<Webhook, TrackingError> {
     check_change(&change)?;
     let now = (platform.clock)().as_millisecond();
     let mut webhook = get(platform, &id)?;
     apply(&platform.store, &mut webhook, change)?;
     webhook.updated_ms = now;
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        work.view().webhook(&id)?.ok_or_else(|| missing(&id))?;
-        work.commit(of_webhook("changed", &webhook))?.put_webhook(&webhook)?;
-        Ok(webhook)
-    })
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            work.view().webhook(&id)?.ok_or_else(|| missing(&id))?;
+            work.commit(of_webhook("changed", &webhook))?
+                .put_webhook(&webhook)?;
+            Ok(webhook)
+        })
 }
 
 /// Removes a receiver.
 pub fn delete(platform: &Platform, id: String) -> Result<(), TrackingError> {
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| {
-        let webhook = work.view().webhook(&id)?.ok_or_else(|| missing(&id))?;
-        Ok(work.commit(of_webhook("deleted", &webhook))?.remove_webhook(&id)?)
-    })
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| {
+            let webhook = work.view().webhook(&id)?.ok_or_else(|| missing(&id))?;
+            Ok(work
+                .commit(of_webhook("deleted", &webhook))?
+                .remove_webhook(&id)?)
+        })
 }
 
 /// Returns a receiver.
 pub fn get(platform: &Platform, id: &str) -> Result<Webhook, TrackingError> {
-    platform.store.reading()?.view().webhook(id)?.ok_or_else(|| missing(id))
+    platform
+        .store
+        .reading()?
+        .view()
+        .webhook(id)?
+        .ok_or_else(|| missing(id))
 }
 
 /// Returns every receiver, the newest first.
@@ -225,14 +306,19 @@ pub fn list(platform: &Platform) -> Result<Vec<Webhook>, TrackingError> {
 
 /// Returns what deliveries to a receiver are signed with.
 pub fn secret_of(store: &Store, webhook: &Webhook) -> Result<Option<String>, StoreError> {
-    let Some(sealed) = &webhook.secret else { return Ok(None) };
+    let Some(sealed) = &webhook.secret else {
+        return Ok(None);
+    };
     let secret = store.unseal(&about(&webhook.id), sealed)?;
     Ok(Some(String::from_utf8_lossy(&secret).into_owned()))
 }
 
 /// Notes that a receiver was told of the entries before `told_to`.
 pub fn note_told(platform: &Platform, id: String, told_to: u64) -> Result<(), StoreError> {
-    platform.store.transaction(&platform.actor, &platform.now()).work(move |work| work.draft_of_none().set_told(&id, told_to))
+    platform
+        .store
+        .transaction(&platform.actor, &platform.now())
+        .work(move |work| work.draft_of_none().set_told(&id, told_to))
 }
 
 /// Returns what the record at a position says has happened; nothing for most records.
@@ -244,16 +330,31 @@ pub fn events_at(store: &Store, idx: u64) -> Result<Vec<Event>, StoreError> {
         Err(error) => return Err(error),
     };
     let before = match evidence.entry.previous {
-        Some(previous) => store.evidence(previous).ok().map(|evidence| evidence.record),
+        Some(previous) => store
+            .evidence(previous)
+            .ok()
+            .map(|evidence| evidence.record),
         None => None,
     };
     Ok(match (&evidence.record, before) {
         (Record::RegistryModel(now), before) => {
-            let before = before.and_then(|record| if let Record::RegistryModel(before) = record { Some(before) } else { None });
+            let before = before.and_then(|record| {
+                if let Record::RegistryModel(before) = record {
+                    Some(before)
+                } else {
+                    None
+                }
+            });
             events_of_model(now, before.as_ref())
         }
         (Record::RegistryVersion(now), before) => {
-            let before = before.and_then(|record| if let Record::RegistryVersion(before) = record { Some(before) } else { None });
+            let before = before.and_then(|record| {
+                if let Record::RegistryVersion(before) = record {
+                    Some(before)
+                } else {
+                    None
+                }
+            });
             events_of_version(now, before.as_ref())
         }
         _ => Vec::new(),
@@ -262,8 +363,13 @@ pub fn events_at(store: &Store, idx: u64) -> Result<Vec<Event>, StoreError> {
 
 /// Tags without the word that makes a model a prompt.
 fn shown(tags: &BTreeMap<String, String>) -> Value {
-    let tags = tags.iter().filter(|(name, _)| *name != PROMPT_TAG && *name != PROMPT_TEXT_TAG);
-    Value::Object(tags.map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>())
+    let tags = tags
+        .iter()
+        .filter(|(name, _)| *name != PROMPT_TAG && *name != PROMPT_TEXT_TAG);
+    Value::Object(
+        tags.map(|(name, value)| (name.clone(), json!(value)))
+            .collect::<Map<_, _>>(),
+    )
 }
 
 /// Returns tags that were set, and names of those that were removed.
@@ -271,8 +377,13 @@ fn changed_tags<'t>(
     now: &'t BTreeMap<String, String>,
     before: Option<&'t BTreeMap<String, String>>,
 ) -> (Vec<(&'t String, &'t String)>, Vec<&'t String>) {
-    let set = now.iter().filter(|(name, value)| before.is_none_or(|before| before.get(*name) != Some(value)));
-    let removed = before.into_iter().flat_map(BTreeMap::keys).filter(|name| !now.contains_key(*name));
+    let set = now
+        .iter()
+        .filter(|(name, value)| before.is_none_or(|before| before.get(*name) != Some(value)));
+    let removed = before
+        .into_iter()
+        .flat_map(BTreeMap::keys)
+        .filter(|name| !now.contains_key(*name));
     (set.collect(), removed.collect())
 }
 
@@ -281,7 +392,11 @@ fn events_of_model(now: &RegistryModel, before: Option<&RegistryModel>) -> Vec<E
     let name = &now.name;
     match now.event.as_str() {
         "created" => {
-            let entity = if is_prompt { "PROMPT" } else { "REGISTERED_MODEL" };
+            let entity = if is_prompt {
+                "PROMPT"
+            } else {
+                "REGISTERED_MODEL"
+            };
             vec![Event {
                 entity,
                 action: "CREATED",
@@ -291,18 +406,48 @@ fn events_of_model(now: &RegistryModel, before: Option<&RegistryModel>) -> Vec<E
         // Clients hear of tags of prompts, not of those of models.
         "tagged" if is_prompt => {
             let (set, removed) = changed_tags(&now.tags, before.map(|before| &before.tags));
-            let set = set.into_iter().map(|(key, value)| ("SET", json!({ "name": name, "key": key, "value": value })));
-            let removed = removed.into_iter().map(|key| ("DELETED", json!({ "name": name, "key": key })));
-            set.chain(removed).map(|(action, data)| Event { entity: "PROMPT_TAG", action, data }).collect()
+            let set = set
+                .into_iter()
+                .map(|(key, value)| ("SET", json!({ "name": name, "key": key, "value": value })));
+            let removed = removed
+                .into_iter()
+                .map(|key| ("DELETED", json!({ "name": name, "key": key })));
+            set.chain(removed)
+                .map(|(action, data)| Event {
+                    entity: "PROMPT_TAG",
+                    action,
+                    data,
+                })
+                .collect()
         }
         "alias_set" | "alias_removed" => {
-            let entity = if is_prompt { "PROMPT_ALIAS" } else { "MODEL_VERSION_ALIAS" };
-            let old = before.map(|before| before.aliases.clone()).unwrap_or_default();
-            let set = now.aliases.iter().filter(|(alias, version)| old.get(*alias) != Some(version));
-            let set = set.map(|(alias, version)| ("CREATED", json!({ "name": name, "alias": alias, "version": version.to_string() })));
+            let entity = if is_prompt {
+                "PROMPT_ALIAS"
+            } else {
+                "MODEL_VERSION_ALIAS"
+            };
+            let old = before
+                .map(|before| before.aliases.clone())
+                .unwrap_or_default();
+            let set = now
+                .aliases
+                .iter()
+                .filter(|(alias, version)| old.get(*alias) != Some(version));
+            let set = set.map(|(alias, version)| {
+                (
+                    "CREATED",
+                    json!({ "name": name, "alias": alias, "version": version.to_string() }),
+                )
+            });
             let removed = old.keys().filter(|alias| !now.aliases.contains_key(*alias));
             let removed = removed.map(|alias| ("DELETED", json!({ "name": name, "alias": alias })));
-            set.chain(removed).map(|(action, data)| Event { entity, action, data }).collect()
+            set.chain(removed)
+                .map(|(action, data)| Event {
+                    entity,
+                    action,
+                    data,
+                })
+                .collect()
         }
         _ => Vec::new(),
     }
@@ -321,7 +466,11 @@ fn events_of_version(now: &RegistryVersion, before: Option<&RegistryVersion>) ->
                 "tags": shown(&now.tags),
                 "description": now.description,
             });
-            vec![Event { entity: "PROMPT_VERSION", action: "CREATED", data }]
+            vec![Event {
+                entity: "PROMPT_VERSION",
+                action: "CREATED",
+                data,
+            }]
         }
         "created" => {
             let run_id = (!now.run_id.is_empty()).then_some(&now.run_id);
@@ -333,14 +482,38 @@ fn events_of_version(now: &RegistryVersion, before: Option<&RegistryVersion>) ->
                 "tags": shown(&now.tags),
                 "description": now.description,
             });
-            vec![Event { entity: "MODEL_VERSION", action: "CREATED", data }]
+            vec![Event {
+                entity: "MODEL_VERSION",
+                action: "CREATED",
+                data,
+            }]
         }
         "tagged" => {
-            let entity = if is_prompt { "PROMPT_VERSION_TAG" } else { "MODEL_VERSION_TAG" };
+            let entity = if is_prompt {
+                "PROMPT_VERSION_TAG"
+            } else {
+                "MODEL_VERSION_TAG"
+            };
             let (set, removed) = changed_tags(&now.tags, before.map(|before| &before.tags));
-            let set = set.into_iter().map(|(key, value)| ("SET", json!({ "name": name, "version": version, "key": key, "value": value })));
-            let removed = removed.into_iter().map(|key| ("DELETED", json!({ "name": name, "version": version, "key": key })));
-            set.chain(removed).map(|(action, data)| Event { entity, action, data }).collect()
+            let set = set.into_iter().map(|(key, value)| {
+                (
+                    "SET",
+                    json!({ "name": name, "version": version, "key": key, "value": value }),
+                )
+            });
+            let removed = removed.into_iter().map(|key| {
+                (
+                    "DELETED",
+                    json!({ "name": name, "version": version, "key": key }),
+                )
+            });
+            set.chain(removed)
+                .map(|(action, data)| Event {
+                    entity,
+                    action,
+                    data,
+                })
+                .collect()
         }
         _ => Vec::new(),
     }

@@ -25,11 +25,22 @@ fn tree(rng: &mut rand_chacha::ChaCha8Rng) -> Tree {
         let is_leaf = idx >= n_splits;
         let test = match is_leaf {
             true => Test::Leaf,
-            false => Test::AtMost { threshold: f64::from((uniform(rng) * 2.0 - 1.0) as f32), missing: Missing::NanLeft },
+            false => Test::AtMost {
+                threshold: f64::from((uniform(rng) * 2.0 - 1.0) as f32),
+                missing: Missing::NanLeft,
+            },
         };
         let level = (idx + 1).ilog2();
-        let (left, right) = if is_leaf { (0, 0) } else { (2 * idx as u32 + 1, 2 * idx as u32 + 2) };
-        let feature = if is_leaf { 0 } else { below(rng, N_FEATURES) as u32 };
+        let (left, right) = if is_leaf {
+            (0, 0)
+        } else {
+            (2 * idx as u32 + 1, 2 * idx as u32 + 2)
+        };
+        let feature = if is_leaf {
+            0
+        } else {
+            below(rng, N_FEATURES) as u32
+        };
         Node {
             feature,
             left,
@@ -40,7 +51,12 @@ fn tree(rng: &mut rand_chacha::ChaCha8Rng) -> Tree {
             gain: 0.0,
         }
     });
-    Tree { nodes: nodes.collect(), output: 0, first_leaf: n_splits, linear: BTreeMap::new() }
+    Tree {
+        nodes: nodes.collect(),
+        output: 0,
+        first_leaf: n_splits,
+        linear: BTreeMap::new(),
+    }
 }
 
 fn main() {
@@ -58,13 +74,23 @@ fn main() {
         n_averaged: None,
         n_trees_a_round: 1,
     };
-    let rows: Vec<Vec<f64>> =
-        (0..N_ROWS).map(|_| (0..N_FEATURES).map(|_| f64::from((uniform(&mut rng) * 2.0 - 1.0) as f32)).collect()).collect();
+    let rows: Vec<Vec<f64>> = (0..N_ROWS)
+        .map(|_| {
+            (0..N_FEATURES)
+                .map(|_| f64::from((uniform(&mut rng) * 2.0 - 1.0) as f32))
+                .collect()
+        })
+        .collect();
     let explainer = TreeExplainer::new(&ensemble).expect("the trees have covers and plain leaves");
     let compiled = CompiledTrees::new(&ensemble);
     for (what, run) in [
-        ("explained", &(|row: &[f64]| explainer.explain(row)[0].contributions[0]) as &dyn Fn(&[f64]) -> f64),
-        ("predicted", &|row: &[f64]| compiled.margins(row, N_FEATURES)[0]),
+        (
+            "explained",
+            &(|row: &[f64]| explainer.explain(row)[0].contributions[0]) as &dyn Fn(&[f64]) -> f64,
+        ),
+        ("predicted", &|row: &[f64]| {
+            compiled.margins(row, N_FEATURES)[0]
+        }),
     ] {
         let mut kept = 0.0;
         let mut nanoseconds: Vec<u128> = rows
@@ -76,7 +102,14 @@ fn main() {
             })
             .collect();
         nanoseconds.sort_unstable();
-        let at = |share: f64| nanoseconds[(share * (nanoseconds.len() - 1) as f64) as usize] as f64 / 1e3;
-        println!("one row {what}: p50 {:.1} µs, p90 {:.1} µs, p99 {:.1} µs (checksum {kept:.3})", at(0.5), at(0.9), at(0.99));
+        let at = |share: f64| {
+            nanoseconds[(share * (nanoseconds.len() - 1) as f64) as usize] as f64 / 1e3
+        };
+        println!(
+            "one row {what}: p50 {:.1} µs, p90 {:.1} µs, p99 {:.1} µs (checksum {kept:.3})",
+            at(0.5),
+            at(0.9),
+            at(0.99)
+        );
     }
 }

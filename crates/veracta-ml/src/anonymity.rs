@@ -47,23 +47,46 @@ pub struct SensitiveColumn {
 /// # Panics
 /// When there are no rows, or columns differ in length.
 pub fn anonymity(quasi_identifiers: &[Coded], sensitive: &[(String, Coded)]) -> Anonymity {
-    let n_rows = quasi_identifiers.first().map_or(0, |column| column.codes.len());
+    let n_rows = quasi_identifiers
+        .first()
+        .map_or(0, |column| column.codes.len());
     assert!(n_rows > 0, "there are rows and a quasi-identifier");
     let mut classes: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
     for row in 0..n_rows {
-        classes.entry(quasi_identifiers.iter().map(|column| column.codes[row]).collect()).or_default().push(row);
+        classes
+            .entry(
+                quasi_identifiers
+                    .iter()
+                    .map(|column| column.codes[row])
+                    .collect(),
+            )
+            .or_default()
+            .push(row);
     }
-    let exposed = |limit: usize| classes.values().filter(|rows| rows.len() <= limit).map(Vec::len).sum();
+    let exposed = |limit: usize| {
+        classes
+            .values()
+            .filter(|rows| rows.len() <= limit)
+            .map(Vec::len)
+            .sum()
+    };
     Anonymity {
         n_rows,
         n_classes: classes.len(),
         k: classes.values().map(Vec::len).min().unwrap_or(0),
         n_exposed: SMALL_CLASSES.map(exposed),
-        sensitive: sensitive.iter().map(|(name, column)| sensitive_column(name, column, classes.values())).collect(),
+        sensitive: sensitive
+            .iter()
+            .map(|(name, column)| sensitive_column(name, column, classes.values()))
+            .collect(),
     }
 }
 
-fn sensitive_column<'c>(name: &str, column: &Coded, classes: impl Iterator<Item = &'c Vec<usize>>) -> SensitiveColumn {
+fn sensitive_column<'c>(
+    name: &str,
+    column: &Coded,
+    classes: impl Iterator<Item = &'c Vec<usize>>,
+) -> SensitiveColumn {
     let shares = |rows: &mut dyn Iterator<Item = usize>| {
         let (mut counts, mut n): (BTreeMap<u32, f64>, f64) = (BTreeMap::new(), 0.0);
         for row in rows {
@@ -74,11 +97,21 @@ fn sensitive_column<'c>(name: &str, column: &Coded, classes: impl Iterator<Item 
         counts
     };
     let all = shares(&mut (0..column.codes.len()));
-    let mut found = SensitiveColumn { name: name.to_owned(), l: usize::MAX, l_entropy: f64::INFINITY, t: 0.0, n_disclosed: 0 };
+    let mut found = SensitiveColumn {
+        name: name.to_owned(),
+        l: usize::MAX,
+        l_entropy: f64::INFINITY,
+        t: 0.0,
+        n_disclosed: 0,
+    };
     for rows in classes {
         let own = shares(&mut rows.iter().copied());
         let entropy: f64 = own.values().map(|share| -share * share.ln()).sum();
-        let distance: f64 = all.iter().map(|(code, share)| (share - own.get(code).unwrap_or(&0.0)).abs()).sum::<f64>() / 2.0;
+        let distance: f64 = all
+            .iter()
+            .map(|(code, share)| (share - own.get(code).unwrap_or(&0.0)).abs())
+            .sum::<f64>()
+            / 2.0;
         found.l = found.l.min(own.len());
         found.l_entropy = found.l_entropy.min(entropy.exp());
         found.t = found.t.max(distance);

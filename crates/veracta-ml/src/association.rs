@@ -23,13 +23,17 @@ pub fn one_input_auc(column: &Column, target: &[bool], seed: u64, level: f64) ->
     let mut order: Vec<usize> = (0..target.len()).collect();
     shuffle(&mut order, &mut generator(seed, 0));
     let mut fold_of = vec![0; target.len()];
-    order.iter().enumerate().for_each(|(position, row)| fold_of[*row] = position % FOLDS);
+    order
+        .iter()
+        .enumerate()
+        .for_each(|(position, row)| fold_of[*row] = position % FOLDS);
     let (mut positives, mut totals) = (vec![[0.0; FOLDS]; n_bins], vec![[0.0; FOLDS]; n_bins]);
     for (row, label) in target.iter().enumerate() {
         positives[bins[row]][fold_of[row]] += f64::from(*label);
         totals[bins[row]][fold_of[row]] += 1.0;
     }
-    let base_rate = target.iter().filter(|label| **label).count() as f64 / target.len().max(1) as f64;
+    let base_rate =
+        target.iter().filter(|label| **label).count() as f64 / target.len().max(1) as f64;
     let score = |row: usize| {
         let (bin, fold) = (bins[row], fold_of[row]);
         let others = |counts: &[f64; FOLDS]| counts.iter().sum::<f64>() - counts[fold];
@@ -44,15 +48,31 @@ fn bin_rows(column: &Column) -> Vec<usize> {
     match &column.values {
         Values::Coded(coded) => {
             let missing = coded.levels.len();
-            coded.codes.iter().map(|code| if *code == MISSING { missing } else { *code as usize }).collect()
+            coded
+                .codes
+                .iter()
+                .map(|code| {
+                    if *code == MISSING {
+                        missing
+                    } else {
+                        *code as usize
+                    }
+                })
+                .collect()
         }
         Values::Numeric(values) => {
-            let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+            let mut sorted: Vec<f64> = values
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect();
             sorted.sort_by(f64::total_cmp);
             if sorted.is_empty() {
                 return vec![0; values.len()];
             }
-            let mut edges: Vec<f64> = (1..BINS).map(|bin| quantile_sorted(&sorted, bin as f64 / BINS as f64)).collect();
+            let mut edges: Vec<f64> = (1..BINS)
+                .map(|bin| quantile_sorted(&sorted, bin as f64 / BINS as f64))
+                .collect();
             edges.dedup();
             let bin = |value: &f64| match value.is_nan() {
                 true => edges.len() + 1,
@@ -66,7 +86,10 @@ fn bin_rows(column: &Column) -> Vec<usize> {
 /// Returns how strongly two columns move together, 0 to 1: Cramér's V over bins or categories, without bias correction.
 pub fn association(first: &Column, second: &Column) -> f64 {
     let (a, b) = (bin_rows(first), bin_rows(second));
-    let (n_a, n_b) = (a.iter().max().map_or(0, |most| most + 1), b.iter().max().map_or(0, |most| most + 1));
+    let (n_a, n_b) = (
+        a.iter().max().map_or(0, |most| most + 1),
+        b.iter().max().map_or(0, |most| most + 1),
+    );
     // A pair of near-unique columns would only compare row with row.
     if n_a * n_b == 0 || n_a.max(n_b) * 5 > a.len() {
         return 0.0;
@@ -89,5 +112,9 @@ pub fn association(first: &Column, second: &Column) -> f64 {
     }
     let used = |counts: &[f64]| counts.iter().filter(|count| **count > 0.0).count();
     let freedom = used(&rows).min(used(&columns)).saturating_sub(1);
-    if freedom == 0 { 0.0 } else { (chi_square / n / freedom as f64).sqrt().min(1.0) }
+    if freedom == 0 {
+        0.0
+    } else {
+        (chi_square / n / freedom as f64).sqrt().min(1.0)
+    }
 }

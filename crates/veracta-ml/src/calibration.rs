@@ -50,20 +50,32 @@ pub struct Reliability {
 pub fn reliability(scored: &Scored<'_>, n_bins: usize, binning: Binning) -> Reliability {
     assert!(n_bins > 0, "a reliability curve needs bins");
     let bin_of: Box<dyn Fn(f64) -> usize> = match binning {
-        Binning::Width => Box::new(move |score| ((score * n_bins as f64).floor().max(0.0) as usize).min(n_bins - 1)),
+        Binning::Width => Box::new(move |score| {
+            ((score * n_bins as f64).floor().max(0.0) as usize).min(n_bins - 1)
+        }),
         Binning::Quantile => {
             let mut sorted = scored.scores.to_vec();
             sorted.sort_by(f64::total_cmp);
-            let mut edges: Vec<f64> = (0..=n_bins).map(|i| quantile_sorted(&sorted, i as f64 / n_bins as f64)).collect();
+            let mut edges: Vec<f64> = (0..=n_bins)
+                .map(|i| quantile_sorted(&sorted, i as f64 / n_bins as f64))
+                .collect();
             edges.dedup();
             let inner = edges[1..edges.len().max(2) - 1].to_vec();
             Box::new(move |score| inner.partition_point(|edge| *edge <= score))
         }
     };
     let mut rows_of: Vec<Vec<usize>> = vec![Vec::new(); n_bins];
-    scored.scores.iter().enumerate().for_each(|(row, score)| rows_of[bin_of(*score)].push(row));
+    scored
+        .scores
+        .iter()
+        .enumerate()
+        .for_each(|(row, score)| rows_of[bin_of(*score)].push(row));
     let mut bins = Vec::new();
-    for (bin, rows) in rows_of.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+    for (bin, rows) in rows_of
+        .iter()
+        .enumerate()
+        .filter(|(_, rows)| !rows.is_empty())
+    {
         let scores: Vec<f64> = rows.iter().map(|row| scored.scores[*row]).collect();
         let n_positive = rows.iter().filter(|row| scored.labels[**row]).count();
         bins.push(ReliabilityBin {
@@ -74,8 +86,15 @@ pub fn reliability(scored: &Scored<'_>, n_bins: usize, binning: Binning) -> Reli
         });
     }
     let gap = |bin: &ReliabilityBin| (bin.mean_score - bin.positive_rate).abs();
-    let ece = bins.iter().map(|bin| bin.n as f64 / scored.n() as f64 * gap(bin)).sum();
-    Reliability { ece, mce: bins.iter().map(gap).fold(0.0, f64::max), bins }
+    let ece = bins
+        .iter()
+        .map(|bin| bin.n as f64 / scored.n() as f64 * gap(bin))
+        .sum();
+    Reliability {
+        ece,
+        mce: bins.iter().map(gap).fold(0.0, f64::max),
+        bins,
+    }
 }
 
 /// Logistic recalibration of the score's logit (Cox 1958).
@@ -99,8 +118,15 @@ fn logits(scored: &Scored<'_>) -> Vec<f64> {
 
 /// Returns slope and intercept of the label on the score's logit; `None` with one class or when the fit does not exist.
 pub fn calibration_line(scored: &Scored<'_>) -> Option<CalibrationLine> {
-    let LogisticFit { coefficients, standard_errors } = fit_logistic(&[logits(scored)], scored.labels, None, 0.0)?;
-    Some(CalibrationLine { intercept: coefficients[0], slope: coefficients[1], se: [standard_errors[0], standard_errors[1]] })
+    let LogisticFit {
+        coefficients,
+        standard_errors,
+    } = fit_logistic(&[logits(scored)], scored.labels, None, 0.0)?;
+    Some(CalibrationLine {
+        intercept: coefficients[0],
+        slope: coefficients[1],
+        se: [standard_errors[0], standard_errors[1]],
+    })
 }
 
 /// Returns calibration in the large: the intercept with the slope fixed at 1; 0 is perfect.
@@ -122,7 +148,12 @@ pub fn hosmer_lemeshow(scored: &Scored<'_>, n_groups: usize) -> Option<(f64, f64
         let rows = &order[start..end];
         let n = rows.len() as f64;
         let observed = rows.iter().filter(|row| scored.labels[**row]).count() as f64;
-        let expected_rate = mean(&rows.iter().map(|row| scored.scores[*row]).collect::<Vec<_>>())?;
+        let expected_rate = mean(
+            &rows
+                .iter()
+                .map(|row| scored.scores[*row])
+                .collect::<Vec<_>>(),
+        )?;
         let spread = n * expected_rate * (1.0 - expected_rate);
         if spread <= 0.0 {
             return None;

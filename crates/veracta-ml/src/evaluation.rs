@@ -123,8 +123,16 @@ pub struct GroupEvaluation {
 ///
 /// # Panics
 /// When there is not one cluster a row.
-pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], clusters: Option<Clusters<'_>>, options: EvaluationOptions) -> Evaluation {
-    let is_probability = scored.scores.iter().all(|score| (0.0..=1.0).contains(score));
+pub fn evaluate(
+    scored: &Scored<'_>,
+    groupings: &[Grouping],
+    clusters: Option<Clusters<'_>>,
+    options: EvaluationOptions,
+) -> Evaluation {
+    let is_probability = scored
+        .scores
+        .iter()
+        .all(|score| (0.0..=1.0).contains(score));
     let mut roc = roc_curve(scored).unwrap_or_default();
     let step = roc.len().div_ceil(ROC_POINTS_MAX).max(1);
     let last = roc.last().copied();
@@ -132,12 +140,20 @@ pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], clusters: Option<Cl
     roc.dedup();
     let is_asked = |metric: &Metric| options.metrics.is_empty() || options.metrics.contains(metric);
     let is_possible = |metric: &Metric| is_probability || !needs_probability(*metric);
-    let metrics: Vec<Metric> = METRICS.iter().map(|entry| entry.metric).filter(|metric| is_asked(metric) && is_possible(metric)).collect();
+    let metrics: Vec<Metric> = METRICS
+        .iter()
+        .map(|entry| entry.metric)
+        .filter(|metric| is_asked(metric) && is_possible(metric))
+        .collect();
     let (threshold, level, bootstrap) = (options.threshold, options.level, options.bootstrap);
     let intervals = match (clusters, options.intervals) {
-        (Some(clusters), _) => cluster_intervals(scored, clusters, &metrics, threshold, level, bootstrap),
+        (Some(clusters), _) => {
+            cluster_intervals(scored, clusters, &metrics, threshold, level, bootstrap)
+        }
         (None, Intervals::Bca) => bca_intervals(scored, &metrics, threshold, level, bootstrap),
-        (None, Intervals::Preferred) => metric_intervals(scored, &metrics, threshold, level, bootstrap),
+        (None, Intervals::Preferred) => {
+            metric_intervals(scored, &metrics, threshold, level, bootstrap)
+        }
     };
     let gain = |method: &Recalibration| recalibration_gain(*method, scored, level, bootstrap.seed);
     Evaluation {
@@ -147,10 +163,21 @@ pub fn evaluate(scored: &Scored<'_>, groupings: &[Grouping], clusters: Option<Cl
         metrics: metrics.iter().copied().zip(intervals).collect(),
         roc,
         reliability: is_probability.then(|| reliability(scored, RELIABILITY_BINS, Binning::Width)),
-        calibration: if is_probability { calibration_line(scored) } else { None },
-        recalibration: if options.recalibrate { RECALIBRATIONS.iter().filter_map(gain).collect() } else { Vec::new() },
+        calibration: if is_probability {
+            calibration_line(scored)
+        } else {
+            None
+        },
+        recalibration: if options.recalibrate {
+            RECALIBRATIONS.iter().filter_map(gain).collect()
+        } else {
+            Vec::new()
+        },
         n_clusters: clusters.map(|clusters| clusters.n),
-        frames: groupings.iter().flat_map(|grouping| frames(scored, grouping, clusters, &options)).collect(),
+        frames: groupings
+            .iter()
+            .flat_map(|grouping| frames(scored, grouping, clusters, &options))
+            .collect(),
         options,
     }
 }
@@ -159,13 +186,28 @@ fn needs_probability(metric: Metric) -> bool {
     matches!(metric, Metric::LogLoss | Metric::Brier | Metric::D2LogLoss)
 }
 
-fn frames(scored: &Scored<'_>, grouping: &Grouping, clusters: Option<Clusters<'_>>, options: &EvaluationOptions) -> Vec<FrameEvaluation> {
+fn frames(
+    scored: &Scored<'_>,
+    grouping: &Grouping,
+    clusters: Option<Clusters<'_>>,
+    options: &EvaluationOptions,
+) -> Vec<FrameEvaluation> {
     let all: Vec<usize> = (0..scored.n()).collect();
     match (&grouping.control, &grouping.within) {
         (Some(name), Some(within)) => (0..within.levels.len())
             .map(|code| {
-                let rows: Vec<usize> = all.iter().copied().filter(|row| within.codes[*row] as usize == code).collect();
-                frame(scored, grouping, Some((name.clone(), within.levels[code].clone())), (&rows, clusters), options)
+                let rows: Vec<usize> = all
+                    .iter()
+                    .copied()
+                    .filter(|row| within.codes[*row] as usize == code)
+                    .collect();
+                frame(
+                    scored,
+                    grouping,
+                    Some((name.clone(), within.levels[code].clone())),
+                    (&rows, clusters),
+                    options,
+                )
             })
             .collect(),
         _ => vec![frame(scored, grouping, None, (&all, clusters), options)],
@@ -181,49 +223,118 @@ fn frame(
 ) -> FrameEvaluation {
     let labels: Vec<bool> = rows.iter().map(|row| scored.labels[*row]).collect();
     let scores: Vec<f64> = rows.iter().map(|row| scored.scores[*row]).collect();
-    let predicted: Vec<bool> = scores.iter().map(|score| *score >= options.threshold).collect();
+    let predicted: Vec<bool> = scores
+        .iter()
+        .map(|score| *score >= options.threshold)
+        .collect();
     let coded: Vec<Coded> = grouping
         .groups
         .iter()
-        .map(|column| Coded { codes: rows.iter().map(|row| column.codes[*row]).collect(), levels: column.levels.clone() })
+        .map(|column| Coded {
+            codes: rows.iter().map(|row| column.codes[*row]).collect(),
+            levels: column.levels.clone(),
+        })
         .collect();
-    let frame = MetricFrame::new(Outcomes { labels: &labels, predicted: &predicted, weights: None }, &coded);
+    let frame = MetricFrame::new(
+        Outcomes {
+            labels: &labels,
+            predicted: &predicted,
+            weights: None,
+        },
+        &coded,
+    );
     let compared = frame.without_small(options.group_rows_min);
     let auc = |levels: &[String]| {
-        let is_member =
-            |row: &usize| coded.iter().zip(levels).all(|(column, level)| column.levels.get(column.codes[*row] as usize) == Some(level));
+        let is_member = |row: &usize| {
+            coded.iter().zip(levels).all(|(column, level)| {
+                column.levels.get(column.codes[*row] as usize) == Some(level)
+            })
+        };
         let members: Vec<usize> = (0..labels.len()).filter(is_member).collect();
         let own_labels: Vec<bool> = members.iter().map(|row| labels[*row]).collect();
         let own_scores: Vec<f64> = members.iter().map(|row| scores[*row]).collect();
         let own = Scored::new(&own_labels, &own_scores).ok()?;
-        let Some(clusters) = clusters else { return delong_interval(&own, options.level) };
+        let Some(clusters) = clusters else {
+            return delong_interval(&own, options.level);
+        };
         let (of_row, n) = renumbered(members.iter().map(|row| clusters.of_row[rows[*row]]));
         let metrics = [Metric::RocAuc];
-        cluster_intervals(&own, Clusters { of_row: &of_row, n }, &metrics, options.threshold, options.level, options.bootstrap).pop()?
+        cluster_intervals(
+            &own,
+            Clusters { of_row: &of_row, n },
+            &metrics,
+            options.threshold,
+            options.level,
+            options.bootstrap,
+        )
+        .pop()?
     };
     let clustered = clusters.map(|clusters| {
-        let counts = cluster_counts((&labels, &predicted), &coded, renumbered(rows.iter().map(|row| clusters.of_row[*row])));
-        let is_compared: Vec<bool> = frame.groups.iter().map(|group| group.n >= options.group_rows_min).collect();
-        let disparities: Vec<Disparity> = DISPARITIES.iter().map(|(disparity, _)| *disparity).collect();
-        clustered_frame(&frame, &counts, &is_compared, (&RATES, &disparities), options.level, options.bootstrap)
+        let counts = cluster_counts(
+            (&labels, &predicted),
+            &coded,
+            renumbered(rows.iter().map(|row| clusters.of_row[*row])),
+        );
+        let is_compared: Vec<bool> = frame
+            .groups
+            .iter()
+            .map(|group| group.n >= options.group_rows_min)
+            .collect();
+        let disparities: Vec<Disparity> = DISPARITIES
+            .iter()
+            .map(|(disparity, _)| *disparity)
+            .collect();
+        clustered_frame(
+            &frame,
+            &counts,
+            &is_compared,
+            (&RATES, &disparities),
+            options.level,
+            options.bootstrap,
+        )
     });
     let rates: Vec<Vec<Option<Estimate>>> = match &clustered {
-        Some(found) => (0..RATES.len()).map(|rate| found.rates.iter().map(|group| group[rate].clone()).collect()).collect(),
-        None => RATES.iter().map(|rate| frame.rate_intervals(*rate, options.level)).collect(),
+        Some(found) => (0..RATES.len())
+            .map(|rate| {
+                found
+                    .rates
+                    .iter()
+                    .map(|group| group[rate].clone())
+                    .collect()
+            })
+            .collect(),
+        None => RATES
+            .iter()
+            .map(|rate| frame.rate_intervals(*rate, options.level))
+            .collect(),
     };
-    let groups = frame.groups.iter().enumerate().map(|(idx, group)| GroupEvaluation {
-        levels: group.levels.clone(),
-        n: group.n,
-        is_small: group.n < options.group_rows_min,
-        rates: RATES.iter().zip(&rates).map(|(rate, by_group)| (*rate, by_group[idx].clone())).collect(),
-        roc_auc: auc(&group.levels),
-    });
+    let groups = frame
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(idx, group)| GroupEvaluation {
+            levels: group.levels.clone(),
+            n: group.n,
+            is_small: group.n < options.group_rows_min,
+            rates: RATES
+                .iter()
+                .zip(&rates)
+                .map(|(rate, by_group)| (*rate, by_group[idx].clone()))
+                .collect(),
+            roc_auc: auc(&group.levels),
+        });
     let gap = |(place, (disparity, name)): (usize, &(Disparity, &str))| {
         if let Some(found) = &clustered {
             return ((*name).to_owned(), found.disparities[place].clone());
         }
-        let defined = compared.disparity(*disparity, Against::BetweenGroups).is_some();
-        let interval = if defined { compared.disparity_interval(*disparity, options.level, options.bootstrap) } else { None };
+        let defined = compared
+            .disparity(*disparity, Against::BetweenGroups)
+            .is_some();
+        let interval = if defined {
+            compared.disparity_interval(*disparity, options.level, options.bootstrap)
+        } else {
+            None
+        };
         ((*name).to_owned(), interval)
     };
     FrameEvaluation {
@@ -250,11 +361,17 @@ pub fn renumbered(clusters: impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn cluster_counts((labels, predicted): (&[bool], &[bool]), coded: &[Coded], (of_row, n): (Vec<u32>, usize)) -> Vec<Vec<Confusion>> {
+pub fn cluster_counts(
+    (labels, predicted): (&[bool], &[bool]),
+    coded: &[Coded],
+    (of_row, n): (Vec<u32>, usize),
+) -> Vec<Vec<Confusion>> {
     let mut groups: BTreeMap<Vec<u32>, Vec<Confusion>> = BTreeMap::new();
     for row in 0..labels.len() {
         let key = coded.iter().map(|attribute| attribute.codes[row]).collect();
-        let counts = groups.entry(key).or_insert_with(|| vec![Confusion::default(); n]);
+        let counts = groups
+            .entry(key)
+            .or_insert_with(|| vec![Confusion::default(); n]);
         counts[of_row[row] as usize].add(labels[row], predicted[row], 1.0);
     }
     groups.into_values().collect()
@@ -284,7 +401,13 @@ pub struct PairedEvaluation {
 }
 
 /// Compares two scores; `None` when the ROC AUC is not defined or the two never differ.
-pub fn compare(labels: &[bool], scores: [&[f64]; 2], threshold: f64, level: f64, margin: f64) -> Option<PairedEvaluation> {
+pub fn compare(
+    labels: &[bool],
+    scores: [&[f64]; 2],
+    threshold: f64,
+    level: f64,
+    margin: f64,
+) -> Option<PairedEvaluation> {
     let scored = scores.map(|scores| Scored::new(labels, scores).ok());
     let [first, second] = [scored[0].as_ref()?, scored[1].as_ref()?];
     let (a, b) = (delong(first)?, delong(second)?);
@@ -297,11 +420,20 @@ pub fn compare(labels: &[bool], scores: [&[f64]; 2], threshold: f64, level: f64,
         level,
         method: crate::interval::Method::DelongPaired,
     };
-    let right = |scores: &[f64]| scores.iter().zip(labels).map(|(score, label)| (*score >= threshold) == *label).collect::<Vec<bool>>();
+    let right = |scores: &[f64]| {
+        scores
+            .iter()
+            .zip(labels)
+            .map(|(score, label)| (*score >= threshold) == *label)
+            .collect::<Vec<bool>>()
+    };
     let counts = PairedCounts::new(&right(scores[1]), &right(scores[0]));
     Some(PairedEvaluation {
         n: labels.len(),
-        roc_auc: [delong_interval(first, level), delong_interval(second, level)],
+        roc_auc: [
+            delong_interval(first, level),
+            delong_interval(second, level),
+        ],
         verdict: judge_gain(&gain, margin),
         roc_auc_gain: Some(gain),
         roc_auc_p: Some(p),

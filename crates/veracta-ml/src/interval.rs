@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::numeric::{below, generator, normal_quantile, normal_two_sided, quantile_sorted, variance};
+use crate::numeric::{
+    below, generator, normal_quantile, normal_two_sided, quantile_sorted, variance,
+};
 use crate::performance::{Confusion, Metric, Scored};
 
 /// An estimate between its bounds.
@@ -95,10 +97,21 @@ pub fn wilson_interval(successes: f64, trials: f64, level: f64) -> Option<Estima
     let (z, share) = (two_sided_quantile(level), successes / trials);
     let denominator = 1.0 + z * z / trials;
     let centre = (share + z * z / (2.0 * trials)) / denominator;
-    let half = z / denominator * (share * (1.0 - share) / trials + z * z / (4.0 * trials * trials)).sqrt();
+    let half =
+        z / denominator * (share * (1.0 - share) / trials + z * z / (4.0 * trials * trials)).sqrt();
     let lower = if successes == 0.0 { 0.0 } else { centre - half };
-    let upper = if successes == trials { 1.0 } else { centre + half };
-    Some(Estimate { estimate: share, lower, upper, level, method: Method::Wilson })
+    let upper = if successes == trials {
+        1.0
+    } else {
+        centre + half
+    };
+    Some(Estimate {
+        estimate: share,
+        lower,
+        upper,
+        level,
+        method: Method::Wilson,
+    })
 }
 
 /// Returns the quantile of a beta distribution by bisection on its distribution function.
@@ -106,14 +119,23 @@ fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     let (mut low, mut high) = (0.0f64, 1.0f64);
     for _ in 0..200 {
         let middle = (low + high) / 2.0;
-        if statrs::function::beta::beta_reg(a, b, middle) < p { low = middle } else { high = middle }
+        if statrs::function::beta::beta_reg(a, b, middle) < p {
+            low = middle
+        } else {
+            high = middle
+        }
     }
     (low + high) / 2.0
 }
 
 /// Returns another interval for `successes` of `trials`, as statsmodels has it; `None` without trials or for a method that is not one of
 /// a proportion. Bounds stay within 0 to 1.
-pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Method) -> Option<Estimate> {
+pub fn proportion_interval(
+    successes: f64,
+    trials: f64,
+    level: f64,
+    method: Method,
+) -> Option<Estimate> {
     if trials <= 0.0 || !(0.0..=trials).contains(&successes) {
         return None;
     }
@@ -121,10 +143,21 @@ pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Meth
     let (lower, upper) = match method {
         Method::Wilson => return wilson_interval(successes, trials, level),
         Method::ClopperPearson => (
-            if x == 0.0 { 0.0 } else { beta_quantile(tail, x, n - x + 1.0) },
-            if x == n { 1.0 } else { beta_quantile(1.0 - tail, x + 1.0, n - x) },
+            if x == 0.0 {
+                0.0
+            } else {
+                beta_quantile(tail, x, n - x + 1.0)
+            },
+            if x == n {
+                1.0
+            } else {
+                beta_quantile(1.0 - tail, x + 1.0, n - x)
+            },
         ),
-        Method::Jeffreys => (beta_quantile(tail, x + 0.5, n - x + 0.5), beta_quantile(1.0 - tail, x + 0.5, n - x + 0.5)),
+        Method::Jeffreys => (
+            beta_quantile(tail, x + 0.5, n - x + 0.5),
+            beta_quantile(1.0 - tail, x + 0.5, n - x + 0.5),
+        ),
         Method::AgrestiCoull => {
             let z = two_sided_quantile(level);
             let size = n + z * z;
@@ -144,16 +177,33 @@ pub fn proportion_interval(successes: f64, trials: f64, level: f64, method: Meth
         | Method::Tango
         | Method::CorrectedResampledT => return None,
     };
-    Some(Estimate { estimate: share, lower, upper, level, method })
+    Some(Estimate {
+        estimate: share,
+        lower,
+        upper,
+        level,
+        method,
+    })
 }
 
 /// Returns Newcombe's interval for the difference of two independent proportions, first minus second.
 pub fn newcombe_interval(first: (f64, f64), second: (f64, f64), level: f64) -> Option<Estimate> {
-    let (a, b) = (wilson_interval(first.0, first.1, level)?, wilson_interval(second.0, second.1, level)?);
+    let (a, b) = (
+        wilson_interval(first.0, first.1, level)?,
+        wilson_interval(second.0, second.1, level)?,
+    );
     let difference = a.estimate - b.estimate;
-    let lower = difference - ((a.estimate - a.lower).powi(2) + (b.upper - b.estimate).powi(2)).sqrt();
-    let upper = difference + ((a.upper - a.estimate).powi(2) + (b.estimate - b.lower).powi(2)).sqrt();
-    Some(Estimate { estimate: difference, lower, upper, level, method: Method::Newcombe })
+    let lower =
+        difference - ((a.estimate - a.lower).powi(2) + (b.upper - b.estimate).powi(2)).sqrt();
+    let upper =
+        difference + ((a.upper - a.estimate).powi(2) + (b.estimate - b.lower).powi(2)).sqrt();
+    Some(Estimate {
+        estimate: difference,
+        lower,
+        upper,
+        level,
+        method: Method::Newcombe,
+    })
 }
 
 /// ROC AUC with DeLong's placement values.
@@ -172,7 +222,11 @@ pub struct Delong {
 /// Returns the ROC AUC and its variance; `None` with fewer than two rows in a class.
 pub fn delong(scored: &Scored<'_>) -> Option<Delong> {
     let split = |wanted: bool| -> Vec<f64> {
-        let rows = scored.labels.iter().zip(scored.scores).filter(|(label, _)| **label == wanted);
+        let rows = scored
+            .labels
+            .iter()
+            .zip(scored.scores)
+            .filter(|(label, _)| **label == wanted);
         rows.map(|(_, score)| *score).collect()
     };
     let (mut positives, mut negatives) = (split(true), split(false));
@@ -187,12 +241,23 @@ pub fn delong(scored: &Scored<'_>) -> Option<Delong> {
     let (unsorted_positives, unsorted_negatives) = (positives.clone(), negatives.clone());
     positives.sort_by(f64::total_cmp);
     negatives.sort_by(f64::total_cmp);
-    let positive_placements: Vec<f64> = unsorted_positives.iter().map(|score| share_below(&negatives, *score)).collect();
-    let negative_placements: Vec<f64> = unsorted_negatives.iter().map(|score| 1.0 - share_below(&positives, *score)).collect();
+    let positive_placements: Vec<f64> = unsorted_positives
+        .iter()
+        .map(|score| share_below(&negatives, *score))
+        .collect();
+    let negative_placements: Vec<f64> = unsorted_negatives
+        .iter()
+        .map(|score| 1.0 - share_below(&positives, *score))
+        .collect();
     let spread = variance(&positive_placements)? / positive_placements.len() as f64
         + variance(&negative_placements)? / negative_placements.len() as f64;
     let auc = Metric::RocAuc.evaluate(scored, 0.5)?;
-    Some(Delong { auc, variance: spread, positive_placements, negative_placements })
+    Some(Delong {
+        auc,
+        variance: spread,
+        positive_placements,
+        negative_placements,
+    })
 }
 
 impl Delong {
@@ -220,12 +285,24 @@ impl Delong {
     /// # Panics
     /// When the two are not of the same rows.
     pub fn compare(&self, other: &Self) -> Option<(f64, f64, f64, f64)> {
-        let n_rows = |delong: &Self| (delong.positive_placements.len(), delong.negative_placements.len());
-        assert_eq!(n_rows(self), n_rows(other), "two scores are compared on the same rows");
-        let gaps = |mine: &[f64], theirs: &[f64]| -> Vec<f64> { mine.iter().zip(theirs).map(|(a, b)| a - b).collect() };
+        let n_rows = |delong: &Self| {
+            (
+                delong.positive_placements.len(),
+                delong.negative_placements.len(),
+            )
+        };
+        assert_eq!(
+            n_rows(self),
+            n_rows(other),
+            "two scores are compared on the same rows"
+        );
+        let gaps = |mine: &[f64], theirs: &[f64]| -> Vec<f64> {
+            mine.iter().zip(theirs).map(|(a, b)| a - b).collect()
+        };
         let positive = gaps(&self.positive_placements, &other.positive_placements);
         let negative = gaps(&self.negative_placements, &other.negative_placements);
-        let spread = variance(&positive)? / positive.len() as f64 + variance(&negative)? / negative.len() as f64;
+        let spread = variance(&positive)? / positive.len() as f64
+            + variance(&negative)? / negative.len() as f64;
         if spread <= 0.0 {
             return None;
         }
@@ -241,10 +318,22 @@ impl Delong {
 /// proportion over the smaller class, which is wider.
 pub fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
     let delong = delong(scored)?;
-    if let Some((lower, upper)) = delong.logit_interval(level).filter(|_| delong.variance > 0.0) {
-        return Some(Estimate { estimate: delong.auc, lower, upper, level, method: Method::DelongLogit });
+    if let Some((lower, upper)) = delong
+        .logit_interval(level)
+        .filter(|_| delong.variance > 0.0)
+    {
+        return Some(Estimate {
+            estimate: delong.auc,
+            lower,
+            upper,
+            level,
+            method: Method::DelongLogit,
+        });
     }
-    let n = delong.positive_placements.len().min(delong.negative_placements.len()) as f64;
+    let n = delong
+        .positive_placements
+        .len()
+        .min(delong.negative_placements.len()) as f64;
     wilson_interval(delong.auc * n, n, level)
 }
 
@@ -265,7 +354,10 @@ pub fn percentile_interval(values: &mut Vec<f64>, level: f64) -> Option<(f64, f6
     }
     values.sort_by(f64::total_cmp);
     let tail = (1.0 - level) / 2.0;
-    Some((quantile_sorted(values, tail), quantile_sorted(values, 1.0 - tail)))
+    Some((
+        quantile_sorted(values, tail),
+        quantile_sorted(values, 1.0 - tail),
+    ))
 }
 
 /// Returns an estimate between percentiles of its resampled values; `None` when fewer than half the resamples have a value.
@@ -281,21 +373,39 @@ pub(crate) fn resampled_estimate(
         return None;
     }
     let (lower, upper) = percentile_interval(&mut values, level)?;
-    Some(Estimate { estimate, lower, upper, level, method })
+    Some(Estimate {
+        estimate,
+        lower,
+        upper,
+        level,
+        method,
+    })
 }
 
 impl Estimate {
     /// Widens the bounds to hold the estimate: resamples of an extreme, or of a gap between extremes, may all lie on one side of it.
     pub(crate) fn holding_itself(self) -> Self {
-        Self { lower: self.lower.min(self.estimate), upper: self.upper.max(self.estimate), ..self }
+        Self {
+            lower: self.lower.min(self.estimate),
+            upper: self.upper.max(self.estimate),
+            ..self
+        }
     }
 }
 
 /// Returns a bootstrap interval of any metric: rows are drawn with replacement within each class.
 ///
 /// `None` when the metric is not defined on the data, or on half the resamples.
-pub fn bootstrap_interval(scored: &Scored<'_>, metric: Metric, threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    bootstrap_intervals(scored, &[metric], threshold, level, bootstrap).pop().flatten()
+pub fn bootstrap_interval(
+    scored: &Scored<'_>,
+    metric: Metric,
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Option<Estimate> {
+    bootstrap_intervals(scored, &[metric], threshold, level, bootstrap)
+        .pop()
+        .flatten()
 }
 
 /// Returns the bootstrap intervals of several metrics from the same resamples, each as if it had been asked for alone.
@@ -312,34 +422,62 @@ pub fn bootstrap_intervals(
     let drawn = bootstrap_draws(scored, metrics, threshold, bootstrap);
     let interval = |(position, metric): (usize, &Metric)| {
         let values = drawn.iter().filter_map(|values| values[position]).collect();
-        resampled_estimate(metric.evaluate(scored, threshold), values, level, bootstrap, Method::BootstrapStratified)
+        resampled_estimate(
+            metric.evaluate(scored, threshold),
+            values,
+            level,
+            bootstrap,
+            Method::BootstrapStratified,
+        )
     };
     metrics.iter().enumerate().map(interval).collect()
 }
 
 /// Returns the values of metrics on each resample within the classes.
-pub(crate) fn bootstrap_draws(scored: &Scored<'_>, metrics: &[Metric], threshold: f64, bootstrap: Bootstrap) -> Vec<Vec<Option<f64>>> {
+pub(crate) fn bootstrap_draws(
+    scored: &Scored<'_>,
+    metrics: &[Metric],
+    threshold: f64,
+    bootstrap: Bootstrap,
+) -> Vec<Vec<Option<f64>>> {
     use rayon::prelude::*;
     let confusion = Confusion::at(scored, threshold);
-    let is_counted =
-        |metric: &Metric| scored.weights.is_none() && metric.descriptor().needs_threshold && confusion.evaluate(*metric).is_some();
+    let is_counted = |metric: &Metric| {
+        scored.weights.is_none()
+            && metric.descriptor().needs_threshold
+            && confusion.evaluate(*metric).is_some()
+    };
     let needs_rows = metrics.iter().any(|metric| !is_counted(metric));
-    let rows = if needs_rows { Some(OrderedRows::new(scored)) } else { None };
+    let rows = if needs_rows {
+        Some(OrderedRows::new(scored))
+    } else {
+        None
+    };
     let draw = |resample: u32| -> Vec<Option<f64>> {
         // Counts and rows have streams of their own, so that a metric's resamples do not depend on what else is asked for.
-        let counts = confusion.redrawn(&mut generator(bootstrap.seed, u64::from(resample) << 1 | 1));
-        let weights = rows.as_ref().map(|rows| rows.draw(&mut generator(bootstrap.seed, u64::from(resample) << 1)));
+        let counts =
+            confusion.redrawn(&mut generator(bootstrap.seed, u64::from(resample) << 1 | 1));
+        let weights = rows
+            .as_ref()
+            .map(|rows| rows.draw(&mut generator(bootstrap.seed, u64::from(resample) << 1)));
         let of = |metric: &Metric| match (&rows, &weights) {
             _ if is_counted(metric) => counts.evaluate(*metric),
             (Some(rows), Some(weights)) => {
-                let drawn = Scored { labels: &rows.labels, scores: &rows.scores, weights: Some(weights) };
+                let drawn = Scored {
+                    labels: &rows.labels,
+                    scores: &rows.scores,
+                    weights: Some(weights),
+                };
                 metric.evaluate(&drawn, threshold)
             }
             _ => None,
         };
         metrics.iter().map(of).collect()
     };
-    (0..bootstrap.n_resamples).into_par_iter().map(draw).collect()
+    (0..bootstrap.n_resamples)
+        .into_par_iter()
+        .map(draw)
+        .collect()
 }
 
 /// Rows in descending order of score, with the rows of each class.
@@ -357,10 +495,16 @@ impl OrderedRows {
         let mut order: Vec<usize> = (0..scored.n()).collect();
         order.sort_by(|a, b| scored.scores[*b].total_cmp(&scored.scores[*a]));
         let labels: Vec<bool> = order.iter().map(|row| scored.labels[*row]).collect();
-        let class = |wanted: bool| (0..labels.len() as u32).filter(|row| labels[*row as usize] == wanted).collect();
+        let class = |wanted: bool| {
+            (0..labels.len() as u32)
+                .filter(|row| labels[*row as usize] == wanted)
+                .collect()
+        };
         Self {
             scores: order.iter().map(|row| scored.scores[*row]).collect(),
-            weights: scored.weights.map(|weights| order.iter().map(|row| weights[*row]).collect()),
+            weights: scored
+                .weights
+                .map(|weights| order.iter().map(|row| weights[*row]).collect()),
             classes: [class(true), class(false)],
             order: order.iter().map(|row| *row as u32).collect(),
             labels,
@@ -376,15 +520,26 @@ impl OrderedRows {
             }
         }
         if let Some(weights) = &self.weights {
-            drawn.iter_mut().zip(weights).for_each(|(drawn, weight)| *drawn *= weight);
+            drawn
+                .iter_mut()
+                .zip(weights)
+                .for_each(|(drawn, weight)| *drawn *= weight);
         }
         drawn
     }
 }
 
 /// Returns the interval this crate prefers for a metric: Wilson for proportions, DeLong for ROC AUC and Gini, else the bootstrap.
-pub fn metric_interval(scored: &Scored<'_>, metric: Metric, threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    metric_intervals(scored, &[metric], threshold, level, bootstrap).pop().flatten()
+pub fn metric_interval(
+    scored: &Scored<'_>,
+    metric: Metric,
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Option<Estimate> {
+    metric_intervals(scored, &[metric], threshold, level, bootstrap)
+        .pop()
+        .flatten()
 }
 
 /// Returns the preferred interval of each metric; those that need resamples share them.
@@ -397,18 +552,33 @@ pub fn metric_intervals(
 ) -> Vec<Option<Estimate>> {
     let confusion = Confusion::at(scored, threshold);
     let is_plain = scored.weights.is_none();
-    let has_formula =
-        |metric: &Metric| is_plain && (matches!(metric, Metric::RocAuc | Metric::Gini) || confusion.proportion(*metric).is_some());
-    let resampled: Vec<Metric> = metrics.iter().copied().filter(|metric| !has_formula(metric)).collect();
-    let mut from_resamples = bootstrap_intervals(scored, &resampled, threshold, level, bootstrap).into_iter();
+    let has_formula = |metric: &Metric| {
+        is_plain
+            && (matches!(metric, Metric::RocAuc | Metric::Gini)
+                || confusion.proportion(*metric).is_some())
+    };
+    let resampled: Vec<Metric> = metrics
+        .iter()
+        .copied()
+        .filter(|metric| !has_formula(metric))
+        .collect();
+    let mut from_resamples =
+        bootstrap_intervals(scored, &resampled, threshold, level, bootstrap).into_iter();
     let of = |metric: &Metric| match metric {
         _ if !has_formula(metric) => from_resamples.next().flatten(),
         Metric::RocAuc => delong_interval(scored, level),
         Metric::Gini => delong_interval(scored, level).map(|auc| {
             let stretch = |value: f64| 2.0 * value - 1.0;
-            Estimate { estimate: stretch(auc.estimate), lower: stretch(auc.lower), upper: stretch(auc.upper), ..auc }
+            Estimate {
+                estimate: stretch(auc.estimate),
+                lower: stretch(auc.lower),
+                upper: stretch(auc.upper),
+                ..auc
+            }
         }),
-        _ => confusion.proportion(*metric).and_then(|(successes, trials)| wilson_interval(successes, trials, level)),
+        _ => confusion
+            .proportion(*metric)
+            .and_then(|(successes, trials)| wilson_interval(successes, trials, level)),
     };
     metrics.iter().map(of).collect()
 }

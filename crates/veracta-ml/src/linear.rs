@@ -20,14 +20,25 @@ const STEP_TOLERANCE: f64 = 1e-12;
 ///
 /// `columns` holds one vector of values a column. `None` when there is one class, the information matrix is singular (collinear
 /// columns without penalty) or the iteration does not settle (perfect separation without penalty).
-pub fn fit_logistic(columns: &[Vec<f64>], labels: &[bool], offset: Option<&[f64]>, penalty: f64) -> Option<LogisticFit> {
+pub fn fit_logistic(
+    columns: &[Vec<f64>],
+    labels: &[bool],
+    offset: Option<&[f64]>,
+    penalty: f64,
+) -> Option<LogisticFit> {
     let n_positive = labels.iter().filter(|label| **label).count();
     if n_positive == 0 || n_positive == labels.len() {
         return None;
     }
     let width = columns.len() + 1;
     let mut coefficients = vec![0.0; width];
-    let value = |row: usize, position: usize| if position == 0 { 1.0 } else { columns[position - 1][row] };
+    let value = |row: usize, position: usize| {
+        if position == 0 {
+            1.0
+        } else {
+            columns[position - 1][row]
+        }
+    };
     for _ in 0..ITERATIONS_LIMIT {
         let (mut gradient, mut information) = (vec![0.0; width], vec![0.0; width * width]);
         let mut x = vec![0.0; width];
@@ -52,19 +63,36 @@ pub fn fit_logistic(columns: &[Vec<f64>], labels: &[bool], offset: Option<&[f64]
         let factor = cholesky(information, width)?;
         let step = solve(&factor, width, &gradient);
         // A step of more than 20 logits means separation: halving keeps a penalised fit on course.
-        let largest = step.iter().fold(0.0, |largest: f64, step| largest.max(step.abs()));
+        let largest = step
+            .iter()
+            .fold(0.0, |largest: f64, step| largest.max(step.abs()));
         let scale = if largest > 20.0 { 20.0 / largest } else { 1.0 };
-        coefficients.iter_mut().zip(&step).for_each(|(coefficient, step)| *coefficient += scale * step);
-        if !coefficients.iter().all(|coefficient| coefficient.abs() < 1e6) {
+        coefficients
+            .iter_mut()
+            .zip(&step)
+            .for_each(|(coefficient, step)| *coefficient += scale * step);
+        if !coefficients
+            .iter()
+            .all(|coefficient| coefficient.abs() < 1e6)
+        {
             return None;
         }
-        if largest < STEP_TOLERANCE * (1.0 + coefficients.iter().fold(0.0, |most: f64, b| most.max(b.abs()))) {
+        if largest
+            < STEP_TOLERANCE
+                * (1.0
+                    + coefficients
+                        .iter()
+                        .fold(0.0, |most: f64, b| most.max(b.abs())))
+        {
             let standard_errors = (0..width).map(|i| {
                 let mut unit = vec![0.0; width];
                 unit[i] = 1.0;
                 solve(&factor, width, &unit)[i].sqrt()
             });
-            return Some(LogisticFit { standard_errors: standard_errors.collect(), coefficients });
+            return Some(LogisticFit {
+                standard_errors: standard_errors.collect(),
+                coefficients,
+            });
         }
     }
     None
@@ -74,7 +102,9 @@ pub fn fit_logistic(columns: &[Vec<f64>], labels: &[bool], offset: Option<&[f64]
 fn cholesky(mut matrix: Vec<f64>, width: usize) -> Option<Vec<f64>> {
     for i in 0..width {
         for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| matrix[i * width + k] * matrix[j * width + k]).sum();
+            let dot: f64 = (0..j)
+                .map(|k| matrix[i * width + k] * matrix[j * width + k])
+                .sum();
             let rest = matrix[i * width + j] - dot;
             if i == j {
                 if rest <= 1e-12 * matrix[i * width + i].abs() {

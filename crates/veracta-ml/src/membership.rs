@@ -32,14 +32,27 @@ pub struct Attack {
 /// # Panics
 /// When the lengths differ.
 pub fn losses(labels: &[bool], probabilities: &[f64]) -> Vec<f64> {
-    assert_eq!(labels.len(), probabilities.len(), "there is one label a probability");
-    let loss = |(label, p): (&bool, &f64)| -(if *label { *p } else { 1.0 - p }).clamp(f64::EPSILON, 1.0).ln();
+    assert_eq!(
+        labels.len(),
+        probabilities.len(),
+        "there is one label a probability"
+    );
+    let loss = |(label, p): (&bool, &f64)| {
+        -(if *label { *p } else { 1.0 - p })
+            .clamp(f64::EPSILON, 1.0)
+            .ln()
+    };
     labels.iter().zip(probabilities).map(loss).collect()
 }
 
 /// Returns how sure a model is of a row's own label, in log-odds.
 pub fn confidence(label: bool, probability: f64) -> f64 {
-    let p = (if label { probability } else { 1.0 - probability }).clamp(1e-9, 1.0 - 1e-9);
+    let p = (if label {
+        probability
+    } else {
+        1.0 - probability
+    })
+    .clamp(1e-9, 1.0 - 1e-9);
     (p / (1.0 - p)).ln()
 }
 
@@ -55,9 +68,13 @@ pub fn likelihood_ratio(own: f64, with: &[f64], without: &[f64]) -> Option<f64> 
 
 /// Measures an attack from how much each row looks like a member.
 pub fn attack(members: &[f64], others: &[f64], level: f64) -> Attack {
-    let labels: Vec<bool> = (0..members.len() + others.len()).map(|row| row < members.len()).collect();
+    let labels: Vec<bool> = (0..members.len() + others.len())
+        .map(|row| row < members.len())
+        .collect();
     let scores: Vec<f64> = members.iter().chain(others).copied().collect();
-    let roc_auc = Scored::new(&labels, &scores).ok().and_then(|scored| delong_interval(&scored, level));
+    let roc_auc = Scored::new(&labels, &scores)
+        .ok()
+        .and_then(|scored| delong_interval(&scored, level));
     let mut sorted = others.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     let at = |rate: f64| {
@@ -65,7 +82,16 @@ pub fn attack(members: &[f64], others: &[f64], level: f64) -> Attack {
         let n_allowed = (rate * others.len() as f64).floor() as usize;
         let threshold = sorted.get(n_allowed).filter(|_| n_allowed >= 1)?;
         let n_found = members.iter().filter(|score| *score > threshold).count();
-        proportion_interval(n_found as f64, members.len() as f64, level, Method::ClopperPearson)
+        proportion_interval(
+            n_found as f64,
+            members.len() as f64,
+            level,
+            Method::ClopperPearson,
+        )
     };
-    Attack { n: [members.len(), others.len()], roc_auc, found_at: FALSE_POSITIVE_RATES.map(at) }
+    Attack {
+        n: [members.len(), others.len()],
+        roc_auc,
+        found_at: FALSE_POSITIVE_RATES.map(at),
+    }
 }

@@ -102,23 +102,41 @@ pub fn minimise(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Vec<DropResult>, TrainingError> {
     let usable = plan.folds >= 2 && plan.repeats >= 1 && plan.level > 0.0 && plan.level < 1.0;
-    assert!(usable, "a test of inputs needs at least two folds, one repeat and a level between 0 and 1");
+    assert!(
+        usable,
+        "a test of inputs needs at least two folds, one repeat and a level between 0 and 1"
+    );
     let folds = assign_folds(data.labels, plan);
     let n_models = folds.len() * plan.folds * (groups.len() + 1);
     let n_done = std::sync::atomic::AtomicUsize::new(0);
     let evaluate = |dropped: &[usize]| -> Result<Vec<FoldScores>, TrainingError> {
         let (kept_inputs, matrix) = keep(data, dropped);
-        let tasks: Vec<(usize, usize)> = (0..folds.len()).flat_map(|r| (0..plan.folds).map(move |fold| (r, fold))).collect();
+        let tasks: Vec<(usize, usize)> = (0..folds.len())
+            .flat_map(|r| (0..plan.folds).map(move |fold| (r, fold)))
+            .collect();
         let score = |(repeat, fold): (usize, usize)| {
-            let scores = score_fold(spec, data, &kept_inputs, &matrix, &folds[repeat], fold, plan);
-            progress(n_done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, n_models);
+            let scores = score_fold(
+                spec,
+                data,
+                &kept_inputs,
+                &matrix,
+                &folds[repeat],
+                fold,
+                plan,
+            );
+            progress(
+                n_done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1,
+                n_models,
+            );
             scores
         };
         tasks.into_par_iter().map(score).collect()
     };
     let baseline = evaluate(&[])?;
-    let results: Result<Vec<_>, TrainingError> =
-        groups.par_iter().map(|dropped| Ok(compare(data, dropped, &baseline, &evaluate(dropped)?, plan))).collect();
+    let results: Result<Vec<_>, TrainingError> = groups
+        .par_iter()
+        .map(|dropped| Ok(compare(data, dropped, &baseline, &evaluate(dropped)?, plan)))
+        .collect();
     let mut results: Vec<DropResult> = results?;
     let unneeded: Vec<usize> = results
         .iter()
@@ -126,16 +144,32 @@ pub fn minimise(
         .filter(|(result, _)| result.need == Need::NotNeeded)
         .flat_map(|(_, dropped)| dropped.iter().copied())
         .collect();
-    let n_unneeded = results.iter().filter(|result| result.need == Need::NotNeeded).count();
+    let n_unneeded = results
+        .iter()
+        .filter(|result| result.need == Need::NotNeeded)
+        .count();
     if n_unneeded > 1 && unneeded.len() < data.inputs.len() {
-        results.push(compare(data, &unneeded, &baseline, &evaluate(&unneeded)?, plan));
+        results.push(compare(
+            data,
+            &unneeded,
+            &baseline,
+            &evaluate(&unneeded)?,
+            plan,
+        ));
     }
     Ok(results)
 }
 
 fn keep(data: MinimisationData<'_>, dropped: &[usize]) -> (Vec<Input>, Matrix) {
-    let kept = data.inputs.iter().enumerate().filter(|(position, _)| !dropped.contains(position));
-    (kept.map(|(_, input)| input.clone()).collect(), data.matrix.without(dropped))
+    let kept = data
+        .inputs
+        .iter()
+        .enumerate()
+        .filter(|(position, _)| !dropped.contains(position));
+    (
+        kept.map(|(_, input)| input.clone()).collect(),
+        data.matrix.without(dropped),
+    )
 }
 
 /// Returns for each repeat the fold of every row, with the same label share in each fold.
@@ -143,9 +177,16 @@ fn assign_folds(labels: &[bool], plan: MinimisationPlan) -> Vec<Vec<usize>> {
     let assign = |repeat: usize| {
         let mut fold_of = vec![0; labels.len()];
         for class in [false, true] {
-            let mut rows: Vec<usize> = (0..labels.len()).filter(|row| labels[*row] == class).collect();
-            shuffle(&mut rows, &mut generator(plan.seed, 2 * repeat as u64 + u64::from(class)));
-            rows.iter().enumerate().for_each(|(position, row)| fold_of[*row] = position % plan.folds);
+            let mut rows: Vec<usize> = (0..labels.len())
+                .filter(|row| labels[*row] == class)
+                .collect();
+            shuffle(
+                &mut rows,
+                &mut generator(plan.seed, 2 * repeat as u64 + u64::from(class)),
+            );
+            rows.iter()
+                .enumerate()
+                .for_each(|(position, row)| fold_of[*row] = position % plan.folds);
         }
         fold_of
     };
@@ -161,14 +202,24 @@ fn score_fold(
     fold: usize,
     plan: MinimisationPlan,
 ) -> Result<FoldScores, TrainingError> {
-    let rows_where = |held_out: bool| (0..fold_of.len()).filter(|row| (fold_of[*row] == fold) == held_out).collect::<Vec<_>>();
+    let rows_where = |held_out: bool| {
+        (0..fold_of.len())
+            .filter(|row| (fold_of[*row] == fold) == held_out)
+            .collect::<Vec<_>>()
+    };
     let (train, test) = (rows_where(false), rows_where(true));
     let labels_of = |rows: &[usize]| rows.iter().map(|row| data.labels[*row]).collect::<Vec<_>>();
     let test_labels = labels_of(&test);
     let scores = if inputs.is_empty() {
         vec![0.5; test.len()]
     } else {
-        let predictor = fit(spec, inputs, data.label, &matrix.select_rows(&train), &labels_of(&train))?;
+        let predictor = fit(
+            spec,
+            inputs,
+            data.label,
+            &matrix.select_rows(&train),
+            &labels_of(&train),
+        )?;
         predictor.predict(&matrix.select_rows(&test))
     };
     let auc = |members: &[usize]| {
@@ -180,15 +231,27 @@ fn score_fold(
         let auc = &auc;
         let (test, test_labels) = (&test, &test_labels);
         (0..coded.levels.len() as u32).map(move |code| {
-            let members: Vec<usize> = (0..test.len()).filter(|member| coded.codes[test[*member]] == code).collect();
-            let n_positive = members.iter().filter(|member| test_labels[**member]).count();
+            let members: Vec<usize> = (0..test.len())
+                .filter(|member| coded.codes[test[*member]] == code)
+                .collect();
+            let n_positive = members
+                .iter()
+                .filter(|member| test_labels[**member])
+                .count();
             let n_smaller = n_positive.min(members.len() - n_positive);
-            if n_smaller >= plan.group_class_rows_min { auc(&members) } else { None }
+            if n_smaller >= plan.group_class_rows_min {
+                auc(&members)
+            } else {
+                None
+            }
         })
     });
     let everyone: Vec<usize> = (0..test.len()).collect();
     let groups = groups.collect();
-    Ok(FoldScores { overall: auc(&everyone).unwrap_or(0.5), groups })
+    Ok(FoldScores {
+        overall: auc(&everyone).unwrap_or(0.5),
+        groups,
+    })
 }
 
 fn compare(
@@ -198,22 +261,44 @@ fn compare(
     without: &[FoldScores],
     plan: MinimisationPlan,
 ) -> DropResult {
-    let overall: Vec<f64> = baseline.iter().zip(without).map(|(with, without)| with.overall - without.overall).collect();
+    let overall: Vec<f64> = baseline
+        .iter()
+        .zip(without)
+        .map(|(with, without)| with.overall - without.overall)
+        .collect();
     let loss = corrected_interval(&overall, plan);
-    let names: Vec<String> =
-        data.attributes.iter().flat_map(|(name, coded)| coded.levels.iter().map(move |level| format!("{name}={level}"))).collect();
+    let names: Vec<String> = data
+        .attributes
+        .iter()
+        .flat_map(|(name, coded)| {
+            coded
+                .levels
+                .iter()
+                .map(move |level| format!("{name}={level}"))
+        })
+        .collect();
     let mut worst_group: Option<GroupLoss> = None;
     for (position, group) in names.into_iter().enumerate() {
-        let losses: Option<Vec<f64>> =
-            baseline.iter().zip(without).map(|(with, without)| Some(with.groups[position]? - without.groups[position]?)).collect();
+        let losses: Option<Vec<f64>> = baseline
+            .iter()
+            .zip(without)
+            .map(|(with, without)| Some(with.groups[position]? - without.groups[position]?))
+            .collect();
         let Some(losses) = losses else { continue };
         let loss = corrected_interval(&losses, plan);
-        if worst_group.as_ref().is_none_or(|worst| loss.upper > worst.loss.upper) {
+        if worst_group
+            .as_ref()
+            .is_none_or(|worst| loss.upper > worst.loss.upper)
+        {
             worst_group = Some(GroupLoss { group, loss });
         }
     }
-    let group_upper = worst_group.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.loss.upper);
-    let group_lower = worst_group.as_ref().map_or(f64::NEG_INFINITY, |worst| worst.loss.lower);
+    let group_upper = worst_group
+        .as_ref()
+        .map_or(f64::NEG_INFINITY, |worst| worst.loss.upper);
+    let group_lower = worst_group
+        .as_ref()
+        .map_or(f64::NEG_INFINITY, |worst| worst.loss.lower);
     let need = if loss.lower > plan.tolerance || group_lower > plan.group_tolerance {
         Need::Needed
     } else if loss.upper < plan.tolerance && group_upper < plan.group_tolerance {
@@ -221,8 +306,16 @@ fn compare(
     } else {
         Need::Undecided
     };
-    let inputs = dropped.iter().map(|position| data.inputs[*position].name.clone()).collect();
-    DropResult { inputs, loss, worst_group, need }
+    let inputs = dropped
+        .iter()
+        .map(|position| data.inputs[*position].name.clone())
+        .collect();
+    DropResult {
+        inputs,
+        loss,
+        worst_group,
+        need,
+    }
 }
 
 /// Returns Student's interval of the mean loss with the variance of Nadeau and Bengio (2003): folds share training rows, so the
@@ -232,24 +325,44 @@ fn corrected_interval(losses: &[f64], plan: MinimisationPlan) -> Estimate {
     let n = losses.len() as f64;
     let spread = variance(losses).unwrap_or(f64::INFINITY);
     let test_to_train = 1.0 / (plan.folds as f64 - 1.0);
-    let quantile = if losses.len() > 1 { student_quantile(0.5 + plan.level / 2.0, n - 1.0) } else { f64::INFINITY };
+    let quantile = if losses.len() > 1 {
+        student_quantile(0.5 + plan.level / 2.0, n - 1.0)
+    } else {
+        f64::INFINITY
+    };
     let half = quantile * ((1.0 / n + test_to_train) * spread).sqrt();
     let (lower, upper) = (estimate - half, estimate + half);
-    Estimate { estimate, lower, upper, level: plan.level, method: Method::CorrectedResampledT }
+    Estimate {
+        estimate,
+        lower,
+        upper,
+        level: plan.level,
+        method: Method::CorrectedResampledT,
+    }
 }
 
 /// Returns inputs in groups whose members are associated with one another at least as strongly as `threshold`.
-pub fn correlated_groups(strength: &dyn Fn(usize, usize) -> f64, n_inputs: usize, threshold: f64) -> Vec<Vec<usize>> {
+pub fn correlated_groups(
+    strength: &dyn Fn(usize, usize) -> f64,
+    n_inputs: usize,
+    threshold: f64,
+) -> Vec<Vec<usize>> {
     let mut group_of: Vec<usize> = (0..n_inputs).collect();
     for i in 0..n_inputs {
         for j in 0..i {
             if group_of[i] != group_of[j] && strength(i, j) >= threshold {
                 let (from, to) = (group_of[i].max(group_of[j]), group_of[i].min(group_of[j]));
-                group_of.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
+                group_of
+                    .iter_mut()
+                    .filter(|group| **group == from)
+                    .for_each(|group| *group = to);
             }
         }
     }
     let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = Default::default();
-    group_of.iter().enumerate().for_each(|(input, group)| groups.entry(*group).or_default().push(input));
+    group_of
+        .iter()
+        .enumerate()
+        .for_each(|(input, group)| groups.entry(*group).or_default().push(input));
     groups.into_values().collect()
 }

@@ -28,10 +28,18 @@ pub fn e_benjamini_hochberg(e_values: &[f64], alpha: f64) -> Vec<bool> {
     let n = e_values.len() as f64;
     let negated: Vec<f64> = e_values.iter().map(|value| -value).collect();
     let order = ascending(&negated);
-    let is_large = |(rank, idx): (usize, &usize)| (rank + 1) as f64 * e_values[*idx] / n >= 1.0 / alpha;
-    let n_rejected = order.iter().enumerate().rev().find(|(rank, idx)| is_large((*rank, idx))).map_or(0, |(rank, _)| rank + 1);
+    let is_large =
+        |(rank, idx): (usize, &usize)| (rank + 1) as f64 * e_values[*idx] / n >= 1.0 / alpha;
+    let n_rejected = order
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|(rank, idx)| is_large((*rank, idx)))
+        .map_or(0, |(rank, _)| rank + 1);
     let mut rejected = vec![false; e_values.len()];
-    order[..n_rejected].iter().for_each(|idx| rejected[*idx] = true);
+    order[..n_rejected]
+        .iter()
+        .for_each(|idx| rejected[*idx] = true);
     rejected
 }
 

@@ -40,7 +40,10 @@ pub fn neighbour_share(
     seed: u64,
 ) -> NeighbourShare {
     let width = synthetic.n_columns;
-    assert!(training.n_columns == width && held_out.n_columns == width && is_number.len() == width, "the columns are the same");
+    assert!(
+        training.n_columns == width && held_out.n_columns == width && is_number.len() == width,
+        "the columns are the same"
+    );
     let sample = |matrix: &Matrix, n: usize, stream: u64| {
         let mut rows: Vec<usize> = (0..matrix.n_rows).collect();
         shuffle(&mut rows, &mut generator(seed, stream));
@@ -48,21 +51,39 @@ pub fn neighbour_share(
         matrix.select_rows(&rows)
     };
     let n_each = training.n_rows.min(held_out.n_rows).min(ROWS_MAX);
-    let (made, seen, unseen) = (sample(synthetic, ROWS_MAX, 0), sample(training, n_each, 1), sample(held_out, n_each, 2));
-    let ranges: Vec<f64> = (0..width).map(|column| range(&seen, &unseen, column)).collect();
+    let (made, seen, unseen) = (
+        sample(synthetic, ROWS_MAX, 0),
+        sample(training, n_each, 1),
+        sample(held_out, n_each, 2),
+    );
+    let ranges: Vec<f64> = (0..width)
+        .map(|column| range(&seen, &unseen, column))
+        .collect();
     let distance = |a: &[f64], b: &[f64]| {
         let of = |column: usize| match (a[column].is_nan(), b[column].is_nan()) {
             (true, true) => 0.0,
-            (false, false) if is_number[column] => ((a[column] - b[column]).abs() / ranges[column]).min(1.0),
+            (false, false) if is_number[column] => {
+                ((a[column] - b[column]).abs() / ranges[column]).min(1.0)
+            }
             (false, false) => f64::from(u8::from(a[column] != b[column])),
             _ => 1.0,
         };
         (0..width).map(of).sum::<f64>()
     };
-    let nearest =
-        |row: &[f64], among: &Matrix| (0..among.n_rows).map(|other| distance(row, among.row(other))).fold(f64::INFINITY, f64::min);
-    let pairs: Vec<(f64, f64)> =
-        (0..made.n_rows).into_par_iter().map(|row| (nearest(made.row(row), &seen), nearest(made.row(row), &unseen))).collect();
+    let nearest = |row: &[f64], among: &Matrix| {
+        (0..among.n_rows)
+            .map(|other| distance(row, among.row(other)))
+            .fold(f64::INFINITY, f64::min)
+    };
+    let pairs: Vec<(f64, f64)> = (0..made.n_rows)
+        .into_par_iter()
+        .map(|row| {
+            (
+                nearest(made.row(row), &seen),
+                nearest(made.row(row), &unseen),
+            )
+        })
+        .collect();
     let nearer: f64 = pairs
         .iter()
         .map(|(a, b)| {
@@ -75,7 +96,11 @@ pub fn neighbour_share(
             }
         })
         .sum();
-    let share = if n_each == 0 { None } else { wilson_interval(nearer, pairs.len() as f64, level) };
+    let share = if n_each == 0 {
+        None
+    } else {
+        wilson_interval(nearer, pairs.len() as f64, level)
+    };
     NeighbourShare {
         n: [made.n_rows, n_each, n_each],
         share,
@@ -85,9 +110,13 @@ pub fn neighbour_share(
 }
 
 fn range(first: &Matrix, second: &Matrix, column: usize) -> f64 {
-    let values = [first, second].into_iter().flat_map(|matrix| (0..matrix.n_rows).map(move |row| matrix.row(row)[column]));
+    let values = [first, second]
+        .into_iter()
+        .flat_map(|matrix| (0..matrix.n_rows).map(move |row| matrix.row(row)[column]));
     let (low, high) = values
         .filter(|value| value.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
     if high > low { high - low } else { 1.0 }
 }

@@ -31,12 +31,19 @@ pub fn variance(values: &[f64]) -> Option<f64> {
 /// # Panics
 /// When `sorted` is empty or `p` is outside 0 to 1.
 pub fn quantile_sorted(sorted: &[f64], p: f64) -> f64 {
-    assert!(!sorted.is_empty() && (0.0..=1.0).contains(&p), "a quantile needs values and a share of 0 to 1");
+    assert!(
+        !sorted.is_empty() && (0.0..=1.0).contains(&p),
+        "a quantile needs values and a share of 0 to 1"
+    );
     let position = p * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;
     let (low, high) = (sorted[below], sorted[(below + 1).min(sorted.len() - 1)]);
     let (step, weight) = (high - low, position - below as f64);
-    if weight >= 0.5 { high - step * (1.0 - weight) } else { low + step * weight }
+    if weight >= 0.5 {
+        high - step * (1.0 - weight)
+    } else {
+        low + step * weight
+    }
 }
 
 /// Returns the standard normal quantile.
@@ -44,13 +51,25 @@ pub fn quantile_sorted(sorted: &[f64], p: f64) -> f64 {
 /// # Panics
 /// When `p` is not inside 0 to 1.
 pub fn normal_quantile(p: f64) -> f64 {
-    assert!(p > 0.0 && p < 1.0, "a normal quantile needs a share inside 0 to 1");
+    assert!(
+        p > 0.0 && p < 1.0,
+        "a normal quantile needs a share inside 0 to 1"
+    );
     let standard = Normal::standard();
     let start = standard.inverse_cdf(p);
     // One Newton step on the tail that keeps relative accuracy.
     let density = (-0.5 * start * start).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let error = if start > 0.0 { (1.0 - p) - normal_upper_tail(start) } else { normal_upper_tail(-start) - p };
-    start - if start > 0.0 { -error / -density } else { error / density }
+    let error = if start > 0.0 {
+        (1.0 - p) - normal_upper_tail(start)
+    } else {
+        normal_upper_tail(-start) - p
+    };
+    start
+        - if start > 0.0 {
+            -error / -density
+        } else {
+            error / density
+        }
 }
 
 /// Returns P(Z > z) for a standard normal Z, with relative accuracy far into the tail.
@@ -68,8 +87,13 @@ pub fn normal_two_sided(z: f64) -> f64 {
 /// # Panics
 /// When `degrees` is not positive or `p` is not inside 0 to 1.
 pub fn student_quantile(p: f64, degrees: f64) -> f64 {
-    assert!(p > 0.0 && p < 1.0, "a t quantile needs a share inside 0 to 1");
-    StudentsT::new(0.0, 1.0, degrees).expect("degrees of freedom are positive").inverse_cdf(p)
+    assert!(
+        p > 0.0 && p < 1.0,
+        "a t quantile needs a share inside 0 to 1"
+    );
+    StudentsT::new(0.0, 1.0, degrees)
+        .expect("degrees of freedom are positive")
+        .inverse_cdf(p)
 }
 
 /// Returns the two-sided p-value of Student's t, with relative accuracy far into the tail.
@@ -78,7 +102,11 @@ pub fn student_quantile(p: f64, degrees: f64) -> f64 {
 /// When `degrees` is not positive.
 pub fn student_two_sided(t: f64, degrees: f64) -> f64 {
     assert!(degrees > 0.0, "degrees of freedom are positive");
-    if t == 0.0 { 1.0 } else { statrs::function::beta::beta_reg(degrees / 2.0, 0.5, degrees / (degrees + t * t)) }
+    if t == 0.0 {
+        1.0
+    } else {
+        statrs::function::beta::beta_reg(degrees / 2.0, 0.5, degrees / (degrees + t * t))
+    }
 }
 
 /// Returns P(X > x) for chi-squared X, with relative accuracy far into the tail; 1 below 0.
@@ -90,7 +118,11 @@ pub fn chi_squared_tail(x: f64, degrees: f64) -> f64 {
     if x <= 0.0 {
         return 1.0;
     }
-    if x.is_infinite() { 0.0 } else { statrs::function::gamma::gamma_ur(degrees / 2.0, x / 2.0) }
+    if x.is_infinite() {
+        0.0
+    } else {
+        statrs::function::gamma::gamma_ur(degrees / 2.0, x / 2.0)
+    }
 }
 
 /// Returns eigenvalues and eigenvectors (in columns, row after row) of a symmetric matrix by Jacobi's rotations, in no order.
@@ -100,9 +132,14 @@ pub fn chi_squared_tail(x: f64, degrees: f64) -> f64 {
 pub fn symmetric_eigen(matrix: &[f64], size: usize) -> (Vec<f64>, Vec<f64>) {
     assert_eq!(matrix.len(), size * size, "the matrix is square");
     let mut a = matrix.to_vec();
-    let mut vectors: Vec<f64> = (0..size * size).map(|idx| f64::from(u8::from(idx % (size + 1) == 0))).collect();
+    let mut vectors: Vec<f64> = (0..size * size)
+        .map(|idx| f64::from(u8::from(idx % (size + 1) == 0)))
+        .collect();
     for _ in 0..100 {
-        let outside: f64 = (0..size).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * size + j].powi(2)).sum();
+        let outside: f64 = (0..size)
+            .flat_map(|i| (0..i).map(move |j| (i, j)))
+            .map(|(i, j)| a[i * size + j].powi(2))
+            .sum();
         let diagonal: f64 = (0..size).map(|i| a[i * size + i].powi(2)).sum();
         if outside <= diagonal * 1e-34 {
             break;
@@ -159,7 +196,11 @@ pub fn rank_correlation(first: &[f64], second: &[f64]) -> Option<f64> {
     assert_eq!(first.len(), second.len(), "a correlation is over pairs");
     let (a, b) = (midranks(first), midranks(second));
     let (mean_a, mean_b) = (mean(&a)?, mean(&b)?);
-    let products: Vec<f64> = a.iter().zip(&b).map(|(x, y)| (x - mean_a) * (y - mean_b)).collect();
+    let products: Vec<f64> = a
+        .iter()
+        .zip(&b)
+        .map(|(x, y)| (x - mean_a) * (y - mean_b))
+        .collect();
     let spread = (variance(&a)? * variance(&b)?).sqrt();
     (spread > 0.0).then(|| sum(&products) / (a.len() - 1) as f64 / spread)
 }

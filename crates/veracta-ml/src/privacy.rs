@@ -215,7 +215,12 @@ impl Detector {
     fn regex(&self) -> &'static Regex {
         static COMPILED: OnceLock<Vec<Regex>> = OnceLock::new();
         let all = COMPILED.get_or_init(|| {
-            DETECTORS.iter().map(|detector| Regex::new(detector.pattern).expect("the patterns of the table are valid")).collect()
+            DETECTORS
+                .iter()
+                .map(|detector| {
+                    Regex::new(detector.pattern).expect("the patterns of the table are valid")
+                })
+                .collect()
         });
         let position = DETECTORS.iter().position(|other| other.name == self.name);
         &all[position.expect("a detector is one of the table")]
@@ -223,7 +228,9 @@ impl Detector {
 
     /// Returns whether the text holds such an identifier.
     pub fn finds(&self, text: &str) -> bool {
-        self.regex().find_iter(text).any(|found| (self.accepts)(found.as_str()))
+        self.regex()
+            .find_iter(text)
+            .any(|found| (self.accepts)(found.as_str()))
     }
 }
 
@@ -232,69 +239,129 @@ pub fn scan_identifiers(table: &Table) -> IdentifierScan {
     use rayon::prelude::*;
     let findings: Vec<Vec<IdentifierFinding>> = table.columns.par_iter().map(scan_column).collect();
     let findings = findings.into_iter().flatten().collect();
-    IdentifierScan { detectors_version: DETECTORS_VERSION.to_owned(), n_rows: table.n_rows, findings, recall: detector_recall() }
+    IdentifierScan {
+        detectors_version: DETECTORS_VERSION.to_owned(),
+        n_rows: table.n_rows,
+        findings,
+        recall: detector_recall(),
+    }
 }
 
 fn scan_column(column: &Column) -> Vec<IdentifierFinding> {
     let mut findings = Vec::new();
-    let mut found = |detector: &str, class: u8, class_name: &str, n_hits: usize, n_present: usize| {
-        findings.push(IdentifierFinding {
-            column: column.name.clone(),
-            detector: detector.to_owned(),
-            class,
-            class_name: class_name.to_owned(),
-            n_hits,
-            n_present,
-            hidden: n_hits * 2 < n_present,
-        });
-    };
+    let mut found =
+        |detector: &str, class: u8, class_name: &str, n_hits: usize, n_present: usize| {
+            findings.push(IdentifierFinding {
+                column: column.name.clone(),
+                detector: detector.to_owned(),
+                class,
+                class_name: class_name.to_owned(),
+                n_hits,
+                n_present,
+                hidden: n_hits * 2 < n_present,
+            });
+        };
     let name = column.name.to_lowercase();
     let (n_present, n_distinct) = match &column.values {
         Values::Coded(coded) => {
             let mut counts = vec![0usize; coded.levels.len()];
-            coded.codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[*code as usize] += 1);
+            coded
+                .codes
+                .iter()
+                .filter(|code| **code != MISSING)
+                .for_each(|code| counts[*code as usize] += 1);
             let n_present = counts.iter().sum();
             for detector in DETECTORS {
-                if !detector.name_words.is_empty() && !detector.name_words.iter().any(|word| name.contains(word)) {
+                if !detector.name_words.is_empty()
+                    && !detector.name_words.iter().any(|word| name.contains(word))
+                {
                     continue;
                 }
-                let hits = coded.levels.iter().zip(&counts).filter(|(level, count)| **count > 0 && detector.finds(level));
+                let hits = coded
+                    .levels
+                    .iter()
+                    .zip(&counts)
+                    .filter(|(level, count)| **count > 0 && detector.finds(level));
                 let n_hits: usize = hits.map(|(_, count)| count).sum();
                 if n_hits > 0 {
-                    found(detector.name, detector.class, detector.class_name, n_hits, n_present);
+                    found(
+                        detector.name,
+                        detector.class,
+                        detector.class_name,
+                        n_hits,
+                        n_present,
+                    );
                 }
             }
             (n_present, counts.iter().filter(|count| **count > 0).count())
         }
         Values::Numeric(values) => {
-            let mut present: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-            let is_age = name.split(|c: char| !c.is_alphanumeric()).any(|word| word == "age");
+            let mut present: Vec<f64> = values
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect();
+            let is_age = name
+                .split(|c: char| !c.is_alphanumeric())
+                .any(|word| word == "age");
             let n_old = present.iter().filter(|value| **value > 89.0).count();
             if is_age && n_old > 0 {
                 found("age_over_89", 3, "dates", n_old, present.len());
             }
             // Whole numbers of 13 to 19 digits that pass Luhn's check are cards; one in ten passes by chance.
-            let n_cards = present.iter().filter(|value| value.fract() == 0.0 && **value >= 1e12 && is_luhn(&format!("{value:.0}"))).count();
+            let n_cards = present
+                .iter()
+                .filter(|value| {
+                    value.fract() == 0.0 && **value >= 1e12 && is_luhn(&format!("{value:.0}"))
+                })
+                .count();
             if n_cards * 5 > present.len() {
-                found("payment_card", 10, "account numbers", n_cards, present.len());
+                found(
+                    "payment_card",
+                    10,
+                    "account numbers",
+                    n_cards,
+                    present.len(),
+                );
             }
-            let n_dates = present.iter().filter(|value| is_compact_date(**value)).count();
+            let n_dates = present
+                .iter()
+                .filter(|value| is_compact_date(**value))
+                .count();
             if n_dates * 2 > present.len() {
                 found("date", 3, "dates", n_dates, present.len());
             }
-            let is_zip = ["zip", "postal", "postcode", "plz"].iter().any(|word| name.contains(word));
-            let n_zip = present.iter().filter(|value| value.fract() == 0.0 && (501.0..=99_950.0).contains(*value)).count();
+            let is_zip = ["zip", "postal", "postcode", "plz"]
+                .iter()
+                .any(|word| name.contains(word));
+            let n_zip = present
+                .iter()
+                .filter(|value| value.fract() == 0.0 && (501.0..=99_950.0).contains(*value))
+                .count();
             if is_zip && n_zip > 0 {
                 found("zip_code", 2, "places below state", n_zip, present.len());
             }
             present.sort_by(f64::total_cmp);
             let is_whole = present.iter().all(|value| value.fract() == 0.0);
             // Measurements differ from row to row by nature; only whole numbers can be numbers of something.
-            (present.len(), if is_whole { present.chunk_by(|a, b| a == b).count() } else { 0 })
+            (
+                present.len(),
+                if is_whole {
+                    present.chunk_by(|a, b| a == b).count()
+                } else {
+                    0
+                },
+            )
         }
     };
     if n_present >= NEAR_UNIQUE_ROWS && n_distinct as f64 >= NEAR_UNIQUE_SHARE * n_present as f64 {
-        found("near_unique", 18, "any other unique code", n_present, n_present);
+        found(
+            "near_unique",
+            18,
+            "any other unique code",
+            n_present,
+            n_present,
+        );
     }
     findings
 }
@@ -322,7 +389,13 @@ pub fn detector_recall() -> Vec<DetectorRecall> {
             }
         }
         let recall = wilson_interval(n_found as f64, n_positive as f64, 0.95);
-        DetectorRecall { detector: detector.name.to_owned(), recall, n_positive, n_false, n_negative }
+        DetectorRecall {
+            detector: detector.name.to_owned(),
+            recall,
+            n_positive,
+            n_false,
+            n_negative,
+        }
     };
     DETECTORS.iter().map(measure).collect()
 }
@@ -332,7 +405,8 @@ fn digits(text: &str) -> Vec<u32> {
 }
 
 fn is_phone(text: &str) -> bool {
-    let is_address = text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u8>().is_ok());
+    let is_address =
+        text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u8>().is_ok());
     (8..=15).contains(&digits(text).len()) && !is_social_security_number(text) && !is_address
 }
 
@@ -341,7 +415,10 @@ fn is_social_security_number(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     match parts[..] {
         [area, group, serial] if area.len() == 3 && group.len() == 2 && serial.len() == 4 => {
-            !matches!(area, "000" | "666") && !area.starts_with('9') && group != "00" && serial != "0000"
+            !matches!(area, "000" | "666")
+                && !area.starts_with('9')
+                && group != "00"
+                && serial != "0000"
         }
         _ => false,
     }
@@ -350,10 +427,14 @@ fn is_social_security_number(text: &str) -> bool {
 /// Luhn's check digit (ISO/IEC 7812-1).
 fn is_luhn(text: &str) -> bool {
     let digits = digits(text);
-    let weighted = digits.iter().rev().enumerate().map(|(position, digit)| match position % 2 {
-        0 => *digit,
-        _ => digit * 2 / 10 + digit * 2 % 10,
-    });
+    let weighted = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(position, digit)| match position % 2 {
+            0 => *digit,
+            _ => digit * 2 / 10 + digit * 2 % 10,
+        });
     digits.iter().any(|digit| *digit != 0) && weighted.sum::<u32>() % 10 == 0
 }
 
@@ -364,10 +445,13 @@ fn is_iban(text: &str) -> bool {
         return false;
     }
     let rotated = compact[4..].chars().chain(compact[..4].chars());
-    let remainder = rotated.filter_map(|c| c.to_digit(36)).fold(0, |remainder, value| match value {
-        0..10 => (remainder * 10 + value) % 97,
-        _ => (remainder * 100 + value) % 97,
-    });
+    let remainder =
+        rotated
+            .filter_map(|c| c.to_digit(36))
+            .fold(0, |remainder, value| match value {
+                0..10 => (remainder * 10 + value) % 97,
+                _ => (remainder * 100 + value) % 97,
+            });
     remainder == 1
 }
 
@@ -381,5 +465,6 @@ fn is_compact_date(value: f64) -> bool {
 }
 
 fn has_letters_and_digits(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_digit()) && text.chars().filter(char::is_ascii_alphabetic).count() >= 3
+    text.contains(|c: char| c.is_ascii_digit())
+        && text.chars().filter(char::is_ascii_alphabetic).count() >= 3
 }

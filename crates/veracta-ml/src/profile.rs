@@ -85,9 +85,18 @@ pub fn profile(table: &Table, identifiers: &[&str]) -> Profile {
         digests.windows(2).filter(|pair| pair[0] == pair[1]).count()
     };
     let n_duplicate_rows = n_repeats(&[]);
-    let n_duplicate_rows_without_id = if identifiers.is_empty() { n_duplicate_rows } else { n_repeats(identifiers) };
+    let n_duplicate_rows_without_id = if identifiers.is_empty() {
+        n_duplicate_rows
+    } else {
+        n_repeats(identifiers)
+    };
     let columns = table.columns.par_iter().map(profile_column).collect();
-    Profile { n_rows: table.n_rows, n_duplicate_rows, n_duplicate_rows_without_id, columns }
+    Profile {
+        n_rows: table.n_rows,
+        n_duplicate_rows,
+        n_duplicate_rows_without_id,
+        columns,
+    }
 }
 
 fn profile_column(column: &Column) -> ColumnProfile {
@@ -95,7 +104,11 @@ fn profile_column(column: &Column) -> ColumnProfile {
     match &column.values {
         Values::Numeric(values) => {
             let n_missing = values.iter().filter(|value| value.is_nan()).count();
-            let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+            let mut finite: Vec<f64> = values
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect();
             let moments = mean(&finite).map(|mean| (mean, variance(&finite).map(f64::sqrt)));
             finite.sort_unstable_by(f64::total_cmp);
             let n_distinct = finite.chunk_by(|a, b| a == b).count();
@@ -104,9 +117,24 @@ fn profile_column(column: &Column) -> ColumnProfile {
                 let (min, max) = (finite[0], finite[finite.len() - 1]);
                 let quantiles = QUANTILES.map(|share| quantile_sorted(&finite, share));
                 let histogram = histogram(&finite, min, max);
-                NumericProfile { n_infinite, min, max, mean, standard_deviation, quantiles, histogram }
+                NumericProfile {
+                    n_infinite,
+                    min,
+                    max,
+                    mean,
+                    standard_deviation,
+                    quantiles,
+                    histogram,
+                }
             });
-            ColumnProfile { name, column_type, n_missing, n_distinct, numeric, frequent: Vec::new() }
+            ColumnProfile {
+                name,
+                column_type,
+                n_missing,
+                n_distinct,
+                numeric,
+                frequent: Vec::new(),
+            }
         }
         Values::Coded(coded) => {
             let mut counts = vec![0usize; coded.levels.len()];
@@ -125,8 +153,18 @@ fn profile_column(column: &Column) -> ColumnProfile {
             order.retain(|code| counts[*code] >= SHOWN_COUNT_MIN);
             order.sort_by_key(|code| std::cmp::Reverse(counts[*code]));
             order.truncate(SHOWN_VALUES_MAX);
-            let shown = order.into_iter().map(|code| ValueCount { value: coded.levels[code].clone(), n_rows: counts[code] });
-            ColumnProfile { name, column_type, n_missing, n_distinct, numeric: None, frequent: shown.collect() }
+            let shown = order.into_iter().map(|code| ValueCount {
+                value: coded.levels[code].clone(),
+                n_rows: counts[code],
+            });
+            ColumnProfile {
+                name,
+                column_type,
+                n_missing,
+                n_distinct,
+                numeric: None,
+                frequent: shown.collect(),
+            }
         }
     }
 }
@@ -135,7 +173,11 @@ fn histogram(sorted: &[f64], min: f64, max: f64) -> Vec<usize> {
     let mut counts = vec![0; HISTOGRAM_BINS];
     let width = (max - min) / HISTOGRAM_BINS as f64;
     for value in sorted {
-        let bin = if width > 0.0 { ((value - min) / width) as usize } else { 0 };
+        let bin = if width > 0.0 {
+            ((value - min) / width) as usize
+        } else {
+            0
+        };
         counts[bin.min(HISTOGRAM_BINS - 1)] += 1;
     }
     counts

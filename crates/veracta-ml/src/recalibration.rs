@@ -94,9 +94,15 @@ fn isotonic(scores: &[f64], labels: &[bool]) -> Calibrator {
     }
     let ends = |pool: &(f64, f64, f64, f64)| {
         let value = pool.0 / pool.1;
-        if pool.2 == pool.3 { vec![(pool.2, value)] } else { vec![(pool.2, value), (pool.3, value)] }
+        if pool.2 == pool.3 {
+            vec![(pool.2, value)]
+        } else {
+            vec![(pool.2, value), (pool.3, value)]
+        }
     };
-    Calibrator::Isotonic { points: pools.iter().flat_map(ends).collect() }
+    Calibrator::Isotonic {
+        points: pools.iter().flat_map(ends).collect(),
+    }
 }
 
 /// Maximum likelihood of the sigmoid by Newton's method with step halving.
@@ -108,7 +114,11 @@ fn platt(scores: &[f64], labels: &[bool], n_positive: usize) -> Option<Calibrato
         let one = |(score, label): (&f64, &bool)| {
             let z = a * score + b;
             // −t ln p − (1 − t) ln(1 − p) with p = 1 / (1 + exp(z)).
-            let softplus = if z > 0.0 { z + (-z).exp().ln_1p() } else { z.exp().ln_1p() };
+            let softplus = if z > 0.0 {
+                z + (-z).exp().ln_1p()
+            } else {
+                z.exp().ln_1p()
+            };
             softplus - (1.0 - target(*label)) * z
         };
         scores.iter().zip(labels).map(one).sum()
@@ -121,7 +131,11 @@ fn platt(scores: &[f64], labels: &[bool], n_positive: usize) -> Option<Calibrato
             let p = 1.0 / (1.0 + (a * score + b).exp());
             let (gap, weight) = (target(*label) - p, p * (1.0 - p));
             (ga, gb) = (ga + gap * score, gb + gap);
-            (haa, hab, hbb) = (haa + weight * score * score, hab + weight * score, hbb + weight);
+            (haa, hab, hbb) = (
+                haa + weight * score * score,
+                hab + weight * score,
+                hbb + weight,
+            );
         }
         if ga.abs() < 1e-10 && gb.abs() < 1e-10 {
             break;
@@ -130,7 +144,10 @@ fn platt(scores: &[f64], labels: &[bool], n_positive: usize) -> Option<Calibrato
         if determinant <= 0.0 {
             break;
         }
-        let (da, db) = (-(hbb * ga - hab * gb) / determinant, -(haa * gb - hab * ga) / determinant);
+        let (da, db) = (
+            -(hbb * ga - hab * gb) / determinant,
+            -(haa * gb - hab * ga) / determinant,
+        );
         let mut step = 1.0;
         while step > 1e-10 && loss(a + step * da, b + step * db) > best {
             step /= 2.0;
@@ -152,7 +169,10 @@ impl Calibrator {
             Self::Platt { a, b } => 1.0 / (1.0 + (a * score + b).exp()),
             Self::Isotonic { points } => {
                 let after = points.partition_point(|(x, _)| *x <= score);
-                match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
+                match (
+                    after.checked_sub(1).map(|before| points[before]),
+                    points.get(after),
+                ) {
                     (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (score - x0) / (x1 - x0),
                     (Some((_, y)), None) => y,
                     (None, Some((_, y))) => *y,
@@ -168,45 +188,84 @@ impl Calibrator {
 pub fn cross_fitted(method: Recalibration, scored: &Scored<'_>, seed: u64) -> Option<Vec<f64>> {
     let mut fold_of = vec![0usize; scored.n()];
     for (stream, wanted) in [(0, false), (1, true)] {
-        let mut rows: Vec<usize> = (0..scored.n()).filter(|row| scored.labels[*row] == wanted).collect();
+        let mut rows: Vec<usize> = (0..scored.n())
+            .filter(|row| scored.labels[*row] == wanted)
+            .collect();
         if rows.len() < FOLDS {
             return None;
         }
         shuffle(&mut rows, &mut generator(seed, stream));
-        rows.iter().enumerate().for_each(|(place, row)| fold_of[*row] = place % FOLDS);
+        rows.iter()
+            .enumerate()
+            .for_each(|(place, row)| fold_of[*row] = place % FOLDS);
     }
     let mut found = vec![0.0; scored.n()];
     for fold in 0..FOLDS {
-        let fitted: Vec<usize> = (0..scored.n()).filter(|row| fold_of[*row] != fold).collect();
+        let fitted: Vec<usize> = (0..scored.n())
+            .filter(|row| fold_of[*row] != fold)
+            .collect();
         let scores: Vec<f64> = fitted.iter().map(|row| scored.scores[*row]).collect();
         let labels: Vec<bool> = fitted.iter().map(|row| scored.labels[*row]).collect();
         let calibrator = fit(method, &scores, &labels)?;
-        (0..scored.n()).filter(|row| fold_of[*row] == fold).for_each(|row| found[row] = calibrator.apply(scored.scores[row]));
+        (0..scored.n())
+            .filter(|row| fold_of[*row] == fold)
+            .for_each(|row| found[row] = calibrator.apply(scored.scores[row]));
     }
     Some(found)
 }
 
 /// Returns what a way of recalibration gains out of fold; `None` when it cannot be fitted or scores are no probabilities.
-pub fn recalibration_gain(method: Recalibration, scored: &Scored<'_>, level: f64, seed: u64) -> Option<RecalibrationGain> {
-    if scored.scores.iter().any(|score| !(0.0..=1.0).contains(score)) {
+pub fn recalibration_gain(
+    method: Recalibration,
+    scored: &Scored<'_>,
+    level: f64,
+    seed: u64,
+) -> Option<RecalibrationGain> {
+    if scored
+        .scores
+        .iter()
+        .any(|score| !(0.0..=1.0).contains(score))
+    {
         return None;
     }
     let after = cross_fitted(method, scored, seed)?;
-    let recalibrated = Scored { labels: scored.labels, scores: &after, weights: None };
-    let plain = Scored { labels: scored.labels, scores: scored.scores, weights: None };
+    let recalibrated = Scored {
+        labels: scored.labels,
+        scores: &after,
+        weights: None,
+    };
+    let plain = Scored {
+        labels: scored.labels,
+        scores: scored.scores,
+        weights: None,
+    };
     let ece = |scored: &Scored<'_>| reliability(scored, RELIABILITY_BINS, Binning::Width).ece;
     let error = |score: f64, label: bool| (score - f64::from(u8::from(label))).powi(2);
-    let gains: Vec<f64> =
-        (0..scored.n()).map(|row| error(scored.scores[row], scored.labels[row]) - error(after[row], scored.labels[row])).collect();
-    let brier_gain = mean(&gains).zip(variance(&gains)).map(|(estimate, spread)| {
-        let half = normal_quantile(0.5 + level / 2.0) * (spread / gains.len() as f64).sqrt();
-        Estimate { estimate, lower: estimate - half, upper: estimate + half, level, method: Method::NormalMean }
-    });
+    let gains: Vec<f64> = (0..scored.n())
+        .map(|row| {
+            error(scored.scores[row], scored.labels[row]) - error(after[row], scored.labels[row])
+        })
+        .collect();
+    let brier_gain = mean(&gains)
+        .zip(variance(&gains))
+        .map(|(estimate, spread)| {
+            let half = normal_quantile(0.5 + level / 2.0) * (spread / gains.len() as f64).sqrt();
+            Estimate {
+                estimate,
+                lower: estimate - half,
+                upper: estimate + half,
+                level,
+                method: Method::NormalMean,
+            }
+        });
     Some(RecalibrationGain {
         method,
         n_folds: FOLDS,
         ece: [ece(&plain), ece(&recalibrated)],
-        brier: [Metric::Brier.evaluate(&plain, 0.5)?, Metric::Brier.evaluate(&recalibrated, 0.5)?],
+        brier: [
+            Metric::Brier.evaluate(&plain, 0.5)?,
+            Metric::Brier.evaluate(&recalibrated, 0.5)?,
+        ],
         brier_gain,
     })
 }

@@ -6,7 +6,9 @@
 use rayon::prelude::*;
 
 use crate::fairness::{Against, Disparity, MetricFrame, Rate};
-use crate::interval::{Bootstrap, Estimate, Method, OrderedRows, bootstrap_draws, resampled_estimate};
+use crate::interval::{
+    Bootstrap, Estimate, Method, OrderedRows, bootstrap_draws, resampled_estimate,
+};
 use crate::numeric::{below, generator, mean, normal_quantile, normal_upper_tail, quantile_sorted};
 use crate::performance::{Confusion, Metric, Scored};
 
@@ -32,8 +34,20 @@ fn draw_clusters(n: usize, bootstrap: Bootstrap, resample: u32) -> Vec<f64> {
     drawn
 }
 
-fn percentiles(estimate: f64, values: Vec<f64>, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    resampled_estimate(Some(estimate), values, level, bootstrap, Method::BootstrapCluster).map(Estimate::holding_itself)
+fn percentiles(
+    estimate: f64,
+    values: Vec<f64>,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Option<Estimate> {
+    resampled_estimate(
+        Some(estimate),
+        values,
+        level,
+        bootstrap,
+        Method::BootstrapCluster,
+    )
+    .map(Estimate::holding_itself)
 }
 
 /// Returns the cluster bootstrap interval of each metric; `None` where the metric is not defined, on the data or on half the
@@ -49,23 +63,48 @@ pub fn cluster_intervals(
     level: f64,
     bootstrap: Bootstrap,
 ) -> Vec<Option<Estimate>> {
-    assert_eq!(clusters.of_row.len(), scored.n(), "there is one cluster a row");
+    assert_eq!(
+        clusters.of_row.len(),
+        scored.n(),
+        "there is one cluster a row"
+    );
     if clusters.n < CLUSTERS_MIN {
         return vec![None; metrics.len()];
     }
     let rows = OrderedRows::new(scored);
-    let of_row: Vec<u32> = rows.order.iter().map(|row| clusters.of_row[*row as usize]).collect();
+    let of_row: Vec<u32> = rows
+        .order
+        .iter()
+        .map(|row| clusters.of_row[*row as usize])
+        .collect();
     let draw = |resample: u32| -> Vec<Option<f64>> {
         let drawn = draw_clusters(clusters.n, bootstrap, resample);
-        let weight = |(row, cluster): (usize, &u32)| drawn[*cluster as usize] * rows.weights.as_ref().map_or(1.0, |held| held[row]);
+        let weight = |(row, cluster): (usize, &u32)| {
+            drawn[*cluster as usize] * rows.weights.as_ref().map_or(1.0, |held| held[row])
+        };
         let weights: Vec<f64> = of_row.iter().enumerate().map(weight).collect();
-        let drawn = Scored { labels: &rows.labels, scores: &rows.scores, weights: Some(&weights) };
-        metrics.iter().map(|metric| metric.evaluate(&drawn, threshold)).collect()
+        let drawn = Scored {
+            labels: &rows.labels,
+            scores: &rows.scores,
+            weights: Some(&weights),
+        };
+        metrics
+            .iter()
+            .map(|metric| metric.evaluate(&drawn, threshold))
+            .collect()
     };
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples)
+        .into_par_iter()
+        .map(draw)
+        .collect();
     let interval = |(place, metric): (usize, &Metric)| {
         let values = drawn.iter().filter_map(|values| values[place]).collect();
-        percentiles(metric.evaluate(scored, threshold)?, values, level, bootstrap)
+        percentiles(
+            metric.evaluate(scored, threshold)?,
+            values,
+            level,
+            bootstrap,
+        )
     };
     metrics.iter().enumerate().map(interval).collect()
 }
@@ -92,15 +131,22 @@ pub fn clustered_frame(
     level: f64,
     bootstrap: Bootstrap,
 ) -> ClusteredFrame {
-    assert!(counts.len() == frame.groups.len() && is_compared.len() == counts.len(), "there is one of each a group");
+    assert!(
+        counts.len() == frame.groups.len() && is_compared.len() == counts.len(),
+        "there is one of each a group"
+    );
     let n_clusters = counts.first().map_or(0, Vec::len);
     if n_clusters < CLUSTERS_MIN {
-        return ClusteredFrame { rates: vec![vec![None; rates.len()]; counts.len()], disparities: vec![None; disparities.len()] };
+        return ClusteredFrame {
+            rates: vec![vec![None; rates.len()]; counts.len()],
+            disparities: vec![None; disparities.len()],
+        };
     }
     let compared = |frame: &MetricFrame| {
         let mut kept = frame.clone();
         let mut marks = is_compared.iter();
-        kept.groups.retain(|_| *marks.next().expect("one mark a group"));
+        kept.groups
+            .retain(|_| *marks.next().expect("one mark a group"));
         kept
     };
     let draw = |resample: u32| {
@@ -114,32 +160,65 @@ pub fn clustered_frame(
                 .filter(|(_, times)| **times > 0.0)
                 .for_each(|(held, times)| group.confusion.add_times(held, *times));
         }
-        let values: Vec<Vec<Option<f64>>> =
-            redrawn.groups.iter().map(|group| rates.iter().map(|rate| rate.of(&group.confusion)).collect()).collect();
+        let values: Vec<Vec<Option<f64>>> = redrawn
+            .groups
+            .iter()
+            .map(|group| rates.iter().map(|rate| rate.of(&group.confusion)).collect())
+            .collect();
         let kept = compared(&redrawn);
-        let gaps: Vec<Option<f64>> = disparities.iter().map(|disparity| kept.disparity(*disparity, Against::BetweenGroups)).collect();
+        let gaps: Vec<Option<f64>> = disparities
+            .iter()
+            .map(|disparity| kept.disparity(*disparity, Against::BetweenGroups))
+            .collect();
         (values, gaps)
     };
-    let drawn: Vec<_> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let drawn: Vec<_> = (0..bootstrap.n_resamples)
+        .into_par_iter()
+        .map(draw)
+        .collect();
     let rate = |group: usize, place: usize| {
-        let values = drawn.iter().filter_map(|(values, _)| values[group][place]).collect();
-        percentiles(rates[place].of(&frame.groups[group].confusion)?, values, level, bootstrap)
+        let values = drawn
+            .iter()
+            .filter_map(|(values, _)| values[group][place])
+            .collect();
+        percentiles(
+            rates[place].of(&frame.groups[group].confusion)?,
+            values,
+            level,
+            bootstrap,
+        )
     };
     let kept = compared(frame);
     let gap = |place: usize| {
         let values = drawn.iter().filter_map(|(_, gaps)| gaps[place]).collect();
-        percentiles(kept.disparity(disparities[place], Against::BetweenGroups)?, values, level, bootstrap)
+        percentiles(
+            kept.disparity(disparities[place], Against::BetweenGroups)?,
+            values,
+            level,
+            bootstrap,
+        )
     };
     ClusteredFrame {
-        rates: (0..counts.len()).map(|group| (0..rates.len()).map(|place| rate(group, place)).collect()).collect(),
+        rates: (0..counts.len())
+            .map(|group| (0..rates.len()).map(|place| rate(group, place)).collect())
+            .collect(),
         disparities: (0..disparities.len()).map(gap).collect(),
     }
 }
 
 /// Returns bias-corrected and accelerated bounds (Efron 1987) from resampled values and jackknife values; `None` when resamples are all
 /// on one side of the estimate, or the jackknife does not vary.
-pub fn bca_bounds(estimate: f64, draws: &[f64], jackknife: &[f64], level: f64) -> Option<(f64, f64)> {
-    let mut sorted: Vec<f64> = draws.iter().copied().filter(|value| value.is_finite()).collect();
+pub fn bca_bounds(
+    estimate: f64,
+    draws: &[f64],
+    jackknife: &[f64],
+    level: f64,
+) -> Option<(f64, f64)> {
+    let mut sorted: Vec<f64> = draws
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     sorted.sort_by(f64::total_cmp);
     let below = sorted.partition_point(|value| *value < estimate);
     let up_to = sorted.partition_point(|value| *value <= estimate);
@@ -165,20 +244,42 @@ pub fn bca_bounds(estimate: f64, draws: &[f64], jackknife: &[f64], level: f64) -
 
 /// Returns the bias-corrected and accelerated bootstrap interval of each metric; rows are drawn within each class. Where the correction
 /// does not exist, or the metric is not defined, there is none.
-pub fn bca_intervals(scored: &Scored<'_>, metrics: &[Metric], threshold: f64, level: f64, bootstrap: Bootstrap) -> Vec<Option<Estimate>> {
+pub fn bca_intervals(
+    scored: &Scored<'_>,
+    metrics: &[Metric],
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Vec<Option<Estimate>> {
     let drawn = bootstrap_draws(scored, metrics, threshold, bootstrap);
     let rows = OrderedRows::new(scored);
     // Groups of equal size in order of score within each class: leaving one out keeps the shape of the rest.
     let n_groups = JACKKNIFE_GROUPS.min(scored.n());
     let mut group_of = vec![0usize; scored.n()];
     for class in &rows.classes {
-        class.iter().enumerate().for_each(|(place, row)| group_of[*row as usize] = place % n_groups);
+        class
+            .iter()
+            .enumerate()
+            .for_each(|(place, row)| group_of[*row as usize] = place % n_groups);
     }
     let leave = |group: usize| -> Vec<Option<f64>> {
-        let weight = |row: usize| if group_of[row] == group { 0.0 } else { rows.weights.as_ref().map_or(1.0, |held| held[row]) };
+        let weight = |row: usize| {
+            if group_of[row] == group {
+                0.0
+            } else {
+                rows.weights.as_ref().map_or(1.0, |held| held[row])
+            }
+        };
         let weights: Vec<f64> = (0..scored.n()).map(weight).collect();
-        let left = Scored { labels: &rows.labels, scores: &rows.scores, weights: Some(&weights) };
-        metrics.iter().map(|metric| metric.evaluate(&left, threshold)).collect()
+        let left = Scored {
+            labels: &rows.labels,
+            scores: &rows.scores,
+            weights: Some(&weights),
+        };
+        metrics
+            .iter()
+            .map(|metric| metric.evaluate(&left, threshold))
+            .collect()
     };
     let left: Vec<Vec<Option<f64>>> = (0..n_groups).into_par_iter().map(leave).collect();
     let interval = |(place, metric): (usize, &Metric)| {
@@ -189,7 +290,13 @@ pub fn bca_intervals(scored: &Scored<'_>, metrics: &[Metric], threshold: f64, le
             return None;
         }
         let (lower, upper) = bca_bounds(estimate, &draws, &jackknife, level)?;
-        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapBca })
+        Some(Estimate {
+            estimate,
+            lower,
+            upper,
+            level,
+            method: Method::BootstrapBca,
+        })
     };
     metrics.iter().enumerate().map(interval).collect()
 }

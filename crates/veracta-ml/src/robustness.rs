@@ -90,8 +90,15 @@ impl Scenario {
             Self::Noise(size) => format!("noise of {size} standard deviations"),
             Self::Missing(share) => format!("{} % of values missing", share * 100.0),
             Self::Shift(size) => format!("all numbers moved by {size} standard deviations"),
-            Self::Clip(share) => format!("numbers kept within their {} % and {} % quantiles", share * 100.0, (1.0 - share) * 100.0),
-            Self::Boundary(share) => format!("{} % of numbers at their smallest or largest value", share * 100.0),
+            Self::Clip(share) => format!(
+                "numbers kept within their {} % and {} % quantiles",
+                share * 100.0,
+                (1.0 - share) * 100.0
+            ),
+            Self::Boundary(share) => format!(
+                "{} % of numbers at their smallest or largest value",
+                share * 100.0
+            ),
         }
     }
 
@@ -102,22 +109,30 @@ impl Scenario {
             if !is_number && !matches!(self, Self::Missing(_)) {
                 continue;
             }
-            let mut known: Vec<f64> = (0..rows.n_rows).map(|row| rows.row(row)[column]).filter(|value| value.is_finite()).collect();
+            let mut known: Vec<f64> = (0..rows.n_rows)
+                .map(|row| rows.row(row)[column])
+                .filter(|value| value.is_finite())
+                .collect();
             let deviation = variance(&known).map_or(0.0, f64::sqrt);
             known.sort_by(f64::total_cmp);
-            let (Some(low), Some(high)) = (known.first().copied(), known.last().copied()) else { continue };
+            let (Some(low), Some(high)) = (known.first().copied(), known.last().copied()) else {
+                continue;
+            };
             let mut rng = generator(seed, column as u64);
             for row in 0..rows.n_rows {
                 let value = &mut changed.values[row * rows.n_columns + column];
                 // Drawn for every cell, so that a cell's fate does not depend on which others are missing.
                 let (first, second) = (uniform(&mut rng), uniform(&mut rng));
                 *value = match self {
-                    Self::Noise(size) => *value + size * deviation * normal_quantile(first.clamp(1e-12, 1.0 - 1e-12)),
+                    Self::Noise(size) => {
+                        *value + size * deviation * normal_quantile(first.clamp(1e-12, 1.0 - 1e-12))
+                    }
                     Self::Missing(share) if first < share => f64::NAN,
                     Self::Shift(size) => *value + size * deviation,
-                    Self::Clip(share) => {
-                        value.clamp(quantile_sorted(&known, share.min(0.5)), quantile_sorted(&known, 1.0 - share.min(0.5)))
-                    }
+                    Self::Clip(share) => value.clamp(
+                        quantile_sorted(&known, share.min(0.5)),
+                        quantile_sorted(&known, 1.0 - share.min(0.5)),
+                    ),
                     Self::Boundary(share) if first < share && value.is_finite() => {
                         if second < 0.5 {
                             low
@@ -137,18 +152,44 @@ impl Scenario {
 ///
 /// # Panics
 /// When there is not one mark a column.
-pub fn robustness(predict: &Predict<'_>, tried: Tried<'_>, scenarios: &[Scenario], bootstrap: Bootstrap) -> Vec<ScenarioResult> {
-    assert_eq!(tried.is_number.len(), tried.rows.n_columns, "there is one mark a column");
+pub fn robustness(
+    predict: &Predict<'_>,
+    tried: Tried<'_>,
+    scenarios: &[Scenario],
+    bootstrap: Bootstrap,
+) -> Vec<ScenarioResult> {
+    assert_eq!(
+        tried.is_number.len(),
+        tried.rows.n_columns,
+        "there is one mark a column"
+    );
     let before = predict(&tried.rows.values);
     let try_out = |scenario: &Scenario| {
-        let after = predict(&scenario.apply(tried.rows, tried.is_number, bootstrap.seed).values);
-        let known: Vec<(f64, f64)> =
-            before.iter().copied().zip(after.iter().copied()).filter(|(a, b)| a.is_finite() && b.is_finite()).collect();
-        let n_turned = known.iter().filter(|(a, b)| (*a >= tried.threshold) != (*b >= tried.threshold)).count();
+        let after = predict(
+            &scenario
+                .apply(tried.rows, tried.is_number, bootstrap.seed)
+                .values,
+        );
+        let known: Vec<(f64, f64)> = before
+            .iter()
+            .copied()
+            .zip(after.iter().copied())
+            .filter(|(a, b)| a.is_finite() && b.is_finite())
+            .collect();
+        let n_turned = known
+            .iter()
+            .filter(|(a, b)| (*a >= tried.threshold) != (*b >= tried.threshold))
+            .count();
         let changes: Vec<f64> = known.iter().map(|(a, b)| (a - b).abs()).collect();
-        let metric = tried
-            .labels
-            .and_then(|labels| metric_interval(&Scored::new(labels, &after).ok()?, tried.metric, tried.threshold, tried.level, bootstrap));
+        let metric = tried.labels.and_then(|labels| {
+            metric_interval(
+                &Scored::new(labels, &after).ok()?,
+                tried.metric,
+                tried.threshold,
+                tried.level,
+                bootstrap,
+            )
+        });
         ScenarioResult {
             scenario: *scenario,
             turned: wilson_interval(n_turned as f64, known.len() as f64, tried.level),

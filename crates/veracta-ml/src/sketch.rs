@@ -42,7 +42,9 @@ pub enum SketchError {
         reason: &'static str,
     },
     /// Another set of columns.
-    #[error("the tables do not have the same columns: `{column}` is in one of them only, or in another place")]
+    #[error(
+        "the tables do not have the same columns: `{column}` is in one of them only, or in another place"
+    )]
     Columns {
         /// First column that differs.
         column: String,
@@ -135,23 +137,40 @@ impl TableSketch {
     pub fn new(table: &Table) -> Self {
         use rayon::prelude::*;
         let columns = table.columns.par_iter().map(ColumnSketch::new).collect();
-        Self { format: SKETCH_FORMAT.to_owned(), n_rows: table.n_rows as u64, columns }
+        Self {
+            format: SKETCH_FORMAT.to_owned(),
+            n_rows: table.n_rows as u64,
+            columns,
+        }
     }
 
     /// Reads a summary; counts that do not add up are refused.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SketchError> {
         let sketch: Self = serde_json::from_slice(bytes)?;
         if sketch.format != SKETCH_FORMAT {
-            return Err(SketchError::Json(serde::de::Error::custom(format!("format `{}`", sketch.format))));
+            return Err(SketchError::Json(serde::de::Error::custom(format!(
+                "format `{}`",
+                sketch.format
+            ))));
         }
         if sketch.n_rows > ROWS_MAX {
-            return Err(SketchError::TooManyRows { n_rows: sketch.n_rows });
+            return Err(SketchError::TooManyRows {
+                n_rows: sketch.n_rows,
+            });
         }
         for column in &sketch.columns {
-            let malformed = |reason| SketchError::Malformed { column: column.name.clone(), reason };
-            let n = column.values.n().ok_or_else(|| malformed("its counts are too large"))?;
+            let malformed = |reason| SketchError::Malformed {
+                column: column.name.clone(),
+                reason,
+            };
+            let n = column
+                .values
+                .n()
+                .ok_or_else(|| malformed("its counts are too large"))?;
             if n.checked_add(column.n_missing) != Some(sketch.n_rows) {
-                return Err(malformed("its values and missing values are not as many as the rows"));
+                return Err(malformed(
+                    "its values and missing values are not as many as the rows",
+                ));
             }
             if let ValueSketch::Numbers(numbers) = &column.values {
                 numbers.check().map_err(malformed)?;
@@ -177,15 +196,24 @@ impl TableSketch {
             match (self.columns.get(idx), other.columns.get(idx)) {
                 (Some(a), Some(b)) if a.name == b.name => {
                     if !a.can_merge(b) {
-                        return Err(SketchError::Type { column: a.name.clone() });
+                        return Err(SketchError::Type {
+                            column: a.name.clone(),
+                        });
                     }
                 }
-                (Some(column), _) | (None, Some(column)) => return Err(SketchError::Columns { column: column.name.clone() }),
+                (Some(column), _) | (None, Some(column)) => {
+                    return Err(SketchError::Columns {
+                        column: column.name.clone(),
+                    });
+                }
                 (None, None) => {}
             }
         }
         self.n_rows += other.n_rows;
-        self.columns.iter_mut().zip(&other.columns).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.columns
+            .iter_mut()
+            .zip(&other.columns)
+            .for_each(|(mine, theirs)| mine.merge(theirs));
         Ok(())
     }
 }
@@ -197,9 +225,18 @@ impl ColumnSketch {
         match &column.values {
             Values::Numeric(values) => {
                 let mut numbers = NumberSketch::empty();
-                let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).map(|value| value + 0.0).collect();
+                let finite: Vec<f64> = values
+                    .iter()
+                    .copied()
+                    .filter(|value| value.is_finite())
+                    .map(|value| value + 0.0)
+                    .collect();
                 numbers.update(&finite);
-                Self { name, n_missing: (values.len() - finite.len()) as u64, values: ValueSketch::Numbers(numbers) }
+                Self {
+                    name,
+                    n_missing: (values.len() - finite.len()) as u64,
+                    values: ValueSketch::Numbers(numbers),
+                }
             }
             Values::Coded(coded) => {
                 let mut by_code = vec![0u64; coded.levels.len()];
@@ -210,10 +247,20 @@ impl ColumnSketch {
                         code => by_code[code as usize] += 1,
                     }
                 }
-                let counts = coded.levels.iter().cloned().zip(by_code).filter(|(_, count)| *count > 0).collect();
+                let counts = coded
+                    .levels
+                    .iter()
+                    .cloned()
+                    .zip(by_code)
+                    .filter(|(_, count)| *count > 0)
+                    .collect();
                 let mut values = ValueSketch::Categories { counts, n_other: 0 };
                 values.fold_rare();
-                Self { name, n_missing, values }
+                Self {
+                    name,
+                    n_missing,
+                    values,
+                }
             }
         }
     }
@@ -246,8 +293,16 @@ impl ColumnSketch {
         }
         match (&mut self.values, &other.values) {
             (ValueSketch::Numbers(mine), ValueSketch::Numbers(theirs)) => mine.merge(theirs),
-            (ValueSketch::Categories { counts, n_other }, ValueSketch::Categories { counts: theirs, n_other: more }) => {
-                theirs.iter().for_each(|(level, count)| *counts.entry(level.clone()).or_default() += count);
+            (
+                ValueSketch::Categories { counts, n_other },
+                ValueSketch::Categories {
+                    counts: theirs,
+                    n_other: more,
+                },
+            ) => {
+                theirs
+                    .iter()
+                    .for_each(|(level, count)| *counts.entry(level.clone()).or_default() += count);
                 *n_other += more;
                 self.values.fold_rare();
             }
@@ -261,17 +316,24 @@ impl ValueSketch {
     fn n(&self) -> Option<u64> {
         match self {
             Self::Numbers(numbers) => Some(numbers.n),
-            Self::Categories { counts, n_other } => counts.values().try_fold(*n_other, |n, count| n.checked_add(*count)),
+            Self::Categories { counts, n_other } => counts
+                .values()
+                .try_fold(*n_other, |n, count| n.checked_add(*count)),
         }
     }
 
     /// Counts the rarest categories together when there are too many.
     fn fold_rare(&mut self) {
-        let Self::Categories { counts, n_other } = self else { return };
+        let Self::Categories { counts, n_other } = self else {
+            return;
+        };
         if counts.len() <= CATEGORIES_MAX {
             return;
         }
-        let mut order: Vec<(u64, String)> = counts.iter().map(|(level, count)| (*count, level.clone())).collect();
+        let mut order: Vec<(u64, String)> = counts
+            .iter()
+            .map(|(level, count)| (*count, level.clone()))
+            .collect();
         order.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         for (count, level) in order.split_off(CATEGORIES_MAX) {
             counts.remove(&level);
@@ -282,12 +344,25 @@ impl ValueSketch {
 
 impl NumberSketch {
     fn empty() -> Self {
-        Self { n: 0, mean: 0.0, squares: 0.0, min: None, max: None, rank_error: 0, levels: vec![Vec::new()], turns: vec![false] }
+        Self {
+            n: 0,
+            mean: 0.0,
+            squares: 0.0,
+            min: None,
+            max: None,
+            rank_error: 0,
+            levels: vec![Vec::new()],
+            turns: vec![false],
+        }
     }
 
     /// Returns the share of rows by which a rank can be wrong at most.
     pub fn rank_error_share(&self) -> f64 {
-        if self.n == 0 { 0.0 } else { self.rank_error as f64 / self.n as f64 }
+        if self.n == 0 {
+            0.0
+        } else {
+            self.rank_error as f64 / self.n as f64
+        }
     }
 
     /// Lays the numbers out: each kept value as often as rows it stands for. `n_rows` counts missing values too.
@@ -295,22 +370,35 @@ impl NumberSketch {
         if n_rows > COMPARED_ROWS_MAX {
             return Err(SketchError::TooManyRows { n_rows });
         }
-        let mut kept: Vec<(f64, usize)> =
-            self.levels.iter().enumerate().flat_map(|(level, values)| values.iter().map(move |value| (*value, 1usize << level))).collect();
+        let mut kept: Vec<(f64, usize)> = self
+            .levels
+            .iter()
+            .enumerate()
+            .flat_map(|(level, values)| values.iter().map(move |value| (*value, 1usize << level)))
+            .collect();
         kept.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut sorted = Vec::with_capacity(self.n as usize);
         for (value, weight) in kept {
             sorted.extend(std::iter::repeat_n(value, weight));
         }
-        Ok(Sample { sorted, n_rows: n_rows as usize })
+        Ok(Sample {
+            sorted,
+            n_rows: n_rows as usize,
+        })
     }
 
     /// Adds finite numbers.
     fn update(&mut self, values: &[f64]) {
-        let Some(mean) = crate::numeric::mean(values) else { return };
+        let Some(mean) = crate::numeric::mean(values) else {
+            return;
+        };
         let squares: Vec<f64> = values.iter().map(|value| (value - mean).powi(2)).collect();
         self.add_moments(values.len() as u64, mean, crate::numeric::sum(&squares));
-        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+        let (low, high) = values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(*value), high.max(*value))
+            });
         self.min = Some(self.min.map_or(low, |min| min.min(low)));
         self.max = Some(self.max.map_or(high, |max| max.max(high)));
         for chunk in values.chunks(LEVEL_VALUES) {
@@ -372,15 +460,30 @@ impl NumberSketch {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        if self.levels.len() != self.turns.len() || self.levels.is_empty() || self.levels.len() > LEVELS_MAX {
+        if self.levels.len() != self.turns.len()
+            || self.levels.is_empty()
+            || self.levels.len() > LEVELS_MAX
+        {
             return Err("it has no levels, too many, or not as many turns");
         }
-        let weight = |(level, values): (usize, &Vec<f64>)| (values.len() as u64).checked_mul(1 << level);
-        let total = self.levels.iter().enumerate().map(weight).try_fold(0u64, |total, weight| total.checked_add(weight?));
+        let weight =
+            |(level, values): (usize, &Vec<f64>)| (values.len() as u64).checked_mul(1 << level);
+        let total = self
+            .levels
+            .iter()
+            .enumerate()
+            .map(weight)
+            .try_fold(0u64, |total, weight| total.checked_add(weight?));
         if total != Some(self.n) {
             return Err("its values do not stand for as many rows as there are");
         }
-        let numbers = self.levels.iter().flatten().chain(&self.min).chain(&self.max).chain([&self.mean, &self.squares]);
+        let numbers = self
+            .levels
+            .iter()
+            .flatten()
+            .chain(&self.min)
+            .chain(&self.max)
+            .chain([&self.mean, &self.squares]);
         if self.rank_error > self.n {
             return Err("its ranks are wrong by more than its rows");
         }

@@ -78,7 +78,9 @@ pub enum SplitError {
         row: usize,
     },
     /// A part without rows of both labels.
-    #[error("the {role} part has {n_rows} rows, {n_positive} of them positive; it needs both labels")]
+    #[error(
+        "the {role} part has {n_rows} rows, {n_positive} of them positive; it needs both labels"
+    )]
     OneClass {
         /// Which part.
         role: &'static str,
@@ -102,8 +104,14 @@ pub struct SplitRows<'d> {
 
 /// Takes the parts that rows were given beforehand; a row without one belongs to none. What the parts have in common is not mended here:
 /// [`prove_split`] tells it.
-pub fn split_as_given(rows: SplitRows<'_>, parts: &[Option<Role>]) -> Result<Vec<Role>, SplitError> {
-    let roles: Vec<Role> = parts.iter().map(|part| part.unwrap_or(Role::Excluded)).collect();
+pub fn split_as_given(
+    rows: SplitRows<'_>,
+    parts: &[Option<Role>],
+) -> Result<Vec<Role>, SplitError> {
+    let roles: Vec<Role> = parts
+        .iter()
+        .map(|part| part.unwrap_or(Role::Excluded))
+        .collect();
     check_classes(rows.labels, &roles)?;
     Ok(roles)
 }
@@ -114,8 +122,14 @@ pub fn split_stratified(rows: SplitRows<'_>, shares: SplitShares) -> Result<Vec<
     let units = units_of(rows);
     let mut roles = vec![Role::Train; rows.labels.len()];
     for stratum in [false, true] {
-        let mut members: Vec<&Vec<usize>> = units.iter().filter(|unit| unit.iter().any(|row| rows.labels[*row]) == stratum).collect();
-        shuffle(&mut members, &mut generator(shares.seed, u64::from(stratum)));
+        let mut members: Vec<&Vec<usize>> = units
+            .iter()
+            .filter(|unit| unit.iter().any(|row| rows.labels[*row]) == stratum)
+            .collect();
+        shuffle(
+            &mut members,
+            &mut generator(shares.seed, u64::from(stratum)),
+        );
         let n_rows: usize = members.iter().map(|unit| unit.len()).sum();
         let (mut n_test, mut n_tune) = (0, 0);
         for unit in members {
@@ -137,7 +151,11 @@ pub fn split_stratified(rows: SplitRows<'_>, shares: SplitShares) -> Result<Vec<
 
 /// Divides in order of time: the latest rows test, the ones before them tune. Rows of equal time stay together; a later row that
 /// repeats an earlier part, or belongs to one of its subjects, is excluded.
-pub fn split_by_time(rows: SplitRows<'_>, times: &[f64], shares: SplitShares) -> Result<Vec<Role>, SplitError> {
+pub fn split_by_time(
+    rows: SplitRows<'_>,
+    times: &[f64],
+    shares: SplitShares,
+) -> Result<Vec<Role>, SplitError> {
     check_shares(shares)?;
     let n_rows = rows.labels.len();
     if let Some(row) = times.iter().position(|time| !time.is_finite()) {
@@ -158,8 +176,14 @@ pub fn split_by_time(rows: SplitRows<'_>, times: &[f64], shares: SplitShares) ->
             _ => Role::Train,
         };
         let seen = *digests.entry(rows.digests[row]).or_insert(role);
-        let seen_subject = rows.subjects.map_or(role, |codes| *subjects.entry(codes[row]).or_insert(role));
-        roles[row] = if seen == role && seen_subject == role { role } else { Role::Excluded };
+        let seen_subject = rows
+            .subjects
+            .map_or(role, |codes| *subjects.entry(codes[row]).or_insert(role));
+        roles[row] = if seen == role && seen_subject == role {
+            role
+        } else {
+            Role::Excluded
+        };
     }
     check_classes(rows.labels, &roles)?;
     Ok(roles)
@@ -168,14 +192,21 @@ pub fn split_by_time(rows: SplitRows<'_>, times: &[f64], shares: SplitShares) ->
 /// Returns what the parts hold and have in common, from the rows themselves.
 pub fn prove_split(rows: SplitRows<'_>, roles: &[Role]) -> SplitProof {
     let mut by_role: BTreeMap<Role, Vec<usize>> = BTreeMap::new();
-    for (row, role) in roles.iter().enumerate().filter(|(_, role)| **role != Role::Excluded) {
+    for (row, role) in roles
+        .iter()
+        .enumerate()
+        .filter(|(_, role)| **role != Role::Excluded)
+    {
         by_role.entry(*role).or_default().push(row);
     }
     let mut parts = Vec::new();
     let (mut n_rows_shared, mut seen) = (0, BTreeSet::new());
     for (role, members) in &by_role {
         let mut digests: Vec<[u8; 16]> = members.iter().map(|row| rows.digests[*row]).collect();
-        n_rows_shared += digests.iter().filter(|digest| seen.contains(*digest)).count();
+        n_rows_shared += digests
+            .iter()
+            .filter(|digest| seen.contains(*digest))
+            .count();
         seen.extend(digests.iter().copied());
         digests.sort_unstable();
         let digest: [u8; 32] = Sha256::digest(digests.concat()).into();
@@ -196,7 +227,12 @@ pub fn prove_split(rows: SplitRows<'_>, roles: &[Role]) -> SplitProof {
         roles_of.values().filter(|roles| roles.len() > 1).count()
     });
     let n_excluded = roles.iter().filter(|role| **role == Role::Excluded).count();
-    SplitProof { parts, n_rows_shared, n_subjects_shared, n_excluded }
+    SplitProof {
+        parts,
+        n_rows_shared,
+        n_subjects_shared,
+        n_excluded,
+    }
 }
 
 /// Returns rows grouped by what they share: a digest or a subject, directly or through others.
@@ -213,7 +249,9 @@ fn units_of(rows: SplitRows<'_>) -> Vec<Vec<usize>> {
     let (mut first_of_digest, mut first_of_subject) = (HashMap::new(), HashMap::new());
     for row in 0..n_rows {
         let twin = *first_of_digest.entry(rows.digests[row]).or_insert(row);
-        let sibling = rows.subjects.map_or(row, |codes| *first_of_subject.entry(codes[row]).or_insert(row));
+        let sibling = rows.subjects.map_or(row, |codes| {
+            *first_of_subject.entry(codes[row]).or_insert(row)
+        });
         for other in [twin, sibling] {
             let (a, b) = (root(&mut parent, row), root(&mut parent, other));
             parent[a.max(b)] = a.min(b);
@@ -236,12 +274,24 @@ fn check_shares(shares: SplitShares) -> Result<(), SplitError> {
 }
 
 fn check_classes(labels: &[bool], roles: &[Role]) -> Result<(), SplitError> {
-    for (role, name) in [(Role::Train, "training"), (Role::Tune, "tuning"), (Role::Test, "test")] {
+    for (role, name) in [
+        (Role::Train, "training"),
+        (Role::Tune, "tuning"),
+        (Role::Test, "test"),
+    ] {
         let n_rows = roles.iter().filter(|held| **held == role).count();
-        let n_positive = roles.iter().zip(labels).filter(|(held, label)| **held == role && **label).count();
+        let n_positive = roles
+            .iter()
+            .zip(labels)
+            .filter(|(held, label)| **held == role && **label)
+            .count();
         let is_optional = role == Role::Tune && n_rows == 0;
         if !is_optional && (n_positive == 0 || n_positive == n_rows) {
-            return Err(SplitError::OneClass { role: name, n_rows, n_positive });
+            return Err(SplitError::OneClass {
+                role: name,
+                n_rows,
+                n_positive,
+            });
         }
     }
     Ok(())

@@ -11,7 +11,17 @@ use crate::performance::ranking::{Query, mean_over_queries};
 use crate::performance::regression::{Regressed, RegressionMetric, kendall, pearson, spearman};
 
 /// Metrics of a regression, by their names in files.
-pub const REGRESSION_METRICS: [&str; 9] = ["rmse", "mae", "r2", "mse", "median_ae", "max_error", "mape", "rmsle", "explained_variance"];
+pub const REGRESSION_METRICS: [&str; 9] = [
+    "rmse",
+    "mae",
+    "r2",
+    "mse",
+    "median_ae",
+    "max_error",
+    "mape",
+    "rmsle",
+    "explained_variance",
+];
 /// Deviances that are given where they are defined.
 const DEVIANCES: [&str; 2] = ["poisson_deviance", "gamma_deviance"];
 /// Places up to which an order is judged.
@@ -48,10 +58,14 @@ fn resampled(
         let units: Vec<usize> = (0..n_units).map(|_| below(&mut rng, n_units)).collect();
         measure(&units)
     };
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples)
+        .into_par_iter()
+        .map(draw)
+        .collect();
     let interval = |(place, estimate): (usize, &Option<f64>)| {
         let values = drawn.iter().filter_map(|values| values[place]).collect();
-        resampled_estimate(*estimate, values, level, bootstrap, Method::BootstrapRows).map(Estimate::holding_itself)
+        resampled_estimate(*estimate, values, level, bootstrap, Method::BootstrapRows)
+            .map(Estimate::holding_itself)
     };
     estimates.iter().enumerate().map(interval).collect()
 }
@@ -60,13 +74,30 @@ fn resampled(
 ///
 /// # Panics
 /// When truths and predictions differ in number, or there are none.
-pub fn evaluate_regression(truths: &[f64], predictions: &[f64], level: f64, bootstrap: Bootstrap) -> TaskEvaluation {
-    assert!(truths.len() == predictions.len() && !truths.is_empty(), "there is one prediction a truth");
-    let names: Vec<&str> = REGRESSION_METRICS.iter().chain(&DEVIANCES).copied().chain(["pearson", "spearman", "kendall_tau_b"]).collect();
+pub fn evaluate_regression(
+    truths: &[f64],
+    predictions: &[f64],
+    level: f64,
+    bootstrap: Bootstrap,
+) -> TaskEvaluation {
+    assert!(
+        truths.len() == predictions.len() && !truths.is_empty(),
+        "there is one prediction a truth"
+    );
+    let names: Vec<&str> = REGRESSION_METRICS
+        .iter()
+        .chain(&DEVIANCES)
+        .copied()
+        .chain(["pearson", "spearman", "kendall_tau_b"])
+        .collect();
     let measure = |rows: &[usize]| -> Vec<Option<f64>> {
         let a: Vec<f64> = rows.iter().map(|row| truths[*row]).collect();
         let b: Vec<f64> = rows.iter().map(|row| predictions[*row]).collect();
-        let data = Regressed { truths: &a, predictions: &b, weights: None };
+        let data = Regressed {
+            truths: &a,
+            predictions: &b,
+            weights: None,
+        };
         let of = |name: &&str| match *name {
             "pearson" => pearson(&a, &b).map(|found| found.coefficient),
             "spearman" => spearman(&a, &b).map(|found| found.coefficient),
@@ -76,29 +107,76 @@ pub fn evaluate_regression(truths: &[f64], predictions: &[f64], level: f64, boot
         names.iter().map(of).collect()
     };
     let estimates = resampled(truths.len(), &measure, level, bootstrap);
-    let metrics = names.iter().map(|name| (*name).to_owned()).zip(estimates).collect();
-    TaskEvaluation { task: "regression".to_owned(), n: truths.len(), metrics, classes: Vec::new(), confusion: Vec::new() }
+    let metrics = names
+        .iter()
+        .map(|name| (*name).to_owned())
+        .zip(estimates)
+        .collect();
+    TaskEvaluation {
+        task: "regression".to_owned(),
+        n: truths.len(),
+        metrics,
+        classes: Vec::new(),
+        confusion: Vec::new(),
+    }
 }
 
 /// Evaluates a classifier of several classes; without probabilities what needs them is left out.
 ///
 /// # Panics
 /// When lengths differ, there are no rows, or a class is not one of those named.
-pub fn evaluate_multiclass(data: Classified<'_>, classes: &[String], level: f64, bootstrap: Bootstrap) -> TaskEvaluation {
+pub fn evaluate_multiclass(
+    data: Classified<'_>,
+    classes: &[String],
+    level: f64,
+    bootstrap: Bootstrap,
+) -> TaskEvaluation {
     let has_probabilities = !data.probabilities.is_empty();
-    let mut names = vec!["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "cohen_kappa_linear", "cohen_kappa_quadratic"];
-    names.extend(["precision_macro", "recall_macro", "f1_macro", "precision_micro", "recall_micro", "f1_micro"]);
+    let mut names = vec![
+        "accuracy",
+        "balanced_accuracy",
+        "mcc",
+        "cohen_kappa",
+        "cohen_kappa_linear",
+        "cohen_kappa_quadratic",
+    ];
+    names.extend([
+        "precision_macro",
+        "recall_macro",
+        "f1_macro",
+        "precision_micro",
+        "recall_micro",
+        "f1_micro",
+    ]);
     names.extend(["precision_weighted", "recall_weighted", "f1_weighted"]);
     if has_probabilities {
-        names.extend(["log_loss", "brier", "top_2_accuracy", "top_3_accuracy", "roc_auc_ovr", "roc_auc_ovo"]);
+        names.extend([
+            "log_loss",
+            "brier",
+            "top_2_accuracy",
+            "top_3_accuracy",
+            "roc_auc_ovr",
+            "roc_auc_ovo",
+        ]);
     }
     let measure = |rows: &[usize]| -> Vec<Option<f64>> {
         let labels: Vec<usize> = rows.iter().map(|row| data.labels[*row]).collect();
         let predicted: Vec<usize> = rows.iter().map(|row| data.predicted[*row]).collect();
         let width = if has_probabilities { data.n_classes } else { 0 };
-        let probabilities: Vec<f64> =
-            rows.iter().flat_map(|row| data.probabilities[row * width..(row + 1) * width].iter().copied()).collect();
-        let drawn = Classified { labels: &labels, predicted: &predicted, probabilities: &probabilities, n_classes: data.n_classes };
+        let probabilities: Vec<f64> = rows
+            .iter()
+            .flat_map(|row| {
+                data.probabilities[row * width..(row + 1) * width]
+                    .iter()
+                    .copied()
+            })
+            .collect();
+        let drawn = Classified {
+            labels: &labels,
+            predicted: &predicted,
+            probabilities: &probabilities,
+            n_classes: data.n_classes,
+        };
         let counts = drawn.confusion();
         let of = |name: &&str| match *name {
             "accuracy" => counts.accuracy(),
@@ -127,9 +205,24 @@ pub fn evaluate_multiclass(data: Classified<'_>, classes: &[String], level: f64,
     };
     let n = data.labels.len();
     let estimates = resampled(n, &measure, level, bootstrap);
-    let confusion = data.confusion().counts.chunks(data.n_classes).map(<[f64]>::to_vec).collect();
-    let metrics = names.iter().map(|name| (*name).to_owned()).zip(estimates).collect();
-    TaskEvaluation { task: "multiclass".to_owned(), n, metrics, classes: classes.to_vec(), confusion }
+    let confusion = data
+        .confusion()
+        .counts
+        .chunks(data.n_classes)
+        .map(<[f64]>::to_vec)
+        .collect();
+    let metrics = names
+        .iter()
+        .map(|name| (*name).to_owned())
+        .zip(estimates)
+        .collect();
+    TaskEvaluation {
+        task: "multiclass".to_owned(),
+        n,
+        metrics,
+        classes: classes.to_vec(),
+        confusion,
+    }
 }
 
 /// Evaluates an order; `queries` holds the rows of each query, and rows of at least `relevant_from` count for the mean average precision.
@@ -144,22 +237,50 @@ pub fn evaluate_ranking(
     level: f64,
     bootstrap: Bootstrap,
 ) -> TaskEvaluation {
-    assert!(relevance.len() == scores.len() && !queries.is_empty(), "there is one score a row, and at least one query");
-    let mut names: Vec<String> = PLACES.iter().flat_map(|k| [format!("ndcg_{k}"), format!("dcg_{k}")]).collect();
+    assert!(
+        relevance.len() == scores.len() && !queries.is_empty(),
+        "there is one score a row, and at least one query"
+    );
+    let mut names: Vec<String> = PLACES
+        .iter()
+        .flat_map(|k| [format!("ndcg_{k}"), format!("dcg_{k}")])
+        .collect();
     names.push("map".to_owned());
     // What a query says does not depend on the others.
     let of_query = |rows: &Vec<usize>| -> Vec<Option<f64>> {
         let a: Vec<f64> = rows.iter().map(|row| relevance[*row]).collect();
         let b: Vec<f64> = rows.iter().map(|row| scores[*row]).collect();
-        let query = Query { relevance: &a, scores: &b };
-        let gains = PLACES.iter().flat_map(|k| [query.ndcg(*k), Some(query.dcg(*k))]);
-        gains.chain([query.average_precision(relevant_from)]).collect()
+        let query = Query {
+            relevance: &a,
+            scores: &b,
+        };
+        let gains = PLACES
+            .iter()
+            .flat_map(|k| [query.ndcg(*k), Some(query.dcg(*k))]);
+        gains
+            .chain([query.average_precision(relevant_from)])
+            .collect()
     };
     let by_query: Vec<Vec<Option<f64>>> = queries.par_iter().map(of_query).collect();
     let measure = |drawn: &[usize]| -> Vec<Option<f64>> {
-        (0..names.len()).map(|place| mean_over_queries(&drawn.iter().map(|query| by_query[*query][place]).collect::<Vec<_>>())).collect()
+        (0..names.len())
+            .map(|place| {
+                mean_over_queries(
+                    &drawn
+                        .iter()
+                        .map(|query| by_query[*query][place])
+                        .collect::<Vec<_>>(),
+                )
+            })
+            .collect()
     };
     let estimates = resampled(queries.len(), &measure, level, bootstrap);
     let metrics = names.iter().cloned().zip(estimates).collect();
-    TaskEvaluation { task: "ranking".to_owned(), n: queries.len(), metrics, classes: Vec::new(), confusion: Vec::new() }
+    TaskEvaluation {
+        task: "ranking".to_owned(),
+        n: queries.len(),
+        metrics,
+        classes: Vec::new(),
+        confusion: Vec::new(),
+    }
 }

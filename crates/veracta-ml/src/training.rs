@@ -5,7 +5,9 @@
 
 use hessboost::data::FeatureType;
 use hessboost::model::ModelFormat;
-use hessboost::prelude::{DMatrix, HessboostError, Objective, RegLoss, TrainingParams, TreeMethod, train};
+use hessboost::prelude::{
+    DMatrix, HessboostError, Objective, RegLoss, TrainingParams, TreeMethod, train,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -111,7 +113,9 @@ pub enum TrainingError {
     #[error("the trained model is not JSON")]
     Json(#[from] serde_json::Error),
     /// Newton's method does not settle.
-    #[error("the logistic fit does not exist: the columns are collinear or separate the labels; raise `l2`")]
+    #[error(
+        "the logistic fit does not exist: the columns are collinear or separate the labels; raise `l2`"
+    )]
     NoFit,
 }
 
@@ -119,24 +123,47 @@ pub enum TrainingError {
 ///
 /// # Panics
 /// When labels and rows differ in number.
-pub fn fit(spec: &TrainingSpec, inputs: &[Input], label: &Label, matrix: &Matrix, labels: &[bool]) -> Result<Predictor, TrainingError> {
+pub fn fit(
+    spec: &TrainingSpec,
+    inputs: &[Input],
+    label: &Label,
+    matrix: &Matrix,
+    labels: &[bool],
+) -> Result<Predictor, TrainingError> {
     assert_eq!(matrix.n_rows, labels.len(), "there is one label a row");
     if matrix.n_columns == 0 {
         return Err(TrainingError::NoInputs);
     }
     if labels.iter().all(|label| *label) || !labels.iter().any(|label| *label) {
-        return Err(TrainingError::OneClass { n_rows: labels.len() });
+        return Err(TrainingError::OneClass {
+            n_rows: labels.len(),
+        });
     }
     let form = match spec {
-        TrainingSpec::GradientBoosting(parameters) => fit_boosting(parameters, inputs, matrix, labels)?,
-        TrainingSpec::LogisticRegression(parameters) => fit_logistic_form(parameters, inputs, matrix, labels)?,
-        TrainingSpec::Tracked { version, .. } => return Err(TrainingError::Elsewhere { version: version.clone() }),
+        TrainingSpec::GradientBoosting(parameters) => {
+            fit_boosting(parameters, inputs, matrix, labels)?
+        }
+        TrainingSpec::LogisticRegression(parameters) => {
+            fit_logistic_form(parameters, inputs, matrix, labels)?
+        }
+        TrainingSpec::Tracked { version, .. } => {
+            return Err(TrainingError::Elsewhere {
+                version: version.clone(),
+            });
+        }
     };
-    Ok(Predictor { inputs: inputs.to_vec(), label: label.clone(), form })
+    Ok(Predictor {
+        inputs: inputs.to_vec(),
+        label: label.clone(),
+        form,
+    })
 }
 
 /// Returns the library's settings for an objective.
-fn settings(objective: Objective, parameters: &BoostingParameters) -> Result<TrainingParams, TrainingError> {
+fn settings(
+    objective: Objective,
+    parameters: &BoostingParameters,
+) -> Result<TrainingParams, TrainingError> {
     let settings = TrainingParams::builder()
         .objective(objective)
         .tree_method(TreeMethod::Hist)
@@ -151,37 +178,80 @@ fn settings(objective: Objective, parameters: &BoostingParameters) -> Result<Tra
     Ok(settings)
 }
 
-fn fit_boosting(parameters: &BoostingParameters, inputs: &[Input], matrix: &Matrix, labels: &[bool]) -> Result<Form, TrainingError> {
-    let targets: Vec<f32> = labels.iter().map(|label| f32::from(u8::from(*label))).collect();
-    let types: Vec<FeatureType> =
-        inputs.iter().map(|input| if input.levels.is_some() { FeatureType::Categorical } else { FeatureType::Numerical }).collect();
+fn fit_boosting(
+    parameters: &BoostingParameters,
+    inputs: &[Input],
+    matrix: &Matrix,
+    labels: &[bool],
+) -> Result<Form, TrainingError> {
+    let targets: Vec<f32> = labels
+        .iter()
+        .map(|label| f32::from(u8::from(*label)))
+        .collect();
+    let types: Vec<FeatureType> = inputs
+        .iter()
+        .map(|input| {
+            if input.levels.is_some() {
+                FeatureType::Categorical
+            } else {
+                FeatureType::Numerical
+            }
+        })
+        .collect();
     let values: Vec<f32> = matrix.values.iter().map(|value| *value as f32).collect();
-    let data = DMatrix::from_dense(&values, matrix.n_rows, matrix.n_columns)?.with_labels(&targets)?.with_feature_types(&types)?;
+    let data = DMatrix::from_dense(&values, matrix.n_rows, matrix.n_columns)?
+        .with_labels(&targets)?
+        .with_feature_types(&types)?;
     let settings = settings(Objective::BinaryLogistic(RegLoss::default()), parameters)?;
     let model = train(&settings, &data, parameters.rounds as usize)?;
-    let pretty: serde_json::Value = serde_json::from_slice(&model.encode(ModelFormat::XgboostJson)?)?;
+    let pretty: serde_json::Value =
+        serde_json::from_slice(&model.encode(ModelFormat::XgboostJson)?)?;
     let compact = serde_json::to_string(&pretty)?;
-    Ok(Form::Trees { ensemble: read_xgboost_json(compact.as_bytes())?, xgboost: RawValue::from_string(compact)? })
+    Ok(Form::Trees {
+        ensemble: read_xgboost_json(compact.as_bytes())?,
+        xgboost: RawValue::from_string(compact)?,
+    })
 }
 
 /// Trains trees of a number (squared error), all inputs taken for numbers.
-pub(crate) fn fit_regression_trees(matrix: &Matrix, targets: &[f64]) -> Result<TreeEnsemble, TrainingError> {
+pub(crate) fn fit_regression_trees(
+    matrix: &Matrix,
+    targets: &[f64],
+) -> Result<TreeEnsemble, TrainingError> {
     let parameters = BoostingParameters::default();
-    let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<f32>>();
-    let data = DMatrix::from_dense(&narrow(&matrix.values), matrix.n_rows, matrix.n_columns)?.with_labels(&narrow(targets))?;
+    let narrow = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| *value as f32)
+            .collect::<Vec<f32>>()
+    };
+    let data = DMatrix::from_dense(&narrow(&matrix.values), matrix.n_rows, matrix.n_columns)?
+        .with_labels(&narrow(targets))?;
     let settings = settings(Objective::SquaredError(RegLoss::default()), &parameters)?;
     let model = train(&settings, &data, parameters.rounds as usize)?;
     Ok(read_xgboost_json(&model.encode(ModelFormat::XgboostJson)?)?)
 }
 
-fn fit_logistic_form(parameters: &LogisticParameters, inputs: &[Input], matrix: &Matrix, labels: &[bool]) -> Result<Form, TrainingError> {
+fn fit_logistic_form(
+    parameters: &LogisticParameters,
+    inputs: &[Input],
+    matrix: &Matrix,
+    labels: &[bool],
+) -> Result<Form, TrainingError> {
     let mut terms: Vec<(usize, TermKind)> = Vec::new();
     for (position, input) in inputs.iter().enumerate() {
-        let values: Vec<f64> = (0..matrix.n_rows).map(|row| matrix.row(row)[position]).collect();
+        let values: Vec<f64> = (0..matrix.n_rows)
+            .map(|row| matrix.row(row)[position])
+            .collect();
         match &input.levels {
-            Some(levels) => terms.extend((0..levels.len() as u32).map(|code| (position, TermKind::Level { code }))),
+            Some(levels) => terms
+                .extend((0..levels.len() as u32).map(|code| (position, TermKind::Level { code }))),
             None => {
-                let known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+                let known: Vec<f64> = values
+                    .iter()
+                    .copied()
+                    .filter(|value| !value.is_nan())
+                    .collect();
                 let centre = mean(&known).unwrap_or(0.0);
                 let scale = variance(&known).map_or(1.0, f64::sqrt);
                 if scale > 0.0 {
@@ -194,16 +264,24 @@ fn fit_logistic_form(parameters: &LogisticParameters, inputs: &[Input], matrix: 
         }
     }
     let column = |(position, kind): &(usize, TermKind)| -> Vec<f64> {
-        (0..matrix.n_rows).map(|row| kind.value(matrix.row(row)[*position])).collect()
+        (0..matrix.n_rows)
+            .map(|row| kind.value(matrix.row(row)[*position]))
+            .collect()
     };
     let columns: Vec<Vec<f64>> = terms.iter().map(column).collect();
     let fitted = fit_logistic(&columns, labels, None, parameters.l2).ok_or(TrainingError::NoFit)?;
-    let derived = terms.into_iter().zip(&columns).zip(&fitted.coefficients[1..]);
+    let derived = terms
+        .into_iter()
+        .zip(&columns)
+        .zip(&fitted.coefficients[1..]);
     let terms = derived.map(|(((input, of), values), coefficient)| Term {
         input,
         of,
         coefficient: *coefficient,
         mean: mean(values).unwrap_or(0.0),
     });
-    Ok(Form::Logistic(Logistic { intercept: fitted.coefficients[0], terms: terms.collect() }))
+    Ok(Form::Logistic(Logistic {
+        intercept: fitted.coefficients[0],
+        terms: terms.collect(),
+    }))
 }

@@ -60,7 +60,13 @@ pub fn cut(n_rows: usize, times: Option<&[f64]>, how: Cut) -> Result<Vec<Window>
         order.sort_by(|a, b| times[*a].total_cmp(&times[*b]));
     }
     let time = |row: usize| times.map_or(row as f64, |times| times[row]);
-    let limit = |n: f64| if n > WINDOWS_MAX as f64 { Err(CutError::TooMany { n }) } else { Ok(()) };
+    let limit = |n: f64| {
+        if n > WINDOWS_MAX as f64 {
+            Err(CutError::TooMany { n })
+        } else {
+            Ok(())
+        }
+    };
     match how {
         Cut::Rows(0) => Err(CutError::Width),
         Cut::Rows(n) => {
@@ -73,15 +79,28 @@ pub fn cut(n_rows: usize, times: Option<&[f64]>, how: Cut) -> Result<Vec<Window>
                 let place = windows.len() - 1;
                 windows[place].extend(last);
             }
-            Ok(windows.into_iter().map(|rows| Window { start: time(rows[0]), rows }).collect())
+            Ok(windows
+                .into_iter()
+                .map(|rows| Window {
+                    start: time(rows[0]),
+                    rows,
+                })
+                .collect())
         }
         Cut::Width(width) if !(width > 0.0 && width.is_finite()) => Err(CutError::Width),
         Cut::Width(width) => {
-            let Some(first) = order.first().map(|row| time(*row)) else { return Ok(Vec::new()) };
+            let Some(first) = order.first().map(|row| time(*row)) else {
+                return Ok(Vec::new());
+            };
             let place = |row: usize| ((time(row) - first) / width).floor();
             limit(order.last().map_or(0.0, |row| place(*row)))?;
             let of_window = order.chunk_by(|a, b| place(*a) == place(*b));
-            Ok(of_window.map(|rows| Window { start: first + place(rows[0]) * width, rows: rows.to_vec() }).collect())
+            Ok(of_window
+                .map(|rows| Window {
+                    start: first + place(rows[0]) * width,
+                    rows: rows.to_vec(),
+                })
+                .collect())
         }
     }
 }
@@ -122,12 +141,28 @@ pub fn metric_by_window(
     labelled_share_min: f64,
     (level, bootstrap): (f64, Bootstrap),
 ) -> Vec<WindowMetric> {
-    assert_eq!(data.labels.len(), data.scores.len(), "there is one label a score");
+    assert_eq!(
+        data.labels.len(),
+        data.scores.len(),
+        "there is one label a score"
+    );
     let of_window = |window: &Window| {
-        let known: Vec<(bool, f64)> = window.rows.iter().filter_map(|row| Some((data.labels[*row]?, data.scores[*row]))).collect();
+        let known: Vec<(bool, f64)> = window
+            .rows
+            .iter()
+            .filter_map(|row| Some((data.labels[*row]?, data.scores[*row])))
+            .collect();
         let (labels, scores): (Vec<bool>, Vec<f64>) = known.into_iter().unzip();
         let is_ripe = labels.len() as f64 >= labelled_share_min * window.rows.len() as f64;
-        let realised = || metric_interval(&Scored::new(&labels, &scores).ok()?, metric, threshold, level, bootstrap);
+        let realised = || {
+            metric_interval(
+                &Scored::new(&labels, &scores).ok()?,
+                metric,
+                threshold,
+                level,
+                bootstrap,
+            )
+        };
         let all: Vec<f64> = window.rows.iter().map(|row| data.scores[*row]).collect();
         WindowMetric {
             start: window.start,

@@ -52,13 +52,24 @@ fn every_metric_has_a_golden_value() {
     let cases = Case::all("perf");
     for descriptor in METRICS {
         let op = format!("perf.{}", descriptor.name);
-        let is_covered = cases.iter().flat_map(|case| &case.checks).any(|check| check.op == op);
+        let is_covered = cases
+            .iter()
+            .flat_map(|case| &case.checks)
+            .any(|check| check.op == op);
         // The selection rate is a column of `fairness.by_group`.
-        assert!(is_covered || descriptor.name == "selection_rate", "`{op}` occurs nowhere");
+        assert!(
+            is_covered || descriptor.name == "selection_rate",
+            "`{op}` occurs nowhere"
+        );
     }
 }
 
-fn check_group<D>(group: &str, n_checks_min: usize, open: fn(&Case) -> D, run: fn(&Case, &D, &Check) -> Option<Comparison>) {
+fn check_group<D>(
+    group: &str,
+    n_checks_min: usize,
+    open: fn(&Case) -> D,
+    run: fn(&Case, &D, &Check) -> Option<Comparison>,
+) {
     let (mut n_run, mut problems) = (0, Vec::new());
     for case in Case::all(group) {
         let data = open(&case);
@@ -67,12 +78,25 @@ fn check_group<D>(group: &str, n_checks_min: usize, open: fn(&Case) -> D, run: f
             match run(&case, &data, check) {
                 Some(comparison) => {
                     n_run += 1;
-                    problems.extend(comparison.problems().into_iter().map(|problem| format!("{place}: {problem}")));
+                    problems.extend(
+                        comparison
+                            .problems()
+                            .into_iter()
+                            .map(|problem| format!("{place}: {problem}")),
+                    );
                 }
                 None => problems.push(format!("{place}: not run")),
             }
         }
     }
-    assert!(problems.is_empty(), "{} problems\n{}", problems.len(), problems.join("\n"));
-    assert!(n_run >= n_checks_min, "{n_run} checks of `{group}` were run, fewer than {n_checks_min}");
+    assert!(
+        problems.is_empty(),
+        "{} problems\n{}",
+        problems.len(),
+        problems.join("\n")
+    );
+    assert!(
+        n_run >= n_checks_min,
+        "{n_run} checks of `{group}` were run, fewer than {n_checks_min}"
+    );
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use axum::http::header::{
+    AUTHORIZATION, COOKIE, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
@@ -81,7 +83,11 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         // It is put there by `Gate::pass`, which every route goes through.
-        parts.extensions.get::<Arc<Platform>>().map(|platform| Self(Arc::clone(platform))).ok_or(ApiError::Internal)
+        parts
+            .extensions
+            .get::<Arc<Platform>>()
+            .map(|platform| Self(Arc::clone(platform)))
+            .ok_or(ApiError::Internal)
     }
 }
 
@@ -109,7 +115,12 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(platform: Arc<Platform>, accounts: Accounts, limits: Limits, traces: Traces) -> Self {
+    pub(crate) fn new(
+        platform: Arc<Platform>,
+        accounts: Accounts,
+        limits: Limits,
+        traces: Traces,
+    ) -> Self {
         Self {
             platform,
             is_closed: AtomicBool::new(accounts == Accounts::Required),
@@ -123,22 +134,48 @@ impl Gate {
     }
 
     /// Answers a request and notes how.
-    pub(crate) async fn watch(self: Arc<Self>, needs: Permission, pattern: Arc<str>, request: Request, next: Next) -> Response {
+    pub(crate) async fn watch(
+        self: Arc<Self>,
+        needs: Permission,
+        pattern: Arc<str>,
+        request: Request,
+        next: Next,
+    ) -> Response {
         let (begun, method) = (Instant::now(), request.method().clone());
         let span = self.traces.begin(&method, &pattern, request.headers());
-        let mut response = Arc::clone(&self).pass(needs, Arc::clone(&pattern), request, next).await;
+        let mut response = Arc::clone(&self)
+            .pass(needs, Arc::clone(&pattern), request, next)
+            .await;
         // What a browser is not to do with an answer: guess its type, or show it inside another page.
         let headers = response.headers_mut();
-        headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-        headers.entry(X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("SAMEORIGIN"));
-        self.metrics.note(&method, &pattern, response.status().as_u16(), begun.elapsed());
+        headers
+            .entry(X_CONTENT_TYPE_OPTIONS)
+            .or_insert(HeaderValue::from_static("nosniff"));
+        headers
+            .entry(X_FRAME_OPTIONS)
+            .or_insert(HeaderValue::from_static("SAMEORIGIN"));
+        self.metrics.note(
+            &method,
+            &pattern,
+            response.status().as_u16(),
+            begun.elapsed(),
+        );
         span.end(response.status().as_u16());
         response
     }
 
     /// Lets a request through to `next` when its caller has the permission that the route needs.
-    async fn pass(self: Arc<Self>, needs: Permission, pattern: Arc<str>, mut request: Request, next: Next) -> Response {
-        let address = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.0.ip());
+    async fn pass(
+        self: Arc<Self>,
+        needs: Permission,
+        pattern: Arc<str>,
+        mut request: Request,
+        next: Next,
+    ) -> Response {
+        let address = request
+            .extensions()
+            .get::<ConnectInfo<Peer>>()
+            .map(|ConnectInfo(peer)| peer.0.ip());
         let is_public = needs == Permission::Public;
         let is_closed = match self.is_closed().await {
             Ok(is_closed) => is_closed,
@@ -160,13 +197,21 @@ impl Gate {
                 if self.of_callers.check_key(&caller.name).is_err() {
                     return ApiError::TooMany.into_response();
                 }
-                request.extensions_mut().insert(Arc::new(self.platform.of_actor(&caller.name)));
+                request
+                    .extensions_mut()
+                    .insert(Arc::new(self.platform.of_actor(&caller.name)));
                 request.extensions_mut().insert(caller);
                 next.run(request).await
             }
             Ok(Err(denial)) => {
-                let is_flood = address.is_some_and(|address| self.of_denied.check_key(&address).is_err());
-                if is_flood { ApiError::TooMany } else { ApiError::Denied(denial) }.into_response()
+                let is_flood =
+                    address.is_some_and(|address| self.of_denied.check_key(&address).is_err());
+                if is_flood {
+                    ApiError::TooMany
+                } else {
+                    ApiError::Denied(denial)
+                }
+                .into_response()
             }
             Err(error) => error.into_response(),
         }
@@ -194,7 +239,13 @@ impl Gate {
         Ok(self.is_closed.load(Ordering::Relaxed))
     }
 
-    fn judge(&self, needs: Permission, pattern: &str, method: &Method, text: Option<String>) -> Result<Result<Caller, Denial>, ApiError> {
+    fn judge(
+        &self,
+        needs: Permission,
+        pattern: &str,
+        method: &Method,
+        text: Option<String>,
+    ) -> Result<Result<Caller, Denial>, ApiError> {
         let known = match &text {
             Some(text) => authenticate(&self.platform, text)?.map(|(caller, _)| caller),
             None => Err(Denial::NoToken),
@@ -216,7 +267,11 @@ impl Gate {
             if is_full && !refusals.contains_key(&kind) {
                 1
             } else {
-                let counted = refusals.entry(kind.clone()).or_insert(Counted { since: Instant::now(), n_recorded: 0, n_pending: 0 });
+                let counted = refusals.entry(kind.clone()).or_insert(Counted {
+                    since: Instant::now(),
+                    n_recorded: 0,
+                    n_pending: 0,
+                });
                 counted.n_pending += 1;
                 if counted.n_recorded >= RECORDED_EACH {
                     return Ok(());
@@ -229,7 +284,15 @@ impl Gate {
     }
 
     fn record(&self, (action, denial, caller): RefusalKind, n_events: u64) -> Result<(), ApiError> {
-        Ok(record_refusal(&self.platform, Refused { action, denial, caller, n_events })?)
+        Ok(record_refusal(
+            &self.platform,
+            Refused {
+                action,
+                denial,
+                caller,
+                n_events,
+            },
+        )?)
     }
 
     /// Records what was counted and is old enough, or everything; forgets callers and addresses at rest.
@@ -237,51 +300,85 @@ impl Gate {
         self.of_denied.retain_recent();
         self.of_callers.retain_recent();
         let mut due = Vec::new();
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).retain(|kind, counted| {
-            let is_due = everything || counted.since.elapsed() >= COUNTED_TOGETHER;
-            if is_due && counted.n_pending > 0 {
-                due.push((kind.clone(), counted.n_pending));
-            }
-            !is_due
-        });
-        due.into_iter().try_for_each(|(kind, n_events)| self.record(kind, n_events))
+        self.refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|kind, counted| {
+                let is_due = everything || counted.since.elapsed() >= COUNTED_TOGETHER;
+                if is_due && counted.n_pending > 0 {
+                    due.push((kind.clone(), counted.n_pending));
+                }
+                !is_due
+            });
+        due.into_iter()
+            .try_for_each(|(kind, n_events)| self.record(kind, n_events))
     }
 }
 
 /// Returns the token a request shows: as bearer, as the password of basic authentication, or in the cookie of a session.
 pub(crate) fn shown_token(headers: &HeaderMap) -> Option<String> {
-    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let authorization = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     if let Some((scheme, value)) = authorization.and_then(|value| value.split_once(' ')) {
         return match scheme.to_ascii_lowercase().as_str() {
             "bearer" => Some(value.trim().to_owned()),
             // The name before the colon is the client's own affair: the token says whose it is.
-            "basic" => STANDARD.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()).map(|pair| {
-                let password = pair.split_once(':').map(|(_, password)| password.to_owned());
-                password.unwrap_or(pair)
-            }),
+            "basic" => STANDARD
+                .decode(value.trim())
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .map(|pair| {
+                    let password = pair
+                        .split_once(':')
+                        .map(|(_, password)| password.to_owned());
+                    password.unwrap_or(pair)
+                }),
             _ => Some(String::new()),
         };
     }
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let cookies = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'));
     let mut pairs = cookies.filter_map(|cookie| cookie.trim().split_once('='));
-    pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value.to_owned())
+    pairs
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value.to_owned())
 }
 
 /// Refuses a request that was sent to another name, or by a page of another place: a page elsewhere may have had its name pointed at this
 /// machine (DNS rebinding).
 fn check_host(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap_or("?").to_owned());
+    let text =
+        |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap_or("?").to_owned());
     let host = text(headers.get(HOST)).unwrap_or_default();
     let origin = text(headers.get(ORIGIN));
-    let is_foreign = |origin: &String| !origin.split_once("://").is_some_and(|(_, host)| is_own(host));
-    if is_own(&host) && !origin.as_ref().is_some_and(is_foreign) { Ok(()) } else { Err(ApiError::ForeignHost) }
+    let is_foreign = |origin: &String| {
+        !origin
+            .split_once("://")
+            .is_some_and(|(_, host)| is_own(host))
+    };
+    if is_own(&host) && !origin.as_ref().is_some_and(is_foreign) {
+        Ok(())
+    } else {
+        Err(ApiError::ForeignHost)
+    }
 }
 
 /// Whether a host, with or without a port, is this machine.
 fn is_own(host: &str) -> bool {
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
     name.eq_ignore_ascii_case("localhost")
-        || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || name
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Returns what a caller may do; who needs no token may do everything.

@@ -29,7 +29,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new("GET", "/api/v1/me", Permission::Read, me),
         Endpoint::new("GET", "/api/v1/openapi.json", Permission::Read, description),
         Endpoint::new("POST", "/api/v1/lineage", Permission::Track, lineage),
-        Endpoint::new("POST", "/api/v1/runs/{run_id}/purge", Permission::Erase, purge),
+        Endpoint::new(
+            "POST",
+            "/api/v1/runs/{run_id}/purge",
+            Permission::Erase,
+            purge,
+        ),
     ]
 }
 
@@ -42,31 +47,60 @@ async fn description() -> impl IntoResponse {
 async fn me(Asker(platform): Asker, caller: Option<Extension<Caller>>) -> Json<Value> {
     let caller = caller.map(|Extension(caller)| caller);
     let roles = roles_of(caller.as_ref());
-    let factor = caller.as_ref().map_or("local", |caller| caller.factor.as_str());
-    let limited_to = caller.as_ref().map_or_else(|| roles.words(), |caller| caller.limited_to.words());
-    Json(json!({ "name": platform.actor, "roles": roles.words(), "limited_to": limited_to, "factor": factor }))
+    let factor = caller
+        .as_ref()
+        .map_or("local", |caller| caller.factor.as_str());
+    let limited_to = caller
+        .as_ref()
+        .map_or_else(|| roles.words(), |caller| caller.limited_to.words());
+    Json(
+        json!({ "name": platform.actor, "roles": roles.words(), "limited_to": limited_to, "factor": factor }),
+    )
 }
 
 /// Reads a body of JSON; a page elsewhere cannot send one without asking first.
 async fn read_json(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, ApiError> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("application/json") {
-        return Err(ApiError::invalid("the body must be JSON, with Content-Type: application/json"));
+        return Err(ApiError::invalid(
+            "the body must be JSON, with Content-Type: application/json",
+        ));
     }
-    let bytes = axum::body::to_bytes(body, limit).await.map_err(|_| ApiError::TooLarge { limit })?;
-    serde_json::from_slice(&bytes).map_err(|error| ApiError::invalid(format!("the body is not JSON: {error}")))
+    let bytes = axum::body::to_bytes(body, limit)
+        .await
+        .map_err(|_| ApiError::TooLarge { limit })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| ApiError::invalid(format!("the body is not JSON: {error}")))
 }
 
 /// Erases a run for good. The body says why: `{"reason": "…"}`.
-async fn purge(Asker(platform): Asker, Path(run_id): Path<String>, headers: HeaderMap, body: Body) -> Result<Json<Value>, ApiError> {
+async fn purge(
+    Asker(platform): Asker,
+    Path(run_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, ApiError> {
     let body = read_json(&headers, body, BODY_BYTES_LIMIT).await?;
-    let reason = body.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let reason = body
+        .get("reason")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let purged = blocking(move || Ok(purge_run(&platform, run_id, reason)?)).await?;
-    Ok(Json(json!({ "receipt": purged.receipt, "records": purged.n_records, "files": purged.n_artifacts })))
+    Ok(Json(
+        json!({ "receipt": purged.receipt, "records": purged.n_records, "files": purged.n_artifacts }),
+    ))
 }
 
 /// Takes an event of OpenLineage 2-0-2 and says where it is recorded.
-async fn lineage(Asker(platform): Asker, headers: HeaderMap, body: Body) -> Result<impl IntoResponse, ApiError> {
+async fn lineage(
+    Asker(platform): Asker,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, ApiError> {
     let event = read_json(&headers, body, EVENT_BYTES_LIMIT).await?;
     let idx = blocking(move || Ok(openlineage::accept(&platform, event)?)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "record": idx }))))
@@ -83,14 +117,26 @@ mod tests {
         let described: Value = serde_json::from_str(DESCRIPTION).expect("it is JSON");
         let mut found = BTreeSet::new();
         for (path, methods) in described["paths"].as_object().expect("it has paths") {
-            found.extend(methods.as_object().expect("a path has methods").keys().map(|method| (method.to_uppercase(), path.clone())));
+            found.extend(
+                methods
+                    .as_object()
+                    .expect("a path has methods")
+                    .keys()
+                    .map(|method| (method.to_uppercase(), path.clone())),
+            );
         }
         // MLflow's API and log-in by a browser are described elsewhere.
         let is_own = |path: &str| {
-            !path.contains("mlflow") && !path.starts_with("/auth/") && !["/health", "/version", "/get-artifact"].contains(&path)
+            !path.contains("mlflow")
+                && !path.starts_with("/auth/")
+                && !["/health", "/version", "/get-artifact"].contains(&path)
         };
-        let own = crate::routes::route_table().into_iter().filter(|(_, path, _)| is_own(path) && !path.starts_with("/model-versions/"));
-        let own: BTreeSet<_> = own.map(|(method, path, _)| (method.to_owned(), path.replace("{*path}", "{path}"))).collect();
+        let own = crate::routes::route_table()
+            .into_iter()
+            .filter(|(_, path, _)| is_own(path) && !path.starts_with("/model-versions/"));
+        let own: BTreeSet<_> = own
+            .map(|(method, path, _)| (method.to_owned(), path.replace("{*path}", "{path}")))
+            .collect();
         assert_eq!(found, own);
     }
 }

@@ -37,10 +37,14 @@ pub(crate) enum ApiError {
         message: String,
     },
     /// A part of the API that this server leaves out.
-    #[error("{0} is not part of this server, which tracks, registers and governs models; traces and prompts' tools are left to others")]
+    #[error(
+        "{0} is not part of this server, which tracks, registers and governs models; traces and prompts' tools are left to others"
+    )]
     NotImplemented(&'static str),
     /// The object store signs no addresses.
-    #[error("direct transfer needs an object store that signs addresses (--objects s3://, gs:// or az://); send files through this server")]
+    #[error(
+        "direct transfer needs an object store that signs addresses (--objects s3://, gs:// or az://); send files through this server"
+    )]
     NoDirectTransfer,
     /// The caller is unknown, or may not do this.
     #[error("{}", denied(*.0))]
@@ -49,7 +53,9 @@ pub(crate) enum ApiError {
     #[error("too many requests; wait a moment")]
     TooMany,
     /// The request was sent to another host.
-    #[error("this server answers on this machine's own names only, such as localhost: it has no accounts")]
+    #[error(
+        "this server answers on this machine's own names only, such as localhost: it has no accounts"
+    )]
     ForeignHost,
     /// There is no identity provider.
     #[error("this server has no identity provider to log in with; use a token")]
@@ -58,7 +64,9 @@ pub(crate) enum ApiError {
     #[error("log-in failed: the identity provider: {0}")]
     Provider(&'static str),
     /// The provider knows somebody who is no user here.
-    #[error("log-in failed: you are no user here; ask an administrator to add you (veracta user add)")]
+    #[error(
+        "log-in failed: you are no user here; ask an administrator to add you (veracta user add)"
+    )]
     NotAUser,
     /// It would succeed later.
     #[error("the server cannot do this for now; nothing was half-written, try again")]
@@ -71,7 +79,10 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// Refuses a value.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::Refused { refusal: Refusal::InvalidParameterValue, message: message.into() }
+        Self::Refused {
+            refusal: Refusal::InvalidParameterValue,
+            message: message.into(),
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -79,13 +90,17 @@ impl ApiError {
             Self::NotFound | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Refused { refusal, .. } => match refusal {
-                Refusal::InvalidParameterValue | Refusal::ResourceAlreadyExists => StatusCode::BAD_REQUEST,
+                Refusal::InvalidParameterValue | Refusal::ResourceAlreadyExists => {
+                    StatusCode::BAD_REQUEST
+                }
                 Refusal::ResourceDoesNotExist => StatusCode::NOT_FOUND,
                 // MLflow answers 500, which makes its clients repeat the request for minutes.
                 Refusal::InvalidState => StatusCode::CONFLICT,
                 Refusal::PermissionDenied => StatusCode::FORBIDDEN,
             },
-            Self::Denied(Denial::NotPermitted) | Self::ForeignHost | Self::NotAUser => StatusCode::FORBIDDEN,
+            Self::Denied(Denial::NotPermitted) | Self::ForeignHost | Self::NotAUser => {
+                StatusCode::FORBIDDEN
+            }
             Self::NoProvider => StatusCode::NOT_FOUND,
             Self::Provider(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::UNAUTHORIZED,
@@ -108,7 +123,9 @@ impl ApiError {
                 Refusal::InvalidState => "INVALID_STATE",
                 Refusal::PermissionDenied => "PERMISSION_DENIED",
             },
-            Self::Denied(Denial::NotPermitted) | Self::ForeignHost | Self::NotAUser => "PERMISSION_DENIED",
+            Self::Denied(Denial::NotPermitted) | Self::ForeignHost | Self::NotAUser => {
+                "PERMISSION_DENIED"
+            }
             Self::NoProvider => "ENDPOINT_NOT_FOUND",
             Self::Provider(_) => "UNAUTHENTICATED",
             Self::Denied(_) => "UNAUTHENTICATED",
@@ -128,7 +145,9 @@ fn denied(denial: Denial) -> &'static str {
             "You are not authenticated. Send a token: as bearer (MLFLOW_TRACKING_TOKEN), or as the password of basic authentication \
              (MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)."
         }
-        Denial::Unknown | Denial::Expired | Denial::Revoked | Denial::NoRoles => "You are not authenticated: this token is not valid.",
+        Denial::Unknown | Denial::Expired | Denial::Revoked | Denial::NoRoles => {
+            "You are not authenticated: this token is not valid."
+        }
     }
 }
 
@@ -141,7 +160,11 @@ pub(crate) fn complain(error: &dyn std::fmt::Display) {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         complain(&error);
-        if error.is_passing() { Self::Unavailable } else { Self::Internal }
+        if error.is_passing() {
+            Self::Unavailable
+        } else {
+            Self::Internal
+        }
     }
 }
 
@@ -165,15 +188,28 @@ impl IntoResponse for ApiError {
             return (status, format!("{self}\n")).into_response();
         }
         let code = self.code();
-        let class = if code == "RESOURCE_DOES_NOT_EXIST" { "RESOURCE_NOT_FOUND" } else { code };
+        let class = if code == "RESOURCE_DOES_NOT_EXIST" {
+            "RESOURCE_NOT_FOUND"
+        } else {
+            code
+        };
         let body = json!({ "error_code": code, "message": self.to_string(), "sqlstate": "KAM00", "error_class": class });
-        let mut response = (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+        let mut response = (
+            status,
+            [(CONTENT_TYPE, "application/json")],
+            body.to_string(),
+        )
+            .into_response();
         if matches!(self, Self::Unavailable | Self::TooMany) {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         }
         if status == StatusCode::UNAUTHORIZED {
             for scheme in ["Bearer realm=\"veracta\"", "Basic realm=\"veracta\""] {
-                response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+                response
+                    .headers_mut()
+                    .append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
             }
         }
         response

@@ -100,20 +100,42 @@ pub enum ServeError {
 /// Serves until the process is told to end; `ready` is called with the address once it listens.
 ///
 /// The caller keeps a reference: the store waits on a runtime of its own, which must not end inside this one.
-pub async fn serve(platform: &Arc<Platform>, options: Options, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub async fn serve(
+    platform: &Arc<Platform>,
+    options: Options,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
     // For what this server asks of others. Another part of the program may have chosen the same already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let address = options.listen;
     let listen = |source| ServeError::Listen { address, source };
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(listen)?;
-    let traces = tokio::task::spawn_blocking(Traces::from_environment).await.map_err(|_| ServeError::Client)?;
-    let gate = Arc::new(Gate::new(Arc::clone(platform), options.accounts, options.limits, traces));
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(listen)?;
+    let traces = tokio::task::spawn_blocking(Traces::from_environment)
+        .await
+        .map_err(|_| ServeError::Client)?;
+    let gate = Arc::new(Gate::new(
+        Arc::clone(platform),
+        options.accounts,
+        options.limits,
+        traces,
+    ));
     let address = listener.local_addr().map_err(listen)?;
-    let oidc = options.oidc.clone().map(Oidc::new).transpose().map_err(|_| ServeError::Client)?.map(Arc::new);
+    let oidc = options
+        .oidc
+        .clone()
+        .map(Oidc::new)
+        .transpose()
+        .map_err(|_| ServeError::Client)?
+        .map(Arc::new);
     let flushing = tokio::spawn(flush(Arc::clone(&gate)));
     let telling = tokio::spawn(webhooks::tell(Arc::clone(platform), options.receivers));
     let sweeping = tokio::spawn(sweep(Arc::clone(platform)));
-    let reporting = options.lineage.clone().map(|backend| tokio::spawn(openlineage::tell(Arc::clone(platform), backend)));
+    let reporting = options
+        .lineage
+        .clone()
+        .map(|backend| tokio::spawn(openlineage::tell(Arc::clone(platform), backend)));
     let served = match &options.tls {
         Some(files) => {
             let listener = TlsListener::new(listener, files)?;
@@ -139,7 +161,12 @@ pub async fn serve(platform: &Arc<Platform>, options: Options, ready: impl FnOnc
     served
 }
 
-async fn run<L>(listener: L, gate: &Arc<Gate>, options: &Options, provider: Provider) -> Result<(), ServeError>
+async fn run<L>(
+    listener: L,
+    gate: &Arc<Gate>,
+    options: &Options,
+    provider: Provider,
+) -> Result<(), ServeError>
 where
     L: Listener,
     L::Addr: std::fmt::Debug,
@@ -156,7 +183,9 @@ where
         // The receiver is kept below until the server has ended.
         let _ = told.send(true);
     };
-    let server = axum::serve(listener, router).with_graceful_shutdown(ended).into_future();
+    let server = axum::serve(listener, router)
+        .with_graceful_shutdown(ended)
+        .into_future();
     let give_up = async move {
         let mut ending = ending;
         // An error means that the server ended without being told to: the other branch says how.
@@ -176,7 +205,10 @@ async fn told_to_end() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) else {
             // Without a signal handler the system ends the process in its own way, which loses nothing that was answered.
             return std::future::pending().await;
         };
@@ -206,7 +238,8 @@ async fn sweep(platform: Arc<Platform>) {
     loop {
         clock.tick().await;
         let platform = Arc::clone(&platform);
-        let swept = tokio::task::spawn_blocking(move || platform.store.blobs().sweep(SWEPT_AGE)).await;
+        let swept =
+            tokio::task::spawn_blocking(move || platform.store.blobs().sweep(SWEPT_AGE)).await;
         // What cannot be removed now is tried again, and is in nobody's way.
         if let Ok(Err(error)) = swept {
             error::complain(&error);

@@ -36,15 +36,39 @@ impl Metrics {
         let mut registry = Registry::with_prefix("veracta");
         let (requests, entries) = (Family::default(), Gauge::default());
         let seconds = Histogram::new(SECONDS);
-        registry.register("requests", "Requests answered, by method, route and status", Family::clone(&requests));
-        registry.register_with_unit("request_duration", "Time from a request to its answer", Unit::Seconds, seconds.clone());
+        registry.register(
+            "requests",
+            "Requests answered, by method, route and status",
+            Family::clone(&requests),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "Time from a request to its answer",
+            Unit::Seconds,
+            seconds.clone(),
+        );
         registry.register("ledger_entries", "Entries of the ledger", entries.clone());
-        Self { registry, requests, seconds, entries }
+        Self {
+            registry,
+            requests,
+            seconds,
+            entries,
+        }
     }
 
     /// Notes an answered request.
-    pub(crate) fn note(&self, method: &axum::http::Method, route: &str, status: u16, took: Duration) {
-        let labels = Requests { method: method.to_string(), route: route.to_owned(), status };
+    pub(crate) fn note(
+        &self,
+        method: &axum::http::Method,
+        route: &str,
+        status: u16,
+        took: Duration,
+    ) {
+        let labels = Requests {
+            method: method.to_string(),
+            route: route.to_owned(),
+            status,
+        };
         self.requests.get_or_create(&labels).inc();
         self.seconds.observe(took.as_secs_f64());
     }

@@ -35,7 +35,12 @@ const ANSWER_BYTES_LIMIT: usize = 1 << 20;
 /// Longest wait for a provider.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Signatures that are taken: asymmetric ones, so that nobody who can check one can make one.
-const ALGORITHMS: [Algorithm; 4] = [Algorithm::RS256, Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA];
+const ALGORITHMS: [Algorithm; 4] = [
+    Algorithm::RS256,
+    Algorithm::ES256,
+    Algorithm::PS256,
+    Algorithm::EdDSA,
+];
 
 /// The identity provider, and who this server is to it.
 #[derive(Clone)]
@@ -54,7 +59,10 @@ pub struct OidcOptions {
 
 impl std::fmt::Debug for OidcOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OidcOptions").field("issuer", &self.issuer).field("client_id", &self.client_id).finish_non_exhaustive()
+        f.debug_struct("OidcOptions")
+            .field("issuer", &self.issuer)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +112,11 @@ fn random_text() -> Result<String, ApiError> {
 
 impl Login {
     fn begin() -> Result<Self, ApiError> {
-        Ok(Self { state: random_text()?, nonce: random_text()?, verifier: random_text()? })
+        Ok(Self {
+            state: random_text()?,
+            nonce: random_text()?,
+            verifier: random_text()?,
+        })
     }
 
     fn to_cookie(&self) -> String {
@@ -112,62 +124,106 @@ impl Login {
     }
 
     fn of_cookies(headers: &HeaderMap) -> Option<Self> {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+        let cookies = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'));
         let mut pairs = cookies.filter_map(|cookie| cookie.trim().split_once('='));
         let (_, value) = pairs.find(|(name, _)| *name == LOGIN_COOKIE)?;
-        let [state, nonce, verifier] = value.split('.').collect::<Vec<_>>()[..] else { return None };
-        Some(Self { state: state.to_owned(), nonce: nonce.to_owned(), verifier: verifier.to_owned() })
+        let [state, nonce, verifier] = value.split('.').collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        Some(Self {
+            state: state.to_owned(),
+            nonce: nonce.to_owned(),
+            verifier: verifier.to_owned(),
+        })
     }
 }
 
 impl Oidc {
     pub(crate) fn new(options: OidcOptions) -> Result<Self, ApiError> {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build();
-        Ok(Self { options, client: client.map_err(|_| ApiError::Internal)?, discovery: OnceCell::new() })
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
+        Ok(Self {
+            options,
+            client: client.map_err(|_| ApiError::Internal)?,
+            discovery: OnceCell::new(),
+        })
     }
 
     fn redirect_uri(&self) -> String {
-        format!("{}/auth/callback", self.options.public_url.trim_end_matches('/'))
+        format!(
+            "{}/auth/callback",
+            self.options.public_url.trim_end_matches('/')
+        )
     }
 
     /// The attributes of a cookie: only sent to this server, never to scripts, and over TLS only where there is TLS.
     fn cookie(&self, name: &str, value: &str, seconds: u32) -> String {
-        let secure = if self.options.public_url.starts_with("https:") { "; Secure" } else { "" };
+        let secure = if self.options.public_url.starts_with("https:") {
+            "; Secure"
+        } else {
+            ""
+        };
         format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
     }
 
     async fn discovery(&self) -> Result<&Discovery, ApiError> {
         self.discovery
             .get_or_try_init(|| async {
-                let url = format!("{}/.well-known/openid-configuration", self.options.issuer.trim_end_matches('/'));
+                let url = format!(
+                    "{}/.well-known/openid-configuration",
+                    self.options.issuer.trim_end_matches('/')
+                );
                 let found: Discovery = self.fetch(self.client.get(url)).await?;
                 if found.issuer.trim_end_matches('/') != self.options.issuer.trim_end_matches('/') {
-                    return Err(ApiError::Provider("it names another issuer than the one configured"));
+                    return Err(ApiError::Provider(
+                        "it names another issuer than the one configured",
+                    ));
                 }
                 Ok(found)
             })
             .await
     }
 
-    async fn fetch<T: serde::de::DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ApiError> {
-        let mut answer = request.send().await.map_err(|_| ApiError::Provider("it does not answer"))?;
+    async fn fetch<T: serde::de::DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, ApiError> {
+        let mut answer = request
+            .send()
+            .await
+            .map_err(|_| ApiError::Provider("it does not answer"))?;
         if !answer.status().is_success() {
             return Err(ApiError::Provider("it refuses"));
         }
         let mut bytes = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|_| ApiError::Provider("its answer breaks off"))? {
+        while let Some(piece) = answer
+            .chunk()
+            .await
+            .map_err(|_| ApiError::Provider("its answer breaks off"))?
+        {
             bytes.extend_from_slice(&piece);
             if bytes.len() > ANSWER_BYTES_LIMIT {
                 return Err(ApiError::Provider("its answer is too long"));
             }
         }
-        serde_json::from_slice(&bytes).map_err(|_| ApiError::Provider("its answer is not what OpenID Connect says"))
+        serde_json::from_slice(&bytes)
+            .map_err(|_| ApiError::Provider("its answer is not what OpenID Connect says"))
     }
 
     /// Returns where a browser goes to log in.
     async fn authorization_url(&self, login: &Login) -> Result<String, ApiError> {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(login.verifier.as_bytes()));
-        let scope = if self.options.claim == "sub" { "openid" } else { "openid profile email" };
+        let scope = if self.options.claim == "sub" {
+            "openid"
+        } else {
+            "openid profile email"
+        };
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("response_type", "code"),
@@ -197,7 +253,10 @@ impl Oidc {
                 ("code_verifier", &login.verifier),
             ])
             .finish();
-        let mut request = self.client.post(&discovery.token_endpoint).header("Content-Type", "application/x-www-form-urlencoded");
+        let mut request = self
+            .client
+            .post(&discovery.token_endpoint)
+            .header("Content-Type", "application/x-www-form-urlencoded");
         if let Some(secret) = &self.options.client_secret {
             request = request.basic_auth(&self.options.client_id, Some(secret));
         }
@@ -205,24 +264,39 @@ impl Oidc {
         let keys: JwkSet = self.fetch(self.client.get(&discovery.jwks_uri)).await?;
         let mut claims = self.claims_in(&tokens.id_token, &keys, discovery, login)?;
         if claims.get(&self.options.claim).is_none()
-            && let (Some(endpoint), Some(access)) = (&discovery.userinfo_endpoint, &tokens.access_token)
+            && let (Some(endpoint), Some(access)) =
+                (&discovery.userinfo_endpoint, &tokens.access_token)
         {
-            let more: Value = self.fetch(self.client.get(endpoint).bearer_auth(access)).await?;
+            let more: Value = self
+                .fetch(self.client.get(endpoint).bearer_auth(access))
+                .await?;
             // The two must be about the same person (OpenID Connect Core 5.3.2).
             if more.get("sub") != claims.get("sub") {
-                return Err(ApiError::Provider("what it says about you is about somebody else"));
+                return Err(ApiError::Provider(
+                    "what it says about you is about somebody else",
+                ));
             }
             claims = more;
         }
-        if self.options.claim == "email" && claims.get("email_verified") == Some(&Value::Bool(false)) {
+        if self.options.claim == "email"
+            && claims.get("email_verified") == Some(&Value::Bool(false))
+        {
             return Err(ApiError::Provider("it has not verified the e-mail address"));
         }
         let name = claims.get(&self.options.claim).and_then(Value::as_str);
-        name.map(str::to_owned).ok_or(ApiError::Provider("it does not name the user; see --oidc-claim"))
+        name.map(str::to_owned).ok_or(ApiError::Provider(
+            "it does not name the user; see --oidc-claim",
+        ))
     }
 
     /// Checks an ID token (OpenID Connect Core 3.1.3.7) and returns what it states.
-    fn claims_in(&self, token: &str, keys: &JwkSet, discovery: &Discovery, login: &Login) -> Result<Value, ApiError> {
+    fn claims_in(
+        &self,
+        token: &str,
+        keys: &JwkSet,
+        discovery: &Discovery,
+        login: &Login,
+    ) -> Result<Value, ApiError> {
         let untrusted = || ApiError::Provider("its token is not one that can be trusted");
         let header = decode_header(token).map_err(|_| untrusted())?;
         if !ALGORITHMS.contains(&header.alg) {
@@ -237,7 +311,9 @@ impl Oidc {
         validation.set_audience(&[&self.options.client_id]);
         validation.set_issuer(&[&discovery.issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        let claims = decode::<Value>(token, &key, &validation).map_err(|_| untrusted())?.claims;
+        let claims = decode::<Value>(token, &key, &validation)
+            .map_err(|_| untrusted())?
+            .claims;
         if claims.get("nonce").and_then(Value::as_str) != Some(&login.nonce) {
             return Err(untrusted());
         }
@@ -263,7 +339,10 @@ pub(crate) async fn login(Extension(provider): Extension<Provider>) -> Result<Re
     let oidc = provider.ok_or(ApiError::NoProvider)?;
     let login = Login::begin()?;
     let url = oidc.authorization_url(&login).await?;
-    Ok(redirect(&url, &[oidc.cookie(LOGIN_COOKIE, &login.to_cookie(), LOGIN_SECONDS)]))
+    Ok(redirect(
+        &url,
+        &[oidc.cookie(LOGIN_COOKIE, &login.to_cookie(), LOGIN_SECONDS)],
+    ))
 }
 
 /// Ends a log-in: the provider has sent the browser back.
@@ -277,34 +356,52 @@ pub(crate) async fn callback(
     if query.error.is_some() {
         return Err(ApiError::Provider("it did not log you in"));
     }
-    let login = Login::of_cookies(&headers).ok_or(ApiError::Provider("the log-in was not begun in this browser, or took too long"))?;
-    let (Some(code), Some(state)) = (query.code, query.state) else { return Err(ApiError::Provider("its answer is incomplete")) };
+    let login = Login::of_cookies(&headers).ok_or(ApiError::Provider(
+        "the log-in was not begun in this browser, or took too long",
+    ))?;
+    let (Some(code), Some(state)) = (query.code, query.state) else {
+        return Err(ApiError::Provider("its answer is incomplete"));
+    };
     if state != login.state {
         return Err(ApiError::Provider("its answer belongs to another log-in"));
     }
     let name = oidc.name_of(&code, &login).await?;
-    let issued = blocking(move || match begin_session(&platform.of_actor(&name), name) {
-        Ok(issued) => Ok(issued),
-        Err(AccessError::Store(error)) => Err(error.into()),
-        Err(_) => Err(ApiError::NotAUser),
-    })
+    let issued = blocking(
+        move || match begin_session(&platform.of_actor(&name), name) {
+            Ok(issued) => Ok(issued),
+            Err(AccessError::Store(error)) => Err(error.into()),
+            Err(_) => Err(ApiError::NotAUser),
+        },
+    )
     .await?;
     let session = oidc.cookie(SESSION_COOKIE, &issued.text, SESSION_SECONDS);
-    Ok(redirect("/api/v1/me", &[session, oidc.cookie(LOGIN_COOKIE, "", 0)]))
+    Ok(redirect(
+        "/api/v1/me",
+        &[session, oidc.cookie(LOGIN_COOKIE, "", 0)],
+    ))
 }
 
 /// Ends a session.
-pub(crate) async fn logout(Asker(platform): Asker, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn logout(
+    Asker(platform): Asker,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let text = crate::access::shown_token(&headers);
     blocking(move || {
         let Some(text) = text else { return Ok(()) };
         if let Ok((_, token)) = veracta_lifecycle::access::authenticate(&platform, &text)?
             && token.factor == "session"
         {
-            veracta_lifecycle::access::revoke_token(&platform, token.id).map_err(|_| ApiError::Internal)?;
+            veracta_lifecycle::access::revoke_token(&platform, token.id)
+                .map_err(|_| ApiError::Internal)?;
         }
         Ok(())
     })
     .await?;
-    Ok(redirect("/api/v1/me", &[format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")]))
+    Ok(redirect(
+        "/api/v1/me",
+        &[format!(
+            "{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+        )],
+    ))
 }

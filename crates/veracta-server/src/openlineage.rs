@@ -37,7 +37,10 @@ pub(crate) async fn tell(platform: Arc<Platform>, backend: LineageBackend) {
         tokio::time::sleep(LOOKED_EVERY).await;
         if leading.is_none() {
             let store = Arc::clone(&platform.store);
-            leading = blocking(move || Ok(store.lead("openlineage")?)).await.ok().flatten();
+            leading = blocking(move || Ok(store.lead("openlineage")?))
+                .await
+                .ok()
+                .flatten();
             if leading.is_none() {
                 continue;
             }
@@ -50,11 +53,17 @@ pub(crate) async fn tell(platform: Arc<Platform>, backend: LineageBackend) {
     }
 }
 
-async fn catch_up(platform: &Arc<Platform>, client: &reqwest::Client, backend: &LineageBackend) -> Result<(), ApiError> {
+async fn catch_up(
+    platform: &Arc<Platform>,
+    client: &reqwest::Client,
+    backend: &LineageBackend,
+) -> Result<(), ApiError> {
     let reader = Arc::clone(platform);
     let (events, from, size) = blocking(move || {
         let (from, mut events) = (told_to(&reader.store)?, Vec::new());
-        let size = visit_events(&reader.store, from, &mut |idx, event| events.push((idx, event)))?;
+        let size = visit_events(&reader.store, from, &mut |idx, event| {
+            events.push((idx, event))
+        })?;
         Ok((events, from, size))
     })
     .await?;
@@ -62,7 +71,11 @@ async fn catch_up(platform: &Arc<Platform>, client: &reqwest::Client, backend: &
         send(client, backend, &event).await?;
         note(platform, idx + 1).await?;
     }
-    if size > from { note(platform, size).await } else { Ok(()) }
+    if size > from {
+        note(platform, size).await
+    } else {
+        Ok(())
+    }
 }
 
 async fn note(platform: &Arc<Platform>, size: u64) -> Result<(), ApiError> {
@@ -71,8 +84,15 @@ async fn note(platform: &Arc<Platform>, size: u64) -> Result<(), ApiError> {
 }
 
 /// Sends one event; one that the backend refuses for good is passed over.
-async fn send(client: &reqwest::Client, backend: &LineageBackend, event: &Value) -> Result<(), ApiError> {
-    let mut request = client.post(&backend.url).header("Content-Type", "application/json").body(event.to_string());
+async fn send(
+    client: &reqwest::Client,
+    backend: &LineageBackend,
+    event: &Value,
+) -> Result<(), ApiError> {
+    let mut request = client
+        .post(&backend.url)
+        .header("Content-Type", "application/json")
+        .body(event.to_string());
     if let Some(key) = &backend.api_key {
         request = request.bearer_auth(key);
     }
@@ -80,11 +100,16 @@ async fn send(client: &reqwest::Client, backend: &LineageBackend, event: &Value)
     match request.send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => {
-            complain(&format!("the lineage backend refused the event of run {run}: {}", answer.status()));
+            complain(&format!(
+                "the lineage backend refused the event of run {run}: {}",
+                answer.status()
+            ));
             Ok(())
         }
         _ => {
-            complain(&format!("the lineage backend does not take the event of run {run} now; it is tried again"));
+            complain(&format!(
+                "the lineage backend does not take the event of run {run} now; it is tried again"
+            ));
             Err(ApiError::Unavailable)
         }
     }

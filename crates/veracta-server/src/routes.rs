@@ -42,7 +42,12 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Returns a route.
-    pub(crate) fn new<H, T>(method: &'static str, path: impl Into<String>, needs: Permission, handler: H) -> Self
+    pub(crate) fn new<H, T>(
+        method: &'static str,
+        path: impl Into<String>,
+        needs: Permission,
+        handler: H,
+    ) -> Self
     where
         H: Handler<T, ()>,
         T: 'static,
@@ -55,7 +60,12 @@ impl Endpoint {
             "DELETE" => on(MethodFilter::DELETE, handler),
             _ => any(handler),
         };
-        Self { method, path: path.into(), needs, handler }
+        Self {
+            method,
+            path: path.into(),
+            needs,
+            handler,
+        }
     }
 }
 
@@ -79,9 +89,24 @@ pub(crate) fn endpoints(offer: Offer) -> Vec<Endpoint> {
     ];
     if offer == Offer::Everything {
         endpoints.push(Endpoint::new("GET", "/metrics", Permission::Read, metrics));
-        endpoints.push(Endpoint::new("GET", "/auth/login", Permission::Public, crate::oidc::login));
-        endpoints.push(Endpoint::new("GET", "/auth/callback", Permission::Public, crate::oidc::callback));
-        endpoints.push(Endpoint::new("POST", "/auth/logout", Permission::Public, crate::oidc::logout));
+        endpoints.push(Endpoint::new(
+            "GET",
+            "/auth/login",
+            Permission::Public,
+            crate::oidc::login,
+        ));
+        endpoints.push(Endpoint::new(
+            "GET",
+            "/auth/callback",
+            Permission::Public,
+            crate::oidc::callback,
+        ));
+        endpoints.push(Endpoint::new(
+            "POST",
+            "/auth/logout",
+            Permission::Public,
+            crate::oidc::logout,
+        ));
         endpoints.extend(crate::api::endpoints());
         endpoints.extend(crate::mlflow::endpoints());
     }
@@ -90,40 +115,74 @@ pub(crate) fn endpoints(offer: Offer) -> Vec<Endpoint> {
 
 /// Returns method, path and permission of every route of a server that offers everything.
 pub fn route_table() -> Vec<(&'static str, String, Permission)> {
-    endpoints(Offer::Everything).into_iter().map(|endpoint| (endpoint.method, endpoint.path, endpoint.needs)).collect()
+    endpoints(Offer::Everything)
+        .into_iter()
+        .map(|endpoint| (endpoint.method, endpoint.path, endpoint.needs))
+        .collect()
 }
 
 /// Puts the gate before every route of the table; there are no others.
 pub(crate) fn router(gate: &Arc<Gate>, offer: Offer) -> Router {
     let mut router = Router::new();
-    for Endpoint { method, path, needs, handler } in endpoints(offer) {
+    for Endpoint {
+        method,
+        path,
+        needs,
+        handler,
+    } in endpoints(offer)
+    {
         let (gate, pattern): (_, Arc<str>) = (Arc::clone(gate), path.as_str().into());
-        let pass = move |request, next| Arc::clone(&gate).watch(needs, Arc::clone(&pattern), request, next);
+        let pass = move |request, next| {
+            Arc::clone(&gate).watch(needs, Arc::clone(&pattern), request, next)
+        };
         let layer = axum::middleware::from_fn(pass);
         // To axum a route for every method is what answers when no method fits.
-        let guarded = if method == "*" { handler.layer(layer) } else { handler.route_layer(layer) };
+        let guarded = if method == "*" {
+            handler.layer(layer)
+        } else {
+            handler.route_layer(layer)
+        };
         router = router.route(&path, guarded);
     }
-    router.fallback(async || ApiError::NoRoute).layer(Extension(Arc::clone(gate)))
+    router
+        .fallback(async || ApiError::NoRoute)
+        .layer(Extension(Arc::clone(gate)))
 }
 
 /// Runs blocking work beside the event loop.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::Internal)?
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| ApiError::Internal)?
 }
 
 async fn checkpoint(Asker(platform): Asker) -> Result<Response, ApiError> {
     // What was committed since the last time is published now.
     let note = blocking(move || Ok(platform.store.publish()?)).await?;
-    let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "max-age=5")];
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (CACHE_CONTROL, "max-age=5"),
+    ];
     Ok((headers, note).into_response())
 }
 
 async fn tile(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
     // Only the canonical name of a tile is looked up: there is no way to name another file.
     let id = TileId::parse(&format!("tile/{path}")).map_err(|_| ApiError::NotFound)?;
-    let bytes = blocking(move || platform.store.blobs().log_file(&id.to_string()).map_err(|_| ApiError::Internal)).await?;
-    let headers = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let bytes = blocking(move || {
+        platform
+            .store
+            .blobs()
+            .log_file(&id.to_string())
+            .map_err(|_| ApiError::Internal)
+    })
+    .await?;
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream"),
+        (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
     Ok((headers, bytes.ok_or(ApiError::NotFound)?).into_response())
 }
 
@@ -131,10 +190,23 @@ async fn log_key(Asker(platform): Asker) -> String {
     format!("{}\n", platform.store.log_key())
 }
 
-async fn metrics(Asker(platform): Asker, Extension(gate): Extension<Arc<Gate>>) -> Result<Response, ApiError> {
+async fn metrics(
+    Asker(platform): Asker,
+    Extension(gate): Extension<Arc<Gate>>,
+) -> Result<Response, ApiError> {
     let n_entries = blocking(move || Ok(platform.store.size()?)).await?;
-    let text = gate.metrics.text(n_entries).map_err(|_| ApiError::Internal)?;
-    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+    let text = gate
+        .metrics
+        .text(n_entries)
+        .map_err(|_| ApiError::Internal)?;
+    Ok((
+        [(
+            CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response())
 }
 
 /// Whether requests can be answered now: the database and the object store do.
@@ -144,5 +216,7 @@ async fn ready(Asker(platform): Asker) -> Result<&'static str, ApiError> {
         platform.store.published_checkpoint()?;
         Ok("ready\n")
     });
-    tokio::time::timeout(READY_TIMEOUT, asked).await.map_err(|_| ApiError::Unavailable)?
+    tokio::time::timeout(READY_TIMEOUT, asked)
+        .await
+        .map_err(|_| ApiError::Unavailable)?
 }

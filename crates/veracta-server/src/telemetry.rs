@@ -17,7 +17,10 @@ use crate::error::complain;
 /// Name of the service when `OTEL_SERVICE_NAME` gives none.
 const SERVICE: &str = "veracta";
 /// Variables that say where traces go.
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+const ENDPOINTS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+];
 
 /// Makes spans of requests, or nothing.
 pub(crate) struct Traces(Option<SdkTracerProvider>);
@@ -41,11 +44,15 @@ impl Traces {
     /// Reads the variables. Made outside the event loop: the exporter waits on a thread of its own.
     pub(crate) fn from_environment() -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_disabled = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        let is_disabled = std::env::var("OTEL_SDK_DISABLED")
+            .is_ok_and(|value| value.eq_ignore_ascii_case("true"));
         if is_disabled || !ENDPOINTS.iter().any(|name| is_set(name)) {
             return Self(None);
         }
-        let exporter = SpanExporter::builder().with_http().with_http_client(reqwest::blocking::Client::new()).build();
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(reqwest::blocking::Client::new())
+            .build();
         let exporter = match exporter {
             Ok(exporter) => exporter,
             Err(error) => {
@@ -57,18 +64,27 @@ impl Traces {
         if !is_set("OTEL_SERVICE_NAME") {
             resource = resource.with_service_name(SERVICE);
         }
-        Self(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build()))
+        Self(Some(
+            SdkTracerProvider::builder()
+                .with_batch_exporter(exporter)
+                .with_resource(resource.build())
+                .build(),
+        ))
     }
 
     /// Begins the span of a request, below the caller's own when its headers name one (W3C Trace Context).
     pub(crate) fn begin(&self, method: &Method, pattern: &str, headers: &HeaderMap) -> RequestSpan {
         RequestSpan(self.0.as_ref().map(|provider| {
-            let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(headers));
+            let parent = TraceContextPropagator::new()
+                .extract_with_context(&Context::new(), &Headers(headers));
             let tracer = provider.tracer(SERVICE);
-            let span = tracer.span_builder(format!("{method} {pattern}")).with_kind(SpanKind::Server).with_attributes([
-                KeyValue::new("http.request.method", method.to_string()),
-                KeyValue::new("http.route", pattern.to_owned()),
-            ]);
+            let span = tracer
+                .span_builder(format!("{method} {pattern}"))
+                .with_kind(SpanKind::Server)
+                .with_attributes([
+                    KeyValue::new("http.request.method", method.to_string()),
+                    KeyValue::new("http.route", pattern.to_owned()),
+                ]);
             span.start_with_context(&tracer, &parent)
         }))
     }
@@ -87,7 +103,10 @@ impl RequestSpan {
     /// Ends the span with the status of the answer.
     pub(crate) fn end(self, status: u16) {
         if let Some(mut span) = self.0 {
-            span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
+            span.set_attribute(KeyValue::new(
+                "http.response.status_code",
+                i64::from(status),
+            ));
             if status >= 500 {
                 span.set_status(Status::error("the request failed"));
             }

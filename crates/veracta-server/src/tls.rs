@@ -42,7 +42,9 @@ pub enum TlsError {
         reason: String,
     },
     /// The two do not go together.
-    #[error("the certificate in `{certificates}` and the key in `{key}` cannot be used together: {source}")]
+    #[error(
+        "the certificate in `{certificates}` and the key in `{key}` cannot be used together: {source}"
+    )]
     Pair {
         /// The file of the certificate.
         certificates: String,
@@ -63,37 +65,57 @@ pub(crate) struct TlsListener {
 impl TlsListener {
     pub(crate) fn new(tcp: TcpListener, files: &TlsFiles) -> Result<Self, TlsError> {
         let certificates: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_reader_iter(open(&files.certificates)?).collect::<Result<_, _>>().map_err(pem(&files.certificates))?;
+            CertificateDer::pem_reader_iter(open(&files.certificates)?)
+                .collect::<Result<_, _>>()
+                .map_err(pem(&files.certificates))?;
         let key = PrivateKeyDer::from_pem_reader(open(&files.key)?).map_err(pem(&files.key))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.and_then(|config| config.with_no_client_auth().with_single_cert(certificates, key));
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions();
+        let config = config.and_then(|config| {
+            config
+                .with_no_client_auth()
+                .with_single_cert(certificates, key)
+        });
         let config = config.map_err(|source| TlsError::Pair {
             certificates: files.certificates.display().to_string(),
             key: files.key.display().to_string(),
             source,
         })?;
-        Ok(Self { tcp, acceptor: TlsAcceptor::from(Arc::new(config)), handshakes: JoinSet::new() })
+        Ok(Self {
+            tcp,
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            handshakes: JoinSet::new(),
+        })
     }
 
     fn begin_handshake(&mut self, stream: TcpStream, address: SocketAddr) {
         let accept = self.acceptor.accept(stream);
         self.handshakes.spawn(async move {
             // A client that does not agree, or not in time, is no concern of the others.
-            let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, accept).await.ok()?.ok()?;
+            let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, accept)
+                .await
+                .ok()?
+                .ok()?;
             Some((agreed, address))
         });
     }
 }
 
 fn open(path: &Path) -> Result<BufReader<File>, TlsError> {
-    let file = File::open(path).map_err(|error| TlsError::File { file: path.display().to_string(), reason: error.to_string() })?;
+    let file = File::open(path).map_err(|error| TlsError::File {
+        file: path.display().to_string(),
+        reason: error.to_string(),
+    })?;
     Ok(BufReader::new(file))
 }
 
 fn pem(path: &Path) -> impl Fn(rustls::pki_types::pem::Error) -> TlsError {
     let file = path.display().to_string();
-    move |error| TlsError::File { file: file.clone(), reason: error.to_string() }
+    move |error| TlsError::File {
+        file: file.clone(),
+        reason: error.to_string(),
+    }
 }
 
 impl axum::serve::Listener for TlsListener {

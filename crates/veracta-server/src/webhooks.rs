@@ -25,7 +25,11 @@ const LOOKED_EVERY: Duration = Duration::from_millis(250);
 /// Longest wait for a receiver.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Waits between attempts to deliver an event.
-const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
+const WAITS: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(16),
+];
 /// Entries looked at before it is noted how far a receiver was told.
 const NOTED_EVERY: u64 = 256;
 /// Longest part of an answer that a test shows.
@@ -74,9 +78,16 @@ pub(crate) fn check_url(text: &str, receivers: Receivers) -> Result<reqwest::Url
         return Err(DeliveryError::Url("it names no host"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(DeliveryError::Url("it must not hold a user name or password"));
+        return Err(DeliveryError::Url(
+            "it must not hold a user name or password",
+        ));
     }
-    let literal = url.host_str().and_then(|host| host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok());
+    let literal = url.host_str().and_then(|host| {
+        host.trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+            .ok()
+    });
     if receivers == Receivers::Public && literal.is_some_and(|address| !is_public(address)) {
         return Err(DeliveryError::NotPublic);
     }
@@ -130,17 +141,29 @@ pub(crate) async fn deliver(
     receivers: Receivers,
 ) -> Result<Delivered, DeliveryError> {
     let url = check_url(&webhook.url, receivers)?;
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host = url
+        .host_str()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
-    let found = tokio::net::lookup_host((host.as_str(), port)).await.map_err(|_| DeliveryError::NoAddress)?;
-    let addresses: Vec<SocketAddr> = found.filter(|address| receivers == Receivers::Any || is_public(address.ip())).collect();
+    let found = tokio::net::lookup_host((host.as_str(), port))
+        .await
+        .map_err(|_| DeliveryError::NoAddress)?;
+    let addresses: Vec<SocketAddr> = found
+        .filter(|address| receivers == Receivers::Any || is_public(address.ip()))
+        .collect();
     if addresses.is_empty() {
         return Err(DeliveryError::NotPublic);
     }
     let now = jiff::Timestamp::now();
     let (entity, action) = (event.entity.to_lowercase(), event.action.to_lowercase());
     let body = json!({ "entity": entity, "action": action, "timestamp": format!("{now:.6}"), "data": event.data }).to_string();
-    let (id, seconds) = (webhooks::new_uuid().map_err(|_| DeliveryError::NoAnswer)?, now.as_second().to_string());
+    let (id, seconds) = (
+        webhooks::new_uuid().map_err(|_| DeliveryError::NoAnswer)?,
+        now.as_second().to_string(),
+    );
     // The addresses that were checked are the ones that are asked: a name may answer otherwise the next time.
     let client = reqwest::Client::builder()
         .timeout(TIMEOUT)
@@ -150,13 +173,22 @@ pub(crate) async fn deliver(
         .build()
         .map_err(|_| DeliveryError::NoAnswer)?;
     let mut request = client.post(url).header("Content-Type", "application/json");
-    request = request.header("X-MLflow-Delivery-Id", &id).header("X-MLflow-Timestamp", &seconds);
+    request = request
+        .header("X-MLflow-Delivery-Id", &id)
+        .header("X-MLflow-Timestamp", &seconds);
     if let Some(secret) = secret {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
         let signature = hmac::sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
-        request = request.header("X-MLflow-Signature", format!("v1,{}", STANDARD.encode(signature)));
+        request = request.header(
+            "X-MLflow-Signature",
+            format!("v1,{}", STANDARD.encode(signature)),
+        );
     }
-    let mut answer = request.body(body).send().await.map_err(|_| DeliveryError::NoAnswer)?;
+    let mut answer = request
+        .body(body)
+        .send()
+        .await
+        .map_err(|_| DeliveryError::NoAnswer)?;
     let (status, mut shown) = (answer.status().as_u16(), Vec::new());
     while shown.len() < SHOWN_BYTES
         && let Ok(Some(piece)) = answer.chunk().await
@@ -164,7 +196,10 @@ pub(crate) async fn deliver(
         shown.extend_from_slice(&piece);
     }
     shown.truncate(SHOWN_BYTES);
-    Ok(Delivered { status, body: String::from_utf8_lossy(&shown).into_owned() })
+    Ok(Delivered {
+        status,
+        body: String::from_utf8_lossy(&shown).into_owned(),
+    })
 }
 
 /// Tells every receiver of everything, until the server ends.
@@ -175,14 +210,19 @@ pub(crate) async fn tell(platform: Arc<Platform>, receivers: Receivers) {
         tokio::time::sleep(LOOKED_EVERY).await;
         if leading.is_none() {
             let store = Arc::clone(&platform.store);
-            leading = blocking(move || Ok(store.lead("webhooks")?)).await.ok().flatten();
+            leading = blocking(move || Ok(store.lead("webhooks")?))
+                .await
+                .ok()
+                .flatten();
             if leading.is_none() {
                 continue;
             }
         }
         let reader = Arc::clone(&platform);
         // A failure has been told to the operator; it is tried again.
-        let Ok((size, all)) = blocking(move || Ok((reader.store.size()?, webhooks::list(&reader)?))).await else {
+        let Ok((size, all)) =
+            blocking(move || Ok((reader.store.size()?, webhooks::list(&reader)?))).await
+        else {
             leading = None;
             continue;
         };
@@ -190,7 +230,12 @@ pub(crate) async fn tell(platform: Arc<Platform>, receivers: Receivers) {
         for webhook in all {
             if webhook.told_to < size && !telling.contains_key(&webhook.id) {
                 let (platform, id) = (Arc::clone(&platform), webhook.id.clone());
-                telling.insert(id, tokio::spawn(async move { catch_up(&platform, webhook, size, receivers).await }));
+                telling.insert(
+                    id,
+                    tokio::spawn(
+                        async move { catch_up(&platform, webhook, size, receivers).await },
+                    ),
+                );
             }
         }
     }
@@ -211,22 +256,36 @@ async fn catch_up(platform: &Arc<Platform>, webhook: Webhook, size: u64, receive
         });
         let Ok(found) = read.await else { return };
         let is_wanted = |event: &&Event| {
-            webhook.status == "ACTIVE" && webhook.events.iter().any(|(entity, action)| entity == event.entity && action == event.action)
+            webhook.status == "ACTIVE"
+                && webhook
+                    .events
+                    .iter()
+                    .any(|(entity, action)| entity == event.entity && action == event.action)
         };
         for event in found.iter().flatten().filter(is_wanted) {
             deliver_or_pass_over(platform, &webhook, event, receivers).await;
         }
         told_to = end;
         let (writer, id) = (Arc::clone(platform), webhook.id.clone());
-        if blocking(move || Ok(webhooks::note_told(&writer, id, told_to)?)).await.is_err() {
+        if blocking(move || Ok(webhooks::note_told(&writer, id, told_to)?))
+            .await
+            .is_err()
+        {
             return;
         }
     }
 }
 
-async fn deliver_or_pass_over(platform: &Arc<Platform>, webhook: &Webhook, event: &Event, receivers: Receivers) {
+async fn deliver_or_pass_over(
+    platform: &Arc<Platform>,
+    webhook: &Webhook,
+    event: &Event,
+    receivers: Receivers,
+) {
     let (reader, of) = (Arc::clone(platform), webhook.clone());
-    let Ok(secret) = blocking(move || Ok(webhooks::secret_of(&reader.store, &of)?)).await else { return };
+    let Ok(secret) = blocking(move || Ok(webhooks::secret_of(&reader.store, &of)?)).await else {
+        return;
+    };
     for wait in WAITS.iter().map(Some).chain([None]) {
         match deliver(webhook, secret.as_deref(), event, receivers).await {
             // What the receiver refuses for good will not be taken later.
@@ -239,7 +298,10 @@ async fn deliver_or_pass_over(platform: &Arc<Platform>, webhook: &Webhook, event
             None => break,
         }
     }
-    crate::error::complain(&format!("webhook {} was not told of {}.{}: it did not take it", webhook.id, event.entity, event.action));
+    crate::error::complain(&format!(
+        "webhook {} was not told of {}.{}: it did not take it",
+        webhook.id, event.entity, event.action
+    ));
 }
 
 impl From<DeliveryError> for ApiError {
@@ -254,7 +316,9 @@ mod tests {
 
     #[test]
     fn only_public_addresses_are_told() {
-        let check = |url: &str, is_taken: bool| assert_eq!(check_url(url, Receivers::Public).is_ok(), is_taken, "{url}");
+        let check = |url: &str, is_taken: bool| {
+            assert_eq!(check_url(url, Receivers::Public).is_ok(), is_taken, "{url}")
+        };
         check("https://example.org/hook", true);
         check("https://93.184.215.14/hook", true);
         check("https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/", true);

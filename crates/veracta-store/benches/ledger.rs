@@ -50,7 +50,8 @@ fn main() {
         println!("ledger: measures only under `cargo bench`");
         return;
     }
-    let parent = std::env::var("VERACTA_BENCH_FOLDER").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
+    let parent = std::env::var("VERACTA_BENCH_FOLDER")
+        .unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
     let project = tempfile::tempdir_in(parent).unwrap();
     let store = begin(project.path());
     measure_sync(store.folder());
@@ -61,7 +62,12 @@ fn main() {
 }
 
 fn begin(project: &Path) -> Store {
-    let options = InitOptions { origin: None, actor: "bench".to_owned(), at: AT.to_owned(), program: "bench".to_owned() };
+    let options = InitOptions {
+        origin: None,
+        actor: "bench".to_owned(),
+        at: AT.to_owned(),
+        program: "bench".to_owned(),
+    };
     Store::init(project, options).unwrap()
 }
 
@@ -77,14 +83,21 @@ fn report_quantiles(name: &str, latencies: &mut [Duration], quantiles: &[usize])
     for percent in quantiles {
         // The smallest latency that so many percent do not exceed.
         let position = (latencies.len() * percent).div_ceil(100).max(1) - 1;
-        report(&format!("{name} p{percent} [µs]"), latencies[position].as_secs_f64() * 1e6);
+        report(
+            &format!("{name} p{percent} [µs]"),
+            latencies[position].as_secs_f64() * 1e6,
+        );
     }
 }
 
 /// What one append to a file costs until it is durable: no ledger can be faster than this for one record at a time.
 fn measure_sync(folder: &Path) {
     let path = folder.join("sync.bench");
-    let mut file = File::options().create_new(true).append(true).open(&path).unwrap();
+    let mut file = File::options()
+        .create_new(true)
+        .append(true)
+        .open(&path)
+        .unwrap();
     let (block, begun) = ([0x5a; SYNC_BYTES], Instant::now());
     let mut latencies = Vec::with_capacity(N_SYNCS);
     while latencies.len() < N_SYNCS && begun.elapsed() < SYNC_TIME {
@@ -98,10 +111,22 @@ fn measure_sync(folder: &Path) {
 }
 
 fn small_record(text: &str) -> NewRecord {
-    let body =
-        Attestation { topic: "t".to_owned(), statement: text.to_owned(), signer: None, valid_until: None, file_digest: None, plan: None };
+    let body = Attestation {
+        topic: "t".to_owned(),
+        statement: text.to_owned(),
+        signer: None,
+        valid_until: None,
+        file_digest: None,
+        plan: None,
+    };
     let record = Record::Attestation(body);
-    NewRecord { record, subject: "s".to_owned(), key: None, links: Vec::new(), artifacts: Vec::new() }
+    NewRecord {
+        record,
+        subject: "s".to_owned(),
+        key: None,
+        links: Vec::new(),
+        artifacts: Vec::new(),
+    }
 }
 
 /// Appends durably from many producers, each with many records in flight.
@@ -115,14 +140,23 @@ fn measure_appends(store: &Store) {
     let seconds = begun.elapsed().as_secs_f64();
     let n_appended = store.size().unwrap() - 1;
     let last = store.evidence(n_appended).unwrap().entry;
-    report("durable appends, 64 producers x 64 [1/s]", n_appended as f64 / seconds);
+    report(
+        "durable appends, 64 producers x 64 [1/s]",
+        n_appended as f64 / seconds,
+    );
     report("durable appends, records written", n_appended as f64);
     report("durable appends, time [s]", seconds);
     if let (Some(before), Some(after)) = (cpu_before, cpu_seconds()) {
         report("durable appends, processor time [s]", after - before);
-        report("durable appends, processor time a record [µs]", (after - before) / n_appended as f64 * 1e6);
+        report(
+            "durable appends, processor time a record [µs]",
+            (after - before) / n_appended as f64 * 1e6,
+        );
     }
-    report("durable appends, entry and body [bytes]", last.to_bytes().unwrap().len() as f64 + last.body_bytes as f64);
+    report(
+        "durable appends, entry and body [bytes]",
+        last.to_bytes().unwrap().len() as f64 + last.body_bytes as f64,
+    );
 }
 
 fn produce(store: &Store, n_begun: &AtomicU64, end: Instant) {
@@ -135,7 +169,12 @@ fn produce(store: &Store, n_begun: &AtomicU64, end: Instant) {
         if in_flight.len() == N_IN_FLIGHT {
             in_flight.pop_front().unwrap().wait().unwrap();
         }
-        in_flight.push_back(store.transaction("bench", AT).submit(small_record(&number.to_string())).unwrap());
+        in_flight.push_back(
+            store
+                .transaction("bench", AT)
+                .submit(small_record(&number.to_string()))
+                .unwrap(),
+        );
     }
     for pending in in_flight {
         pending.wait().unwrap();
@@ -166,8 +205,14 @@ fn measure_verification() {
     black_box(tree.root());
     let seconds = begun.elapsed().as_secs_f64();
     assert_eq!(tree.size(), N_VERIFIED as u64);
-    report("root from raw entries of 300 bytes [1/s]", N_VERIFIED as f64 / seconds);
-    report("root from raw entries of 300 bytes [MB/s]", bytes.len() as f64 / 1e6 / seconds);
+    report(
+        "root from raw entries of 300 bytes [1/s]",
+        N_VERIFIED as f64 / seconds,
+    );
+    report(
+        "root from raw entries of 300 bytes [MB/s]",
+        bytes.len() as f64 / 1e6 / seconds,
+    );
 }
 
 /// The hash tiles of a log, each level in one piece.
@@ -178,9 +223,13 @@ struct Tiles {
 
 impl Tiles {
     fn grow(size: u64) -> Self {
-        let mut levels: Vec<Vec<Hash>> = vec![(0..size).map(|idx| leaf_hash(&idx.to_be_bytes())).collect()];
+        let mut levels: Vec<Vec<Hash>> =
+            vec![(0..size).map(|idx| leaf_hash(&idx.to_be_bytes())).collect()];
         while let Some(top) = levels.last().filter(|top| top.len() as u64 >= TILE_WIDTH) {
-            let next = top.chunks_exact(TILE_WIDTH as usize).map(subtree_root).collect();
+            let next = top
+                .chunks_exact(TILE_WIDTH as usize)
+                .map(subtree_root)
+                .collect();
             levels.push(next);
         }
         Self { size, levels }
@@ -190,12 +239,15 @@ impl Tiles {
     fn node(&self, level: u8, position: u64) -> Hash {
         let (id, range) = locate_node(level, position, self.size);
         let start = (id.idx * TILE_WIDTH) as usize;
-        let tile = &self.levels[usize::from(id.level.unwrap())][start..start + usize::from(id.width)];
+        let tile =
+            &self.levels[usize::from(id.level.unwrap())][start..start + usize::from(id.width)];
         subtree_root(&tile[range])
     }
 
     fn prove(&self, leaf_idx: u64) -> Vec<Hash> {
-        let Ok(hashes) = prove_inclusion(leaf_idx, self.size, &mut |level, position| Ok::<_, Infallible>(self.node(level, position)));
+        let Ok(hashes) = prove_inclusion(leaf_idx, self.size, &mut |level, position| {
+            Ok::<_, Infallible>(self.node(level, position))
+        });
         hashes
     }
 }
@@ -204,22 +256,39 @@ impl Tiles {
 fn measure_proofs() {
     let begun = Instant::now();
     let tiles = Tiles::grow(N_LEAVES);
-    report("tiles of 10,000,000 leaves [s]", begun.elapsed().as_secs_f64());
-    let Ok(root) = root_at(N_LEAVES, &mut |level, position| Ok::<_, Infallible>(tiles.node(level, position)));
+    report(
+        "tiles of 10,000,000 leaves [s]",
+        begun.elapsed().as_secs_f64(),
+    );
+    let Ok(root) = root_at(N_LEAVES, &mut |level, position| {
+        Ok::<_, Infallible>(tiles.node(level, position))
+    });
     let (mut chance, mut making, mut checking) = (Chance(2), Vec::new(), Vec::new());
     for _ in 0..N_PROOFS {
         let leaf_idx = chance.next() % N_LEAVES;
         let begun = Instant::now();
         let hashes = black_box(tiles.prove(leaf_idx));
         making.push(begun.elapsed());
-        let proof = InclusionProof { leaf_idx, size: N_LEAVES, hashes };
+        let proof = InclusionProof {
+            leaf_idx,
+            size: N_LEAVES,
+            hashes,
+        };
         let begun = Instant::now();
         let verified = black_box(proof.verify(leaf_hash(&leaf_idx.to_be_bytes()), root));
         checking.push(begun.elapsed());
         assert_eq!(verified, Ok(()), "leaf {leaf_idx}");
     }
-    report_quantiles("inclusion proof of 10,000,000, make", &mut making, &[50, 99]);
-    report_quantiles("inclusion proof of 10,000,000, check", &mut checking, &[50, 99]);
+    report_quantiles(
+        "inclusion proof of 10,000,000, make",
+        &mut making,
+        &[50, 99],
+    );
+    report_quantiles(
+        "inclusion proof of 10,000,000, check",
+        &mut checking,
+        &[50, 99],
+    );
 }
 
 /// Numbers by SplitMix64 (Steele, Lea and Flood 2014): the same in every run.

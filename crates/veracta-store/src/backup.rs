@@ -107,7 +107,8 @@ pub type Progress<'p> = dyn FnMut(u64, u64) + 'p;
 
 fn hash_of_file(path: &Path) -> Result<Hash, StoreError> {
     let read = || {
-        let (mut file, mut hasher, mut chunk) = (File::open(path)?, Sha256::new(), vec![0; 1 << 20]);
+        let (mut file, mut hasher, mut chunk) =
+            (File::open(path)?, Sha256::new(), vec![0; 1 << 20]);
         loop {
             match file.read(&mut chunk)? {
                 0 => return Ok(Hash(hasher.finalize().into())),
@@ -127,7 +128,9 @@ fn root_of(db: &Database) -> Result<(u64, Hash), StoreError> {
     })?;
     match tree.size() == size {
         true => Ok((size, tree.root())),
-        false => Err(StoreError::Backup { reason: format!("entry {} is missing", tree.size()) }),
+        false => Err(StoreError::Backup {
+            reason: format!("entry {} is missing", tree.size()),
+        }),
     }
 }
 
@@ -135,11 +138,19 @@ fn root_of(db: &Database) -> Result<(u64, Hash), StoreError> {
 fn referenced(db: &Database) -> Result<BTreeSet<Hash>, StoreError> {
     let mut digests = BTreeSet::new();
     records::visit_entries(db, 0, records::size(db)?, &mut |_, bytes| {
-        digests.extend(Entry::parse(bytes)?.artifacts.iter().map(|artifact| artifact.digest));
+        digests.extend(
+            Entry::parse(bytes)?
+                .artifacts
+                .iter()
+                .map(|artifact| artifact.digest),
+        );
         Ok(())
     })?;
     db.visit("SELECT digest FROM artifacts", &[], &mut |mut row| {
-        let digest: [u8; 32] = row.bytes(0)?.try_into().map_err(|_| StoreError::MalformedRow { column: 0 })?;
+        let digest: [u8; 32] = row
+            .bytes(0)?
+            .try_into()
+            .map_err(|_| StoreError::MalformedRow { column: 0 })?;
         digests.insert(Hash(digest));
         Ok(())
     })?;
@@ -147,7 +158,11 @@ fn referenced(db: &Database) -> Result<BTreeSet<Hash>, StoreError> {
 }
 
 fn columns_of(sqlite: &Database, table: &str) -> Result<Vec<String>, StoreError> {
-    sqlite.rows(&format!("PRAGMA table_info({table})"), &[])?.iter_mut().map(|row| row.text(1)).collect()
+    sqlite
+        .rows(&format!("PRAGMA table_info({table})"), &[])?
+        .iter_mut()
+        .map(|row| row.text(1))
+        .collect()
 }
 
 /// Copies every table; one of the two databases is SQLite. Both have the newest schema.
@@ -157,13 +172,18 @@ fn copy_tables(from: &Database, to: &Database) -> Result<(), StoreError> {
         let columns = columns_of(sqlite, table)?.join(", ");
         let head = format!("INSERT INTO {table} ({columns})");
         let mut rows: Vec<Vec<Value<'static>>> = Vec::with_capacity(ROWS_TOGETHER);
-        from.stream(table, &format!("SELECT {columns} FROM {table}"), ROWS_TOGETHER, &mut |row: Row| {
-            rows.push(row.into_values());
-            if rows.len() < ROWS_TOGETHER {
-                return Ok(());
-            }
-            to.insert(&head, "", &std::mem::take(&mut rows)).map(|_| ())
-        })?;
+        from.stream(
+            table,
+            &format!("SELECT {columns} FROM {table}"),
+            ROWS_TOGETHER,
+            &mut |row: Row| {
+                rows.push(row.into_values());
+                if rows.len() < ROWS_TOGETHER {
+                    return Ok(());
+                }
+                to.insert(&head, "", &std::mem::take(&mut rows)).map(|_| ())
+            },
+        )?;
         to.insert(&head, "", &rows)?;
     }
     Ok(())
@@ -175,12 +195,20 @@ fn sqlite_at(path: &Path) -> Result<Database, StoreError> {
 
 impl Store {
     /// Copies the workspace into a folder while others go on writing. A second time only the bytes that are new are copied.
-    pub fn back_up(&self, folder: &Path, at: &str, program: &str, progress: &mut Progress<'_>) -> Result<Backup, StoreError> {
+    pub fn back_up(
+        &self,
+        folder: &Path,
+        at: &str,
+        program: &str,
+        progress: &mut Progress<'_>,
+    ) -> Result<Backup, StoreError> {
         fs::create_dir_all(folder).map_err(StoreError::file(folder))?;
         let checkpoint = self.publish()?;
         let (part, database) = (folder.join("veracta.db.part"), folder.join(DATABASE));
         match fs::remove_file(&part) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::file(&part)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::file(&part)(error));
+            }
             _ => {}
         }
         self.copy_database(&part)?;
@@ -208,7 +236,10 @@ impl Store {
             blob_bytes,
         };
         let sheet = folder.join(SHEET);
-        let text = serde_json::to_vec_pretty(&backup).map_err(|source| StoreError::State { file: sheet.display().to_string(), source })?;
+        let text = serde_json::to_vec_pretty(&backup).map_err(|source| StoreError::State {
+            file: sheet.display().to_string(),
+            source,
+        })?;
         // The database first: with the old sheet it is refused, not taken for another one.
         fs::rename(&part, &database).map_err(StoreError::file(&database))?;
         let new = folder.join("backup.json.part");
@@ -227,7 +258,9 @@ impl Store {
         let reader = self.reader()?;
         if !reader.is_postgres() {
             reader.execute("VACUUM INTO $1", &[path.display().to_string().into()])?;
-            return File::open(path).and_then(|file| file.sync_all()).map_err(StoreError::file(path));
+            return File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(StoreError::file(path));
         }
         let copy = sqlite_at(path)?;
         migrations::migrate(&copy)?;
@@ -251,7 +284,11 @@ impl Store {
         progress: &mut Progress<'_>,
     ) -> Result<(Self, Restored), StoreError> {
         let (backup, digests) = check(folder)?;
-        let Beginning { folder: workspace, key, _lock } = begin_folder(project, &options)?;
+        let Beginning {
+            folder: workspace,
+            key,
+            _lock,
+        } = begin_folder(project, &options)?;
         let location = location(&workspace, backend)?;
         let target = location.connect()?;
         if !target.is_postgres() {
@@ -259,7 +296,9 @@ impl Store {
         }
         migrations::migrate(&target)?;
         if records::size(&target)? > 0 {
-            return Err(StoreError::Backup { reason: "the database to restore into holds a log already".to_owned() });
+            return Err(StoreError::Backup {
+                reason: "the database to restore into holds a log already".to_owned(),
+            });
         }
         let blobs = Blobs::open(backend, &workspace.join("objects"))?;
         let kept = Blobs::open(&Backend::default(), &objects_in(folder)?)?;
@@ -275,16 +314,26 @@ impl Store {
         target.begin_writing()?;
         copy_tables(&copy, &target)?;
         // Sealed with the key of the old log, which is not here.
-        let webhooks_disabled = target.execute("UPDATE webhooks SET secret = NULL, status = 'DISABLED' WHERE secret IS NOT NULL", &[])?;
+        let webhooks_disabled = target.execute(
+            "UPDATE webhooks SET secret = NULL, status = 'DISABLED' WHERE secret IS NOT NULL",
+            &[],
+        )?;
         target.commit()?;
         drop((copy, target));
         fs::remove_file(&at_hand).map_err(StoreError::file(&at_hand))?;
         let origin = options.origin.clone().unwrap_or_else(|| own_origin(&key));
         if origin == backup.origin {
-            return Err(StoreError::Backup { reason: format!("the new epoch needs another name than `{origin}`") });
+            return Err(StoreError::Backup {
+                reason: format!("the new epoch needs another name than `{origin}`"),
+            });
         }
         let log_key = VerifierKey::new(&origin, KeyType::Ed25519, key.verifying_key())?;
-        let restored = Restored { origin, key: log_key.to_string(), webhooks_disabled, backup };
+        let restored = Restored {
+            origin,
+            key: log_key.to_string(),
+            webhooks_disabled,
+            backup,
+        };
         let store = Self::assemble(workspace, location, backend, key, log_key)?;
         store.begin_log(restored.backup.size, restored.backup.root, options)?;
         store.complete()?;
@@ -300,29 +349,44 @@ fn objects_in(folder: &Path) -> Result<std::path::PathBuf, StoreError> {
 
 /// Checks a backup against itself and returns its sheet and the digests of its files.
 fn check(folder: &Path) -> Result<(Backup, BTreeSet<Hash>), StoreError> {
-    let refused = |reason: &str| StoreError::Backup { reason: reason.to_owned() };
+    let refused = |reason: &str| StoreError::Backup {
+        reason: reason.to_owned(),
+    };
     let (sheet, database) = (folder.join(SHEET), folder.join(DATABASE));
     let text = fs::read(&sheet).map_err(StoreError::file(&sheet))?;
-    let backup: Backup = serde_json::from_slice(&text).map_err(|source| StoreError::State { file: sheet.display().to_string(), source })?;
+    let backup: Backup = serde_json::from_slice(&text).map_err(|source| StoreError::State {
+        file: sheet.display().to_string(),
+        source,
+    })?;
     if backup.format != FORMAT {
-        return Err(StoreError::Backup { reason: format!("it has the form `{}`; this program knows `{FORMAT}`", backup.format) });
+        return Err(StoreError::Backup {
+            reason: format!(
+                "it has the form `{}`; this program knows `{FORMAT}`",
+                backup.format
+            ),
+        });
     }
     if hash_of_file(&database)? != backup.database {
-        return Err(refused("its database is not the one its sheet names: it was changed, or the backup ended early"));
+        return Err(refused(
+            "its database is not the one its sheet names: it was changed, or the backup ended early",
+        ));
     }
     let copy = sqlite_at(&database)?;
     if root_of(&copy)? != (backup.size, backup.root) {
         return Err(refused("its entries do not give the root on its sheet"));
     }
     let key: VerifierKey = backup.key.parse()?;
-    let (head, _) = Checkpoint::open(backup.checkpoint.as_bytes(), &key).map_err(|_| refused("its signed head does not verify"))?;
+    let (head, _) = Checkpoint::open(backup.checkpoint.as_bytes(), &key)
+        .map_err(|_| refused("its signed head does not verify"))?;
     let mut tree = CompactRange::default();
     records::visit_entries(&copy, 0, head.size, &mut |_, bytes| {
         tree.append(leaf_hash(bytes));
         Ok(())
     })?;
     if (tree.size(), tree.root()) != (head.size, head.root) {
-        return Err(refused("its entries do not give the root that its log signed"));
+        return Err(refused(
+            "its entries do not give the root that its log signed",
+        ));
     }
     let digests = referenced(&copy)?;
     Ok((backup, digests))
@@ -334,11 +398,15 @@ mod tests {
 
     #[test]
     fn every_table_is_copied() -> Result<(), StoreError> {
-        let folder = tempfile::tempdir().map_err(StoreError::file(Path::new("a folder for the test")))?;
+        let folder =
+            tempfile::tempdir().map_err(StoreError::file(Path::new("a folder for the test")))?;
         let db = sqlite_at(&folder.path().join("a.db"))?;
         migrations::migrate(&db)?;
         let mut rows = db.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'signer' ORDER BY name", &[])?;
-        let tables = rows.iter_mut().map(|row| row.text(0)).collect::<Result<Vec<String>, _>>()?;
+        let tables = rows
+            .iter_mut()
+            .map(|row| row.text(0))
+            .collect::<Result<Vec<String>, _>>()?;
         let mut copied: Vec<&str> = TABLES.to_vec();
         copied.sort_unstable();
         assert_eq!(copied, tables);

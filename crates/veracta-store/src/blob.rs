@@ -15,7 +15,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::signer::Signer;
-use object_store::{Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutPayload, WriteMultipart};
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt, ObjectStoreScheme, PutPayload, WriteMultipart,
+};
 use sha2::{Digest, Sha256};
 use veracta_ledger::Hash;
 
@@ -68,7 +70,13 @@ pub(crate) struct Chunks {
 
 impl Chunks {
     pub(crate) fn new(blobs: &Blobs, path: Path, range: Range<u64>) -> Self {
-        Self { blobs: blobs.clone(), path, at: range.start, n_bytes: range.end, chunk: Bytes::new() }
+        Self {
+            blobs: blobs.clone(),
+            path,
+            at: range.start,
+            n_bytes: range.end,
+            chunk: Bytes::new(),
+        }
     }
 }
 
@@ -77,7 +85,11 @@ impl Read for Chunks {
         if self.chunk.is_empty() && self.at < self.n_bytes {
             let end = self.n_bytes.min(self.at + CHUNK_BYTES as u64);
             let read = self.blobs.objects.get_range(&self.path, self.at..end);
-            self.chunk = self.blobs.runtime.block_on(read).map_err(std::io::Error::other)?;
+            self.chunk = self
+                .blobs
+                .runtime
+                .block_on(read)
+                .map_err(std::io::Error::other)?;
             self.at = end;
         }
         let n_bytes = buffer.len().min(self.chunk.len());
@@ -108,29 +120,49 @@ impl Blobs {
     pub(crate) fn open(backend: &Backend, folder: &std::path::Path) -> Result<Self, StoreError> {
         let file = StoreError::file(folder);
         let Some(url) = &backend.objects else {
-            let objects = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true).with_fsync(true);
+            let objects = LocalFileSystem::new_with_prefix(folder)?
+                .with_automatic_cleanup(true)
+                .with_fsync(true);
             return Self::new(Arc::new(objects)).map_err(file);
         };
         // The cause may hold the secret that the URL does.
-        let unusable = |reason: &str| StoreError::ObjectsUrl { reason: reason.to_owned() };
+        let unusable = |reason: &str| StoreError::ObjectsUrl {
+            reason: reason.to_owned(),
+        };
         let url = url::Url::parse(url).map_err(|_| unusable("it is not a URL"))?;
         if url.scheme() == "file" {
-            let folder = url.to_file_path().map_err(|()| unusable("it names no folder"))?;
+            let folder = url
+                .to_file_path()
+                .map_err(|()| unusable("it names no folder"))?;
             std::fs::create_dir_all(&folder).map_err(StoreError::file(&folder))?;
             return Self::open(&Backend::default(), &folder);
         }
         if !["s3", "gs", "az", "azure", "abfs", "abfss", "s3a"].contains(&url.scheme()) {
-            return Err(unusable("it must begin with s3://, gs://, az:// or file://"));
+            return Err(unusable(
+                "it must begin with s3://, gs://, az:// or file://",
+            ));
         }
         // Another part of the program may have chosen the same already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = backend.object_options.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
-        let (scheme, prefix) = ObjectStoreScheme::parse(&url).map_err(|_| unusable("its path cannot be a prefix of names"))?;
+        let options = backend
+            .object_options
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
+        let (scheme, prefix) = ObjectStoreScheme::parse(&url)
+            .map_err(|_| unusable("its path cannot be a prefix of names"))?;
         // Joining the parts of a large object, and copying it, take a store minutes.
-        let settings: Vec<(String, String)> = [("timeout".to_owned(), TIMEOUT.to_owned())].into_iter().chain(options).collect();
+        let settings: Vec<(String, String)> = [("timeout".to_owned(), TIMEOUT.to_owned())]
+            .into_iter()
+            .chain(options)
+            .collect();
         let blobs = match scheme {
-            ObjectStoreScheme::AmazonS3 => Self::signing(configured!(AmazonS3Builder, &url, settings), &prefix),
-            ObjectStoreScheme::GoogleCloudStorage => Self::signing(configured!(GoogleCloudStorageBuilder, &url, settings), &prefix),
+            ObjectStoreScheme::AmazonS3 => {
+                Self::signing(configured!(AmazonS3Builder, &url, settings), &prefix)
+            }
+            ObjectStoreScheme::GoogleCloudStorage => Self::signing(
+                configured!(GoogleCloudStorageBuilder, &url, settings),
+                &prefix,
+            ),
             _ => Self::signing(configured!(MicrosoftAzureBuilder, &url, settings), &prefix),
         };
         blobs.map_err(file)
@@ -138,14 +170,23 @@ impl Blobs {
 
     /// Wraps an object store.
     pub fn new(objects: Arc<dyn ObjectStore>) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { objects, runtime: Arc::new(runtime), signing: None })
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            objects,
+            runtime: Arc::new(runtime),
+            signing: None,
+        })
     }
 
     fn signing<O: ObjectStore + Signer>(objects: O, prefix: &Path) -> std::io::Result<Self> {
         let objects = Arc::new(objects);
         let signing = Some((Arc::clone(&objects) as Arc<dyn Signer>, prefix.clone()));
-        Ok(Self { signing, ..Self::new(Arc::new(PrefixStore::new(objects, prefix.clone())))? })
+        Ok(Self {
+            signing,
+            ..Self::new(Arc::new(PrefixStore::new(objects, prefix.clone())))?
+        })
     }
 
     /// Stores what a reader gives under its digest, found on the way; returns the digest and the number of bytes. Memory stays bounded.
@@ -168,7 +209,12 @@ impl Blobs {
     /// Writes a first piece and all that a reader still gives to a path; the writer that is returned must be finished or aborted.
     ///
     /// The reader is read outside the runtime: it may wait on one of its own.
-    fn copy(&self, path: &Path, first: Vec<u8>, reader: &mut dyn Read) -> Result<(WriteMultipart, Hash, u64), StoreError> {
+    fn copy(
+        &self,
+        path: &Path,
+        first: Vec<u8>,
+        reader: &mut dyn Read,
+    ) -> Result<(WriteMultipart, Hash, u64), StoreError> {
         let upload = self.runtime.block_on(self.objects.put_multipart(path))?;
         let mut writer = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
         let (mut chunk, mut hasher, mut n_bytes) = (first, Sha256::new(), 0);
@@ -181,7 +227,9 @@ impl Blobs {
                 Ok::<_, Error>(())
             });
             chunk.resize(CHUNK_BYTES, 0);
-            let next = written.map_err(StoreError::from).and_then(|()| fill(reader, &mut chunk));
+            let next = written
+                .map_err(StoreError::from)
+                .and_then(|()| fill(reader, &mut chunk));
             match next {
                 Ok(0) => return Ok((writer, Hash(hasher.finalize().into()), n_bytes)),
                 Ok(n_read) => chunk.truncate(n_read),
@@ -198,7 +246,8 @@ impl Blobs {
         if self.contains(digest)? {
             self.runtime.block_on(self.objects.delete(staged))?;
         } else if n_bytes <= COPY_BYTES_LIMIT {
-            self.runtime.block_on(self.objects.rename(staged, &blob_path(digest)))?;
+            self.runtime
+                .block_on(self.objects.rename(staged, &blob_path(digest)))?;
         } else {
             self.put_reader(digest, &mut Chunks::new(self, staged.clone(), 0..n_bytes))?;
             self.runtime.block_on(self.objects.delete(staged))?;
@@ -215,7 +264,10 @@ impl Blobs {
     pub fn put(&self, bytes: Vec<u8>) -> Result<Hash, StoreError> {
         let digest = Hash::of(&bytes);
         if !self.contains(digest)? {
-            self.runtime.block_on(self.objects.put(&blob_path(digest), PutPayload::from(bytes)))?;
+            self.runtime.block_on(
+                self.objects
+                    .put(&blob_path(digest), PutPayload::from(bytes)),
+            )?;
         }
         Ok(digest)
     }
@@ -252,7 +304,10 @@ impl Blobs {
     ///
     /// Done inside [`crate::Transaction::work`], after [`crate::Work::unreferenced`] said that nothing refers to them.
     pub fn remove(&self, digest: Hash) -> Result<(), StoreError> {
-        match self.runtime.block_on(self.objects.delete(&blob_path(digest))) {
+        match self
+            .runtime
+            .block_on(self.objects.delete(&blob_path(digest)))
+        {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -269,7 +324,9 @@ impl Blobs {
 
     /// Returns the bytes, after checking that they are the ones asked for.
     pub fn get(&self, digest: Hash) -> Result<Bytes, StoreError> {
-        let bytes = self.read(&blob_path(digest))?.ok_or(StoreError::NoBlob { digest })?;
+        let bytes = self
+            .read(&blob_path(digest))?
+            .ok_or(StoreError::NoBlob { digest })?;
         if Hash::of(&bytes) != digest {
             return Err(StoreError::CorruptBlob { digest });
         }
@@ -283,7 +340,8 @@ impl Blobs {
 
     /// Publishes a file of the log.
     pub(crate) fn put_log_file(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        self.runtime.block_on(self.objects.put(&log_path(name), PutPayload::from(bytes)))?;
+        self.runtime
+            .block_on(self.objects.put(&log_path(name), PutPayload::from(bytes)))?;
         Ok(())
     }
 

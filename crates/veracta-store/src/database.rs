@@ -115,7 +115,8 @@ impl Row {
 
     /// Returns a whole number.
     pub(crate) fn integer(&self, column: usize) -> Result<i64, StoreError> {
-        self.integer_or_null(column)?.map_or_else(|| self.malformed(column), Ok)
+        self.integer_or_null(column)?
+            .map_or_else(|| self.malformed(column), Ok)
     }
 
     /// Returns a whole number, if there is one.
@@ -137,7 +138,8 @@ impl Row {
 
     /// Takes a text out of the row.
     pub(crate) fn text(&mut self, column: usize) -> Result<String, StoreError> {
-        self.text_or_null(column)?.map_or_else(|| self.malformed(column), Ok)
+        self.text_or_null(column)?
+            .map_or_else(|| self.malformed(column), Ok)
     }
 
     /// Takes a text out of the row, if there is one.
@@ -204,30 +206,46 @@ pub(crate) type VisitRow<'v> = dyn FnMut(Row) -> Result<(), StoreError> + 'v;
 impl Database {
     /// Opens a file, which is made when it is not there.
     pub(crate) fn sqlite(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine: Engine::Sqlite(connect_sqlite(path)?), breakage: Cell::new(None) })
+        Ok(Self {
+            engine: Engine::Sqlite(connect_sqlite(path)?),
+            breakage: Cell::new(None),
+        })
     }
 
     /// Wraps a connection to a server.
     pub(crate) fn postgres(client: postgres::Client) -> Self {
-        let session = Session { client: RefCell::new(client), statements: RefCell::new(HashMap::new()) };
-        Self { engine: Engine::Postgres(Box::new(session)), breakage: Cell::new(None) }
+        let session = Session {
+            client: RefCell::new(client),
+            statements: RefCell::new(HashMap::new()),
+        };
+        Self {
+            engine: Engine::Postgres(Box::new(session)),
+            breakage: Cell::new(None),
+        }
     }
 
     /// Opens a database of another program, `sqlite:///file` or `postgresql://…`, to read it.
     pub(crate) fn read_only(url: &str) -> Result<Self, StoreError> {
         // SQLAlchemy names its driver in the scheme.
-        let driver =
-            url.split_once("://").and_then(|(scheme, rest)| scheme.split_once('+').map(|(scheme, _)| format!("{scheme}://{rest}")));
+        let driver = url.split_once("://").and_then(|(scheme, rest)| {
+            scheme
+                .split_once('+')
+                .map(|(scheme, _)| format!("{scheme}://{rest}"))
+        });
         let url = driver.as_deref().unwrap_or(url);
         let Some(file) = url.strip_prefix("sqlite:///") else {
             let database = Location::new(Some(url), None, PathBuf::new())?.connect()?;
             database.batch("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")?;
             return Ok(database);
         };
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags =
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = rusqlite::Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(Self { engine: Engine::Sqlite(connection), breakage: Cell::new(None) })
+        Ok(Self {
+            engine: Engine::Sqlite(connection),
+            breakage: Cell::new(None),
+        })
     }
 
     /// Returns whether this is PostgreSQL.
@@ -265,15 +283,24 @@ impl Database {
 
     /// Has each statement planned for its own values, by which a rare one is found quickly, and carried out by one process.
     pub(crate) fn plan_for_values(&self) -> Result<(), StoreError> {
-        let settings = "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
-        if self.is_postgres() { self.batch(settings) } else { Ok(()) }
+        let settings =
+            "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
+        if self.is_postgres() {
+            self.batch(settings)
+        } else {
+            Ok(())
+        }
     }
 
     /// Runs statements that have no parameters.
     pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
         self.noting(match &self.engine {
             Engine::Sqlite(connection) => connection.execute_batch(sql).map_err(StoreError::from),
-            Engine::Postgres(session) => session.client.borrow_mut().batch_execute(sql).map_err(StoreError::from),
+            Engine::Postgres(session) => session
+                .client
+                .borrow_mut()
+                .batch_execute(sql)
+                .map_err(StoreError::from),
         })
     }
 
@@ -286,15 +313,29 @@ impl Database {
     }
 
     /// Calls `visit` with each row of the answer.
-    pub(crate) fn visit(&self, sql: &str, values: &[Value<'_>], visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+    pub(crate) fn visit(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError> {
         match &self.engine {
             Engine::Sqlite(connection) => self.noting(visit_sqlite(connection, sql, values, visit)),
-            Engine::Postgres(session) => self.noting(session.rows(sql, values))?.into_iter().try_for_each(visit),
+            Engine::Postgres(session) => self
+                .noting(session.rows(sql, values))?
+                .into_iter()
+                .try_for_each(visit),
         }
     }
 
     /// Calls `visit` with each row of an answer that memory may not hold; inside a transaction, once by each name.
-    pub(crate) fn stream(&self, name: &str, sql: &str, n_rows: usize, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+    pub(crate) fn stream(
+        &self,
+        name: &str,
+        sql: &str,
+        n_rows: usize,
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError> {
         if !self.is_postgres() {
             return self.visit(sql, &[], visit);
         }
@@ -324,10 +365,19 @@ impl Database {
     }
 
     /// Adds rows: `head` is `INSERT INTO table (columns)`, `tail` what follows the values, such as `ON CONFLICT DO NOTHING`.
-    pub(crate) fn insert(&self, head: &str, tail: &str, rows: &[Vec<Value<'_>>]) -> Result<u64, StoreError> {
-        let Some(n_columns) = rows.first().map(Vec::len) else { return Ok(0) };
+    pub(crate) fn insert(
+        &self,
+        head: &str,
+        tail: &str,
+        rows: &[Vec<Value<'_>>],
+    ) -> Result<u64, StoreError> {
+        let Some(n_columns) = rows.first().map(Vec::len) else {
+            return Ok(0);
+        };
         let row = |row_idx: usize| {
-            let places: Vec<String> = (1..=n_columns).map(|column| format!("${}", row_idx * n_columns + column)).collect();
+            let places: Vec<String> = (1..=n_columns)
+                .map(|column| format!("${}", row_idx * n_columns + column))
+                .collect();
             format!("({})", places.join(", "))
         };
         let statement = |n_rows: usize| {
@@ -362,7 +412,8 @@ impl Database {
             return self.batch("BEGIN IMMEDIATE");
         }
         self.batch("BEGIN")?;
-        self.rows("SELECT pg_advisory_xact_lock($1)", &[WRITER_LOCK.into()]).map(|_| ())
+        self.rows("SELECT pg_advisory_xact_lock($1)", &[WRITER_LOCK.into()])
+            .map(|_| ())
     }
 
     /// Ends the transaction: durable when this returns.
@@ -388,7 +439,11 @@ impl Database {
 
 /// SQLite numbers its places with `?`: `$2` would be a name there.
 fn numbered(sql: &str) -> Cow<'_, str> {
-    if sql.contains('$') { Cow::Owned(sql.replace('$', "?")) } else { Cow::Borrowed(sql) }
+    if sql.contains('$') {
+        Cow::Owned(sql.replace('$', "?"))
+    } else {
+        Cow::Borrowed(sql)
+    }
 }
 
 impl rusqlite::ToSql for Value<'_> {
@@ -403,12 +458,21 @@ impl rusqlite::ToSql for Value<'_> {
     }
 }
 
-fn execute_sqlite(connection: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+fn execute_sqlite(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached(&numbered(sql))?;
     Ok(statement.execute(rusqlite::params_from_iter(values))? as u64)
 }
 
-fn visit_sqlite(connection: &rusqlite::Connection, sql: &str, values: &[Value<'_>], visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+fn visit_sqlite(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    values: &[Value<'_>],
+    visit: &mut VisitRow<'_>,
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(&numbered(sql))?;
     let n_columns = statement.column_count();
     let mut rows = statement.query(rusqlite::params_from_iter(values))?;
@@ -418,7 +482,9 @@ fn visit_sqlite(connection: &rusqlite::Connection, sql: &str, values: &[Value<'_
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(value) => Value::Integer(value),
                 ValueRef::Real(value) => Value::Real(value),
-                ValueRef::Text(value) => Value::Text(Cow::Owned(String::from_utf8_lossy(value).into_owned())),
+                ValueRef::Text(value) => {
+                    Value::Text(Cow::Owned(String::from_utf8_lossy(value).into_owned()))
+                }
                 ValueRef::Blob(value) => Value::Bytes(Cow::Owned(value.to_vec())),
             })
         });
@@ -428,7 +494,11 @@ fn visit_sqlite(connection: &rusqlite::Connection, sql: &str, values: &[Value<'_
 }
 
 impl ToSql for Value<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Integer(value) => value.to_sql(ty, out),
@@ -442,7 +512,11 @@ impl ToSql for Value<'_> {
         true
     }
 
-    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql_checked(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Integer(value) => value.to_sql_checked(ty, out),
@@ -487,10 +561,15 @@ fn row_of_postgres(row: &postgres::Row) -> Result<Row, StoreError> {
         Ok(match *ty {
             Type::INT8 => row.try_get::<_, Option<i64>>(column)?.into(),
             Type::INT4 => row.try_get::<_, Option<i32>>(column)?.map(i64::from).into(),
-            Type::BOOL => row.try_get::<_, Option<bool>>(column)?.map(i64::from).into(),
+            Type::BOOL => row
+                .try_get::<_, Option<bool>>(column)?
+                .map(i64::from)
+                .into(),
             Type::FLOAT8 => row.try_get::<_, Option<f64>>(column)?.into(),
             Type::TEXT | Type::VARCHAR => row.try_get::<_, Option<String>>(column)?.into(),
-            Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(column)?.map_or(Value::Null, |bytes| Value::Bytes(Cow::Owned(bytes))),
+            Type::BYTEA => row
+                .try_get::<_, Option<Vec<u8>>>(column)?
+                .map_or(Value::Null, |bytes| Value::Bytes(Cow::Owned(bytes))),
             // Of a function that returns nothing.
             Type::VOID => Value::Null,
             _ => return Err(StoreError::MalformedRow { column }),

@@ -55,10 +55,14 @@ pub enum StoreError {
         origin: String,
     },
     /// The group of records it was committed with failed.
-    #[error("another record of the same group could not be written; nothing of the group was committed")]
+    #[error(
+        "another record of the same group could not be written; nothing of the group was committed"
+    )]
     GroupFailed,
     /// The workspace was written by a newer program.
-    #[error("the workspace has schema {found}; this program knows {known}: use the newer program that wrote it")]
+    #[error(
+        "the workspace has schema {found}; this program knows {known}: use the newer program that wrote it"
+    )]
     NewerSchema {
         /// Schema found.
         found: u32,
@@ -69,7 +73,9 @@ pub enum StoreError {
     #[error("the disk is full; what was being written was not committed")]
     DiskFull,
     /// A write failed in a way that leaves the state of the disk unknown.
-    #[error("an earlier write failed and the state of the disk is unknown; start the program again")]
+    #[error(
+        "an earlier write failed and the state of the disk is unknown; start the program again"
+    )]
     Poisoned,
     /// The writer is gone.
     #[error("the store is shutting down")]
@@ -81,7 +87,9 @@ pub enum StoreError {
         idx: u64,
     },
     /// A secret cannot be opened with this workspace's key.
-    #[error("a secret in the database cannot be opened: it was sealed with another key, or changed")]
+    #[error(
+        "a secret in the database cannot be opened: it was sealed with another key, or changed"
+    )]
     Sealed,
     /// No record at a position.
     #[error("there is no record #{idx}; the ledger has {size} entries")]
@@ -98,19 +106,25 @@ pub enum StoreError {
         digest: Hash,
     },
     /// Bytes that are not the ones their name says.
-    #[error("the bytes stored as {digest} have another digest: they were changed behind the program's back")]
+    #[error(
+        "the bytes stored as {digest} have another digest: they were changed behind the program's back"
+    )]
     CorruptBlob {
         /// Digest in the name.
         digest: Hash,
     },
     /// A source that gave other bytes than the ones whose digest was taken.
-    #[error("the source no longer has SHA-256 {digest}: it changed while it was read; run the command again")]
+    #[error(
+        "the source no longer has SHA-256 {digest}: it changed while it was read; run the command again"
+    )]
     ChangedWhileRead {
         /// Digest taken first.
         digest: Hash,
     },
     /// The log is not the continuation of what was signed.
-    #[error("the log no longer extends the checkpoint signed at {size} entries: {reason}; signing would contradict it")]
+    #[error(
+        "the log no longer extends the checkpoint signed at {size} entries: {reason}; signing would contradict it"
+    )]
     Fork {
         /// Size signed.
         size: u64,
@@ -151,7 +165,9 @@ pub enum StoreError {
     #[error("the database fails")]
     Postgres(#[source] postgres::Error),
     /// PostgreSQL does not answer, for now.
-    #[error("the database does not answer; nothing of what was being written is certain to be there, and repeating it does no harm")]
+    #[error(
+        "the database does not answer; nothing of what was being written is certain to be there, and repeating it does no harm"
+    )]
     DatabaseUnavailable(#[source] postgres::Error),
     /// A database URL that cannot be used; the URL may hold a password and is not repeated.
     #[error("the database URL cannot be used: {reason}")]
@@ -160,7 +176,9 @@ pub enum StoreError {
         reason: String,
     },
     /// A row of another form than this program writes.
-    #[error("a row of the database has another form than this program writes (column {column}): it was changed behind the program's back")]
+    #[error(
+        "a row of the database has another form than this program writes (column {column}): it was changed behind the program's back"
+    )]
     MalformedRow {
         /// Column of the answer, from 0.
         column: usize,
@@ -236,7 +254,9 @@ impl StoreError {
     pub(crate) fn breaks_connection(&self) -> bool {
         match self {
             Self::DiskFull | Self::DatabaseUnavailable(_) => true,
-            Self::Database(cause) => cause.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation),
+            Self::Database(cause) => {
+                cause.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
             _ => false,
         }
     }
@@ -245,7 +265,9 @@ impl StoreError {
     pub(crate) fn leaves_disk_unknown(&self) -> bool {
         match self {
             Self::Poisoned => true,
-            Self::Database(cause) => cause.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure),
+            Self::Database(cause) => {
+                cause.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+            }
             _ => false,
         }
     }
@@ -261,7 +283,10 @@ impl StoreError {
 
     /// Whether repeating the request later may succeed.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::DiskFull | Self::DatabaseUnavailable(_) | Self::Objects(_) | Self::GroupFailed)
+        matches!(
+            self,
+            Self::DiskFull | Self::DatabaseUnavailable(_) | Self::Objects(_) | Self::GroupFailed
+        )
     }
 
     /// Returns the error of a file operation.
@@ -280,7 +305,10 @@ fn postgres_failure(error: postgres::Error) -> StoreError {
         Some(&SqlState::DISK_FULL) => StoreError::DiskFull,
         Some(code) if !is_passing(code) => StoreError::Postgres(error),
         // Without a code it is the connection that failed, not the statement, unless a value could not be converted.
-        None if !error.is_closed() && std::error::Error::source(&error).is_some_and(|cause| !cause.is::<std::io::Error>()) => {
+        None if !error.is_closed()
+            && std::error::Error::source(&error)
+                .is_some_and(|cause| !cause.is::<std::io::Error>()) =>
+        {
             StoreError::Postgres(error)
         }
         _ => StoreError::DatabaseUnavailable(error),
@@ -289,6 +317,12 @@ fn postgres_failure(error: postgres::Error) -> StoreError {
 
 /// Whether a failure goes away by itself: a lost or refused connection, a shutdown, a deadlock.
 fn is_passing(code: &SqlState) -> bool {
-    ["08", "53", "57"].iter().any(|class| code.code().starts_with(class))
-        || [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE].contains(code)
+    ["08", "53", "57"]
+        .iter()
+        .any(|class| code.code().starts_with(class))
+        || [
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+        ]
+        .contains(code)
 }

@@ -40,7 +40,9 @@ pub(crate) fn create_key(path: &Path) -> Result<SigningKey, StoreError> {
     // A key file left half-written by a crash was never used.
     let _ = fs::remove_file(&new);
     let mut file = options.open(&new).map_err(StoreError::file(&new))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(StoreError::file(&new))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(StoreError::file(&new))?;
     fs::rename(&new, path).map_err(StoreError::file(path))?;
     Ok(SigningKey::from_bytes(&seed))
 }
@@ -48,7 +50,9 @@ pub(crate) fn create_key(path: &Path) -> Result<SigningKey, StoreError> {
 /// Reads the key.
 pub(crate) fn load_key(path: &Path) -> Result<SigningKey, StoreError> {
     let text = Zeroizing::new(fs::read_to_string(path).map_err(StoreError::file(path))?);
-    let seed: Hash = text.trim_end().parse().map_err(|_| StoreError::Key { file: path.display().to_string() })?;
+    let seed: Hash = text.trim_end().parse().map_err(|_| StoreError::Key {
+        file: path.display().to_string(),
+    })?;
     Ok(SigningKey::from_bytes(&Zeroizing::new(seed.0)))
 }
 
@@ -56,7 +60,9 @@ pub(crate) fn load_key(path: &Path) -> Result<SigningKey, StoreError> {
 fn sealing_key(key: &SigningKey) -> LessSafeKey {
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"veracta");
     let derived = salt.extract(key.as_bytes());
-    let okm = derived.expand(&[b"secrets in the database, version 1"], &CHACHA20_POLY1305).expect("the length is the algorithm's own");
+    let okm = derived
+        .expand(&[b"secrets in the database, version 1"], &CHACHA20_POLY1305)
+        .expect("the length is the algorithm's own");
     LessSafeKey::new(UnboundKey::from(okm))
 }
 
@@ -66,17 +72,31 @@ pub(crate) fn seal(key: &SigningKey, about: &str, secret: &[u8]) -> Result<Vec<u
     getrandom::fill(&mut nonce).map_err(StoreError::Random)?;
     let mut sealed = secret.to_vec();
     sealing_key(key)
-        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut sealed)
+        .seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(about),
+            &mut sealed,
+        )
         .map_err(|_| StoreError::Sealed)?;
     Ok([&nonce[..], &sealed].concat())
 }
 
 /// Decrypts a secret.
-pub(crate) fn unseal(key: &SigningKey, about: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(StoreError::Sealed)?;
+pub(crate) fn unseal(
+    key: &SigningKey,
+    about: &str,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let (nonce, sealed) = sealed
+        .split_first_chunk::<NONCE_LEN>()
+        .ok_or(StoreError::Sealed)?;
     let mut secret = Zeroizing::new(sealed.to_vec());
     let n_bytes = sealing_key(key)
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(about), &mut secret)
+        .open_in_place(
+            Nonce::assume_unique_for_key(*nonce),
+            Aad::from(about),
+            &mut secret,
+        )
         .map_err(|_| StoreError::Sealed)?
         .len();
     secret.truncate(n_bytes);
@@ -88,7 +108,10 @@ pub(crate) fn load_signer_state(path: &Path) -> Result<Option<SignerState>, Stor
     match fs::read(path) {
         Ok(bytes) => {
             let state = serde_json::from_slice(&bytes);
-            state.map(Some).map_err(|source| StoreError::State { file: path.display().to_string(), source })
+            state.map(Some).map_err(|source| StoreError::State {
+                file: path.display().to_string(),
+                source,
+            })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::file(path)(error)),
@@ -99,7 +122,10 @@ pub(crate) fn load_signer_state(path: &Path) -> Result<Option<SignerState>, Stor
 pub(crate) fn store_signer_state(path: &Path, state: SignerState) -> Result<(), StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let new = path.with_extension("new");
-    let bytes = serde_json::to_vec(&state).map_err(|source| StoreError::State { file: path.display().to_string(), source })?;
+    let bytes = serde_json::to_vec(&state).map_err(|source| StoreError::State {
+        file: path.display().to_string(),
+        source,
+    })?;
     let write = || {
         let mut file = File::create(&new)?;
         file.write_all(&bytes)?;

@@ -28,6 +28,9 @@ pub use blob::Blobs;
 pub use error::StoreError;
 pub use sequencer::{Committed, NewRecord, Pending};
 pub use store::{Backend, InitOptions, Lead, Store, Transaction};
-pub use tables::{Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};
+pub use tables::{
+    Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection,
+    Viewed,
+};
 pub use transfer::{PartProblem, SignedRequest};
 pub use work::{Draft, Reading, Recorded, View, Work};

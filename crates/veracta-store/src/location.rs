@@ -41,20 +41,31 @@ impl std::fmt::Debug for Remote {
 impl Location {
     /// Reads a database URL; the embedded database when there is none. `roots` are the certificates that a server must be vouched for by,
     /// instead of the system's, when `sslmode=require` is asked for.
-    pub(crate) fn new(url: Option<&str>, roots: Option<&Path>, embedded: PathBuf) -> Result<Self, StoreError> {
-        let Some(url) = url else { return Ok(Self::Sqlite(embedded)) };
+    pub(crate) fn new(
+        url: Option<&str>,
+        roots: Option<&Path>,
+        embedded: PathBuf,
+    ) -> Result<Self, StoreError> {
+        let Some(url) = url else {
+            return Ok(Self::Sqlite(embedded));
+        };
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(StoreError::DatabaseUrl { reason: "it must begin with postgres://".to_owned() });
+            return Err(StoreError::DatabaseUrl {
+                reason: "it must begin with postgres://".to_owned(),
+            });
         }
         // The cause may hold the password: only its kind is told.
-        let config: postgres::Config =
-            url.parse().map_err(|_| StoreError::DatabaseUrl { reason: "it is not a PostgreSQL URL".to_owned() })?;
+        let config: postgres::Config = url.parse().map_err(|_| StoreError::DatabaseUrl {
+            reason: "it is not a PostgreSQL URL".to_owned(),
+        })?;
         let tls = match config.get_ssl_mode() {
             postgres::config::SslMode::Require => Some(MakeRustlsConnect::new(tls_config(roots)?)),
             _ => None,
         };
         let mut config = config;
-        config.connect_timeout(CONNECT_TIMEOUT).application_name("veracta");
+        config
+            .connect_timeout(CONNECT_TIMEOUT)
+            .application_name("veracta");
         Ok(Self::Postgres(Box::new(Remote { config, tls })))
     }
 
@@ -76,14 +87,27 @@ fn tls_config(roots: Option<&Path>) -> Result<ClientConfig, StoreError> {
     // Another part of the program may have chosen the same already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Some(path) = roots else {
-        return ClientConfig::with_platform_verifier()
-            .map_err(|error| refused(format!("the system's certificates cannot be used: {error}")));
+        return ClientConfig::with_platform_verifier().map_err(|error| {
+            refused(format!("the system's certificates cannot be used: {error}"))
+        });
     };
-    let unreadable = |error: rustls::pki_types::pem::Error| refused(format!("`{}` cannot be read as PEM: {error}", path.display()));
+    let unreadable = |error: rustls::pki_types::pem::Error| {
+        refused(format!(
+            "`{}` cannot be read as PEM: {error}",
+            path.display()
+        ))
+    };
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
         let added = store.add(certificate.map_err(unreadable)?);
-        added.map_err(|error| refused(format!("`{}` holds a certificate that cannot be used: {error}", path.display())))?;
+        added.map_err(|error| {
+            refused(format!(
+                "`{}` holds a certificate that cannot be used: {error}",
+                path.display()
+            ))
+        })?;
     }
-    Ok(ClientConfig::builder().with_root_certificates(store).with_no_client_auth())
+    Ok(ClientConfig::builder()
+        .with_root_certificates(store)
+        .with_no_client_auth())
 }

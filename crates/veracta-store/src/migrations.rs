@@ -35,31 +35,42 @@ pub(crate) fn migrate(db: &Database) -> Result<(), StoreError> {
 }
 
 fn version_of_sqlite(db: &Database) -> Result<i64, StoreError> {
-    db.row("PRAGMA user_version", &[])?.map_or(Ok(0), |row| row.integer(0))
+    db.row("PRAGMA user_version", &[])?
+        .map_or(Ok(0), |row| row.integer(0))
 }
 
 fn migrate_in(db: &Database, found: i64) -> Result<(), StoreError> {
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(StoreError::NewerSchema { found: found as u32, known: known as u32 });
+        return Err(StoreError::NewerSchema {
+            found: found as u32,
+            known: known as u32,
+        });
     }
     for (position, script) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let version = position + 1;
         if db.is_postgres() {
             // Bytes in order, whatever the database's language: the same order as SQLite's.
-            let script = script.replace(" TEXT", " TEXT COLLATE \"C\"").replace(" WITHOUT ROWID", "");
+            let script = script
+                .replace(" TEXT", " TEXT COLLATE \"C\"")
+                .replace(" WITHOUT ROWID", "");
             db.batch(&format!("{script}; DELETE FROM schema_version; INSERT INTO schema_version (version) VALUES ({version})"))?;
             continue;
         }
         // BIGINT PRIMARY KEY is an ordinary index to SQLite; INTEGER PRIMARY KEY is the row's own address.
-        let script = script.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY").replace("BYTEA", "BLOB");
+        let script = script
+            .replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
+            .replace("BYTEA", "BLOB");
         db.begin_writing()?;
         // Another process may have done it while this one waited.
         if version_of_sqlite(db)? >= version as i64 {
             db.roll_back();
             continue;
         }
-        if let Err(error) = db.batch(&format!("{script}; PRAGMA user_version = {version}")).and_then(|()| db.commit()) {
+        if let Err(error) = db
+            .batch(&format!("{script}; PRAGMA user_version = {version}"))
+            .and_then(|()| db.commit())
+        {
             db.roll_back();
             return Err(error);
         }

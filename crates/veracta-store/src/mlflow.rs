@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
 use crate::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink, ModelMetric, ModelVersion, Point,
-    RegisteredModel, Run, RunStatus, Stage,
+    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink,
+    ModelMetric, ModelVersion, Point, RegisteredModel, Run, RunStatus, Stage,
 };
 
 /// An open database of MLflow.
@@ -19,23 +19,44 @@ pub struct MlflowDatabase {
 }
 
 /// Tables that not every version has.
-const OPTIONAL: [&str; 7] =
-    ["datasets", "inputs", "input_tags", "logged_models", "registered_models", "registered_model_aliases", "model_version_tags"];
+const OPTIONAL: [&str; 7] = [
+    "datasets",
+    "inputs",
+    "input_tags",
+    "logged_models",
+    "registered_models",
+    "registered_model_aliases",
+    "model_version_tags",
+];
 /// Numbers of the statuses of logged models.
-const MODEL_STATUSES: [&str; 4] =
-    ["LOGGED_MODEL_STATUS_UNSPECIFIED", "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"];
+const MODEL_STATUSES: [&str; 4] = [
+    "LOGGED_MODEL_STATUS_UNSPECIFIED",
+    "LOGGED_MODEL_PENDING",
+    "LOGGED_MODEL_READY",
+    "LOGGED_MODEL_UPLOAD_FAILED",
+];
 
 /// Returns the name of a status of logged models.
 pub fn logged_model_status(number: i64) -> &'static str {
-    usize::try_from(number).ok().and_then(|number| MODEL_STATUSES.get(number)).copied().unwrap_or(MODEL_STATUSES[0])
+    usize::try_from(number)
+        .ok()
+        .and_then(|number| MODEL_STATUSES.get(number))
+        .copied()
+        .unwrap_or(MODEL_STATUSES[0])
 }
 
 fn key_values(rows: Vec<Row>) -> Result<Vec<KeyValue>, StoreError> {
-    rows.into_iter().map(|mut row| Ok((row.text(0)?, row.text_or_null(1)?.unwrap_or_default()))).collect()
+    rows.into_iter()
+        .map(|mut row| Ok((row.text(0)?, row.text_or_null(1)?.unwrap_or_default())))
+        .collect()
 }
 
 fn value_of(row: &Row, value: usize, is_nan: usize) -> Result<f64, StoreError> {
-    if row.integer(is_nan)? != 0 { Ok(f64::NAN) } else { row.real(value) }
+    if row.integer(is_nan)? != 0 {
+        Ok(f64::NAN)
+    } else {
+        row.real(value)
+    }
 }
 
 impl MlflowDatabase {
@@ -94,7 +115,10 @@ impl MlflowDatabase {
                 experiment_id,
                 name: row.text_or_null(1)?.unwrap_or_default(),
                 user_id: row.text_or_null(2)?.unwrap_or_default(),
-                status: row.text_or_null(3)?.and_then(|word| RunStatus::of(&word)).unwrap_or(RunStatus::Running),
+                status: row
+                    .text_or_null(3)?
+                    .and_then(|word| RunStatus::of(&word))
+                    .unwrap_or(RunStatus::Running),
                 start_ms: row.integer_or_null(4)?.unwrap_or(0),
                 end_ms: row.integer_or_null(5)?,
                 stage: Stage::of(&row.text_or_null(6)?.unwrap_or_default()),
@@ -102,25 +126,50 @@ impl MlflowDatabase {
                 record_idx: None,
             })
         };
-        self.db.rows(sql, &[experiment_id.into()])?.into_iter().map(read).collect()
+        self.db
+            .rows(sql, &[experiment_id.into()])?
+            .into_iter()
+            .map(read)
+            .collect()
     }
 
     /// Returns a run with all its values.
     pub fn run(&self, run: Run) -> Result<ForeignRun, StoreError> {
         let id = [Value::from(&run.id)];
-        let params = self.pairs("SELECT key, value FROM params WHERE run_uuid = $1 ORDER BY key", &id)?;
-        let tags = self.pairs("SELECT key, value FROM tags WHERE run_uuid = $1 ORDER BY key", &id)?;
+        let params = self.pairs(
+            "SELECT key, value FROM params WHERE run_uuid = $1 ORDER BY key",
+            &id,
+        )?;
+        let tags = self.pairs(
+            "SELECT key, value FROM tags WHERE run_uuid = $1 ORDER BY key",
+            &id,
+        )?;
         let sql = "SELECT key, timestamp, step, value, is_nan FROM metrics WHERE run_uuid = $1 ORDER BY key, timestamp, step, value";
         let mut metrics = Vec::new();
         self.db.visit(sql, &id, &mut |mut row| {
-            let point = Point { timestamp_ms: row.integer(1)?, step: row.integer(2)?, value: value_of(&row, 3, 4)? };
-            metrics.push(Metric { name: row.text(0)?, point });
+            let point = Point {
+                timestamp_ms: row.integer(1)?,
+                step: row.integer(2)?,
+                value: value_of(&row, 3, 4)?,
+            };
+            metrics.push(Metric {
+                name: row.text(0)?,
+                point,
+            });
             Ok(())
         })?;
         let inputs = self.inputs_of(&run.id)?;
         let model_inputs = self.links(&run.id, "RUN_INPUT")?;
         let model_outputs = self.links(&run.id, "RUN_OUTPUT")?;
-        Ok(ForeignRun { run, params, tags, metrics, inputs, model_inputs, model_outputs })
+        Ok(ForeignRun {
+            run,
+            params,
+            tags,
+            metrics,
+            inputs,
+            model_inputs,
+            model_outputs,
+        })
     }
 
     fn inputs_of(&self, run_id: &str) -> Result<Vec<DatasetInput>, StoreError> {
@@ -141,7 +190,10 @@ impl MlflowDatabase {
                 schema: row.text_or_null(5)?,
                 profile: row.text_or_null(6)?,
             };
-            let tags = self.pairs("SELECT name, value FROM input_tags WHERE input_uuid = $1 ORDER BY name", &[input.into()])?;
+            let tags = self.pairs(
+                "SELECT name, value FROM input_tags WHERE input_uuid = $1 ORDER BY name",
+                &[input.into()],
+            )?;
             found.push(DatasetInput { dataset, tags });
         }
         Ok(found)
@@ -153,7 +205,14 @@ impl MlflowDatabase {
         }
         let sql = "SELECT destination_id, step FROM inputs WHERE source_id = $1 AND source_type = $2 ORDER BY destination_id";
         let rows = self.db.rows(sql, &[run_id.into(), source_type.into()])?;
-        rows.into_iter().map(|mut row| Ok(ModelLink { model_id: row.text(0)?, step: row.integer(1)? })).collect()
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(ModelLink {
+                    model_id: row.text(0)?,
+                    step: row.integer(1)?,
+                })
+            })
+            .collect()
     }
 
     /// Returns the logged models of an experiment.
@@ -197,10 +256,21 @@ impl MlflowDatabase {
                    FROM logged_model_metrics l WHERE l.model_id = $1 ORDER BY l.metric_name, l.metric_timestamp_ms, l.metric_step";
         let mut found = Vec::new();
         for mut row in self.db.rows(sql, &[model_id.into()])? {
-            let value = if row.integer(7)? > 0 { f64::NAN } else { row.real(3).unwrap_or(f64::NAN) };
-            let point = Point { timestamp_ms: row.integer(1)?, step: row.integer(2)?, value };
+            let value = if row.integer(7)? > 0 {
+                f64::NAN
+            } else {
+                row.real(3).unwrap_or(f64::NAN)
+            };
+            let point = Point {
+                timestamp_ms: row.integer(1)?,
+                step: row.integer(2)?,
+                value,
+            };
             found.push(ModelMetric {
-                metric: Metric { name: row.text(0)?, point },
+                metric: Metric {
+                    name: row.text(0)?,
+                    point,
+                },
                 run_id: row.text(4)?,
                 dataset_name: row.text_or_null(5)?.unwrap_or_default(),
                 dataset_digest: row.text_or_null(6)?.unwrap_or_default(),
@@ -219,7 +289,10 @@ impl MlflowDatabase {
         for mut row in self.db.rows(sql, &[])? {
             let name = row.text(0)?;
             let of = [Value::from(name.clone())];
-            let tags = self.pairs("SELECT key, value FROM registered_model_tags WHERE name = $1 ORDER BY key", &of)?;
+            let tags = self.pairs(
+                "SELECT key, value FROM registered_model_tags WHERE name = $1 ORDER BY key",
+                &of,
+            )?;
             let mut aliases = Vec::new();
             if self.has("registered_model_aliases") {
                 let sql = "SELECT alias, CAST(version AS BIGINT) FROM registered_model_aliases WHERE name = $1 ORDER BY alias";
@@ -227,13 +300,20 @@ impl MlflowDatabase {
                     aliases.push((row.text(0)?, row.integer(1)?));
                 }
             }
-            let last = self.db.row("SELECT CAST(MAX(version) AS BIGINT) FROM model_versions WHERE name = $1", &of)?;
+            let last = self.db.row(
+                "SELECT CAST(MAX(version) AS BIGINT) FROM model_versions WHERE name = $1",
+                &of,
+            )?;
             found.push(RegisteredModel {
                 name,
                 description: row.text_or_null(1)?.unwrap_or_default(),
                 created_ms: row.integer_or_null(2)?.unwrap_or(0),
                 updated_ms: row.integer_or_null(3)?.unwrap_or(0),
-                last_version: last.map(|row| row.integer_or_null(0)).transpose()?.flatten().unwrap_or(0),
+                last_version: last
+                    .map(|row| row.integer_or_null(0))
+                    .transpose()?
+                    .flatten()
+                    .unwrap_or(0),
                 tags,
                 aliases,
             });
@@ -261,9 +341,16 @@ impl MlflowDatabase {
                 storage_location: row.text_or_null(7)?.unwrap_or_else(|| source.clone()),
                 run_id: row.text_or_null(8)?.unwrap_or_default(),
                 run_link: row.text_or_null(9)?.unwrap_or_default(),
-                model_id: source.strip_prefix("models:/").filter(|id| id.starts_with("m-")).map(str::to_owned),
+                model_id: source
+                    .strip_prefix("models:/")
+                    .filter(|id| id.starts_with("m-"))
+                    .map(str::to_owned),
                 source,
-                tags: if self.has("model_version_tags") { self.pairs(tags, &[model.into(), version.into()])? } else { Vec::new() },
+                tags: if self.has("model_version_tags") {
+                    self.pairs(tags, &[model.into(), version.into()])?
+                } else {
+                    Vec::new()
+                },
                 aliases: Vec::new(),
             });
         }
@@ -273,8 +360,13 @@ impl MlflowDatabase {
 
 fn has_table(db: &Database, table: &str) -> Result<bool, StoreError> {
     let sql = match db.is_postgres() {
-        true => "SELECT CAST(COUNT(*) AS BIGINT) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1",
+        true => {
+            "SELECT CAST(COUNT(*) AS BIGINT) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1"
+        }
         false => "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
     };
-    Ok(db.row(sql, &[table.into()])?.map_or(Ok(0), |row| row.integer(0))? > 0)
+    Ok(db
+        .row(sql, &[table.into()])?
+        .map_or(Ok(0), |row| row.integer(0))?
+        > 0)
 }

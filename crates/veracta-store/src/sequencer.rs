@@ -114,7 +114,10 @@ impl Tail {
         if !self.latest.contains_key(&entry.kind) {
             self.latest.insert(entry.kind.clone(), HashMap::new());
         }
-        let subjects = self.latest.get_mut(&entry.kind).expect("the kind was just added");
+        let subjects = self
+            .latest
+            .get_mut(&entry.kind)
+            .expect("the kind was just added");
         match subjects.get_mut(&entry.subject) {
             Some(idx) => *idx = self.size,
             None => {
@@ -132,18 +135,42 @@ impl Sequencer {
     /// Starts the writer on a connection of its own.
     pub(crate) fn start(location: Location, lock_path: PathBuf) -> Result<Self, StoreError> {
         let (jobs, queue) = sync_channel(QUEUE_LENGTH);
-        let lock = File::options().create(true).append(true).open(&lock_path).map_err(StoreError::file(&lock_path))?;
+        let lock = File::options()
+            .create(true)
+            .append(true)
+            .open(&lock_path)
+            .map_err(StoreError::file(&lock_path))?;
         let db = Some(location.connect()?);
-        let writer = Writer { location, db, lock, tail: Tail::default(), is_poisoned: false };
+        let writer = Writer {
+            location,
+            db,
+            lock,
+            tail: Tail::default(),
+            is_poisoned: false,
+        };
         let run = move || writer.write_groups(&queue);
-        let thread = std::thread::Builder::new().name("sequencer".to_owned()).spawn(run).map_err(StoreError::file(&lock_path))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("sequencer".to_owned())
+            .spawn(run)
+            .map_err(StoreError::file(&lock_path))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
     }
 
     /// Hands a record over.
-    pub(crate) fn submit(&self, new: NewRecord, actor: String, at: String) -> Result<Pending, StoreError> {
+    pub(crate) fn submit(
+        &self,
+        new: NewRecord,
+        actor: String,
+        at: String,
+    ) -> Result<Pending, StoreError> {
         let (reply, answer) = sync_channel(1);
-        self.send(Job::Record { draft: Box::new(Draft::new(new, actor, at)?), reply })?;
+        self.send(Job::Record {
+            draft: Box::new(Draft::new(new, actor, at)?),
+            reply,
+        })?;
         Ok(Pending(answer))
     }
 
@@ -153,7 +180,11 @@ impl Sequencer {
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
-        self.jobs.as_ref().ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)
+        self.jobs
+            .as_ref()
+            .ok_or(StoreError::Closed)?
+            .send(job)
+            .map_err(|_| StoreError::Closed)
     }
 }
 
@@ -212,7 +243,9 @@ impl Ended {
     /// Returns how a job ended that was not tried; work hears of it by the end of its channel.
     fn untried(job: Job) -> Option<Self> {
         match job {
-            Job::Record { reply, .. } => Some(Self::Record(reply, Box::new(Err(StoreError::GroupFailed)))),
+            Job::Record { reply, .. } => {
+                Some(Self::Record(reply, Box::new(Err(StoreError::GroupFailed))))
+            }
             Job::Work(_) => None,
         }
     }
@@ -303,7 +336,12 @@ impl Unwritten {
     }
 }
 
-fn write(db: &Database, tail: &mut Tail, jobs: Vec<Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
+fn write(
+    db: &Database,
+    tail: &mut Tail,
+    jobs: Vec<Job>,
+    ended: &mut Vec<Ended>,
+) -> Result<(), StoreError> {
     let mut jobs = jobs.into_iter();
     let result = write_jobs(db, tail, &mut jobs, ended);
     // After a failure nothing that remains is tried.
@@ -311,11 +349,20 @@ fn write(db: &Database, tail: &mut Tail, jobs: Vec<Job>, ended: &mut Vec<Ended>)
     result
 }
 
-fn write_jobs(db: &Database, tail: &mut Tail, jobs: &mut dyn Iterator<Item = Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
+fn write_jobs(
+    db: &Database,
+    tail: &mut Tail,
+    jobs: &mut dyn Iterator<Item = Job>,
+    ended: &mut Vec<Ended>,
+) -> Result<(), StoreError> {
     db.begin_writing()?;
     let size = records::size(db)?;
     if size != tail.size || size == 0 {
-        *tail = Tail { size, last_at: last_at(db, size)?, ..Tail::default() };
+        *tail = Tail {
+            size,
+            last_at: last_at(db, size)?,
+            ..Tail::default()
+        };
     }
     let mut unwritten = Unwritten::default();
     for job in jobs {
@@ -354,7 +401,11 @@ fn run_task(db: &Database, tail: &mut Tail, task: Box<Task>) -> Result<Box<Concl
     } else {
         db.batch("ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work")?;
         if tail.size != size {
-            *tail = Tail { size, last_at: last_at(db, size)?, ..Tail::default() };
+            *tail = Tail {
+                size,
+                last_at: last_at(db, size)?,
+                ..Tail::default()
+            };
         } else {
             // A handle that was made for it is gone again.
             tail.handles.clear();
@@ -364,28 +415,56 @@ fn run_task(db: &Database, tail: &mut Tail, task: Box<Task>) -> Result<Box<Concl
 }
 
 fn last_at(db: &Database, size: u64) -> Result<String, StoreError> {
-    match size.checked_sub(1).map(|last| records::entry_bytes(db, last)).transpose()?.flatten() {
+    match size
+        .checked_sub(1)
+        .map(|last| records::entry_bytes(db, last))
+        .transpose()?
+        .flatten()
+    {
         Some(bytes) => Ok(Entry::parse(&bytes)?.at),
         None => Ok(String::new()),
     }
 }
 
 /// Commits one record inside work.
-pub(crate) fn append_now(db: &Database, tail: &mut Tail, new: NewRecord, actor: &str, at: &str) -> Result<Committed, StoreError> {
+pub(crate) fn append_now(
+    db: &Database,
+    tail: &mut Tail,
+    new: NewRecord,
+    actor: &str,
+    at: &str,
+) -> Result<Committed, StoreError> {
     let mut unwritten = Unwritten::default();
-    let committed = append(db, tail, Draft::new(new, actor.to_owned(), at.to_owned())?, &mut unwritten)?;
+    let committed = append(
+        db,
+        tail,
+        Draft::new(new, actor.to_owned(), at.to_owned())?,
+        &mut unwritten,
+    )?;
     unwritten.flush(db)?;
     Ok(committed)
 }
 
 /// Fills in what depends on the position, checks the links, and adds the entry at the end.
-fn append(db: &Database, tail: &mut Tail, draft: Draft, unwritten: &mut Unwritten) -> Result<Committed, StoreError> {
-    let Draft { mut entry, actor, body } = draft;
+fn append(
+    db: &Database,
+    tail: &mut Tail,
+    draft: Draft,
+    unwritten: &mut Unwritten,
+) -> Result<Committed, StoreError> {
+    let Draft {
+        mut entry,
+        actor,
+        body,
+    } = draft;
     if !entry.links.is_empty() || unwritten.0.len() >= UNWRITTEN_LIMIT {
         unwritten.flush(db)?;
     }
     for link in &entry.links {
-        let target = (link.idx < tail.size).then(|| records::entry_bytes(db, link.idx)).transpose()?.flatten();
+        let target = (link.idx < tail.size)
+            .then(|| records::entry_bytes(db, link.idx))
+            .transpose()?
+            .flatten();
         let target = target.map(|bytes| Entry::parse(&bytes)).transpose()?;
         if target.is_none_or(|target| target.body != link.body) {
             return Err(StoreError::BadLink { idx: link.idx });
@@ -402,7 +481,11 @@ fn append(db: &Database, tail: &mut Tail, draft: Draft, unwritten: &mut Unwritte
     if entry.at < tail.last_at {
         entry.at.clone_from(&tail.last_at);
     }
-    entry.previous = match tail.latest.get(&entry.kind).and_then(|subjects| subjects.get(&entry.subject)) {
+    entry.previous = match tail
+        .latest
+        .get(&entry.kind)
+        .and_then(|subjects| subjects.get(&entry.subject))
+    {
         Some(idx) => Some(*idx),
         None => {
             if tail.n_subjects == 0 {
@@ -416,7 +499,12 @@ fn append(db: &Database, tail: &mut Tail, draft: Draft, unwritten: &mut Unwritte
     tail.note(&entry);
     let idx = tail.size;
     tail.size += 1;
-    unwritten.0.push(NewRow { idx, entry: entry.clone(), entry_bytes: bytes, body });
+    unwritten.0.push(NewRow {
+        idx,
+        entry: entry.clone(),
+        entry_bytes: bytes,
+        body,
+    });
     Ok(Committed { idx, entry })
 }
 
@@ -425,7 +513,10 @@ struct WriteGuard<'f>(&'f File);
 
 impl<'f> WriteGuard<'f> {
     fn take(file: &'f File) -> Result<Self, StoreError> {
-        file.lock().map_err(|source| StoreError::File { file: "write.lock".to_owned(), source })?;
+        file.lock().map_err(|source| StoreError::File {
+            file: "write.lock".to_owned(),
+            source,
+        })?;
         Ok(Self(file))
     }
 }

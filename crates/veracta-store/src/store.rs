@@ -82,12 +82,20 @@ impl Deref for Reader<'_> {
 
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
-        let mut idle = self.store.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self
+            .store
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if self.db.as_ref().is_some_and(Database::is_broken) {
             // What broke this connection broke the others: whoever asks next gets a new one.
             idle.clear();
         }
-        if let Some(db) = self.db.take().filter(|db| !db.is_broken() && idle.len() < IDLE_READERS) {
+        if let Some(db) = self
+            .db
+            .take()
+            .filter(|db| !db.is_broken() && idle.len() < IDLE_READERS)
+        {
             idle.push(db);
         }
     }
@@ -115,13 +123,18 @@ impl Transaction<'_> {
 
     /// Hands a record over without waiting, so that many are synced at once.
     pub fn submit(&self, new: NewRecord) -> Result<Pending, StoreError> {
-        self.store.sequencer.submit(new, self.actor.clone(), self.at.clone())
+        self.store
+            .sequencer
+            .submit(new, self.actor.clone(), self.at.clone())
     }
 
     /// Reads and changes in one step that nobody else can come between, and returns once what it changed is durable.
     ///
     /// What is returned as an error is undone as if it had never been tried.
-    pub fn work<T, E>(&self, work: impl FnOnce(&mut Work<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub fn work<T, E>(
+        &self,
+        work: impl FnOnce(&mut Work<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -150,7 +163,11 @@ impl Store {
     }
 
     /// Begins a workspace in `project` with what grows kept elsewhere.
-    pub fn init_at(project: &Path, backend: &Backend, options: InitOptions) -> Result<Self, StoreError> {
+    pub fn init_at(
+        project: &Path,
+        backend: &Backend,
+        options: InitOptions,
+    ) -> Result<Self, StoreError> {
         let Beginning { folder, key, _lock } = begin_folder(project, &options)?;
         let location = location(&folder, backend)?;
         let db = location.connect()?;
@@ -164,9 +181,14 @@ impl Store {
         if let Some(begun) = &begun
             && !is_of_key(begun, &key)
         {
-            return Err(StoreError::OtherLog { origin: begun.origin.clone() });
+            return Err(StoreError::OtherLog {
+                origin: begun.origin.clone(),
+            });
         }
-        let origin = begun.map(|begun| begun.origin).or_else(|| options.origin.clone()).unwrap_or_else(|| own_origin(&key));
+        let origin = begun
+            .map(|begun| begun.origin)
+            .or_else(|| options.origin.clone())
+            .unwrap_or_else(|| own_origin(&key));
         let log_key = VerifierKey::new(&origin, KeyType::Ed25519, key.verifying_key())?;
         let store = Self::assemble(folder, location, backend, key, log_key.clone())?;
         if store.size()? == 0 {
@@ -177,18 +199,38 @@ impl Store {
     }
 
     /// Commits the entry that binds the log to its key, after `size` entries that give `root`.
-    pub(crate) fn begin_log(&self, size: u64, root: Hash, options: InitOptions) -> Result<(), StoreError> {
+    pub(crate) fn begin_log(
+        &self,
+        size: u64,
+        root: Hash,
+        options: InitOptions,
+    ) -> Result<(), StoreError> {
         let key = self.log_key.to_string();
-        let opening = LedgerCheckpoint { origin: self.log_key.name().to_owned(), key: key.clone(), size, root, program: options.program };
+        let opening = LedgerCheckpoint {
+            origin: self.log_key.name().to_owned(),
+            key: key.clone(),
+            size,
+            root,
+            program: options.program,
+        };
         let record = Record::LedgerCheckpoint(opening);
-        let new = NewRecord { record, subject: key, key: None, links: Vec::new(), artifacts: Vec::new() };
+        let new = NewRecord {
+            record,
+            subject: key,
+            key: None,
+            links: Vec::new(),
+            artifacts: Vec::new(),
+        };
         self.transaction(&options.actor, &options.at).commit(new)?;
         Ok(())
     }
 
     /// Writes the last file of a new workspace, whose presence says that it is complete, and publishes its log.
     pub(crate) fn complete(&self) -> Result<(), StoreError> {
-        write_new(&self.folder.join("log.vkey"), &format!("{}\n", self.log_key))?;
+        write_new(
+            &self.folder.join("log.vkey"),
+            &format!("{}\n", self.log_key),
+        )?;
         self.publish()?;
         Ok(())
     }
@@ -205,27 +247,35 @@ impl Store {
         let text = match fs::read_to_string(&vkey_path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(StoreError::NoWorkspace { folder: folder.display().to_string() });
+                return Err(StoreError::NoWorkspace {
+                    folder: folder.display().to_string(),
+                });
             }
             Err(error) => return Err(StoreError::file(&vkey_path)(error)),
         };
         let log_key: VerifierKey = text.trim_end().parse()?;
         let key = keys::load_key(&folder.join("ledger.key"))?;
         if key.verifying_key() != *log_key.key() {
-            return Err(StoreError::Key { file: folder.join("ledger.key").display().to_string() });
+            return Err(StoreError::Key {
+                file: folder.join("ledger.key").display().to_string(),
+            });
         }
         let location = location(&folder, backend)?;
         if let Location::Sqlite(file) = &location
             && !file.exists()
         {
-            return Err(StoreError::NoDatabase { file: file.display().to_string() });
+            return Err(StoreError::NoDatabase {
+                file: file.display().to_string(),
+            });
         }
         let db = location.connect()?;
         migrations::migrate(&db)?;
         if let Some(begun) = opening(&db)?
             && begun.key != log_key.to_string()
         {
-            return Err(StoreError::OtherLog { origin: begun.origin });
+            return Err(StoreError::OtherLog {
+                origin: begun.origin,
+            });
         }
         drop(db);
         Self::assemble(folder, location, backend, key, log_key)
@@ -241,12 +291,24 @@ impl Store {
         let root = folder.join("objects");
         let blobs = Blobs::open(backend, &root)?;
         let sequencer = Sequencer::start(location.clone(), folder.join("write.lock"))?;
-        Ok(Self { folder, location, readers: Mutex::new(Vec::new()), sequencer, blobs, key, log_key })
+        Ok(Self {
+            folder,
+            location,
+            readers: Mutex::new(Vec::new()),
+            sequencer,
+            blobs,
+            key,
+            log_key,
+        })
     }
 
     /// Begins a change by `actor` at `at` (RFC 3339, UTC).
     pub fn transaction(&self, actor: &str, at: &str) -> Transaction<'_> {
-        Transaction { store: self, actor: actor.to_owned(), at: at.to_owned() }
+        Transaction {
+            store: self,
+            actor: actor.to_owned(),
+            at: at.to_owned(),
+        }
     }
 
     /// Returns the workspace's folder.
@@ -275,7 +337,11 @@ impl Store {
     }
 
     /// Decrypts a secret.
-    pub fn unseal(&self, about: &str, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, StoreError> {
+    pub fn unseal(
+        &self,
+        about: &str,
+        sealed: &[u8],
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, StoreError> {
         keys::unseal(&self.key, about, sealed)
     }
 
@@ -285,9 +351,16 @@ impl Store {
             Location::Postgres(_) => self.location.connect()?,
             Location::Sqlite(_) => {
                 let path = self.folder.join(format!("{task}.lock"));
-                let lock = fs::File::options().create(true).append(true).open(&path).map_err(StoreError::file(&path))?;
+                let lock = fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(&path)
+                    .map_err(StoreError::file(&path))?;
                 return match lock.try_lock() {
-                    Ok(()) => Ok(Some(Lead { _lock: Some(lock), _db: None })),
+                    Ok(()) => Ok(Some(Lead {
+                        _lock: Some(lock),
+                        _db: None,
+                    })),
                     Err(fs::TryLockError::WouldBlock) => Ok(None),
                     Err(fs::TryLockError::Error(error)) => Err(StoreError::file(&path)(error)),
                 };
@@ -297,12 +370,19 @@ impl Store {
         let key = i64::from_be_bytes(digest[..8].try_into().expect("eight of them"));
         let row = db.row("SELECT pg_try_advisory_lock($1)", &[key.into()])?;
         let is_leading = row.map_or(Ok(0), |row| row.integer(0))? != 0;
-        Ok(is_leading.then_some(Lead { _lock: None, _db: Some(db) }))
+        Ok(is_leading.then_some(Lead {
+            _lock: None,
+            _db: Some(db),
+        }))
     }
 
     pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
         // A panic while reading leaves connections that can still read.
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let db = match idle {
             Some(db) => db,
             None => {
@@ -311,7 +391,10 @@ impl Store {
                 db
             }
         };
-        Ok(Reader { store: self, db: Some(db) })
+        Ok(Reader {
+            store: self,
+            db: Some(db),
+        })
     }
 
     /// Returns the number of entries.
@@ -324,7 +407,10 @@ impl Store {
         let reader = self.reader()?;
         match records::evidence(&reader, idx)? {
             Some(evidence) => Ok(evidence),
-            None => Err(StoreError::NoRecord { idx, size: records::size(&reader)? }),
+            None => Err(StoreError::NoRecord {
+                idx,
+                size: records::size(&reader)?,
+            }),
         }
     }
 
@@ -333,13 +419,18 @@ impl Store {
         let reader = self.reader()?;
         match records::body(&reader, idx)? {
             Some(body) => Ok(body),
-            None => Err(StoreError::NoRecord { idx, size: records::size(&reader)? }),
+            None => Err(StoreError::NoRecord {
+                idx,
+                size: records::size(&reader)?,
+            }),
         }
     }
 
     fn collect(&self, filter: Filter<'_>) -> Result<Vec<Evidence>, StoreError> {
         let reader = self.reader()?;
-        let found = records::positions(&reader, filter)?.into_iter().map(|idx| records::evidence(&reader, idx));
+        let found = records::positions(&reader, filter)?
+            .into_iter()
+            .map(|idx| records::evidence(&reader, idx));
         found.filter_map(Result::transpose).collect()
     }
 
@@ -379,7 +470,10 @@ impl Store {
                 continue;
             }
             let evidence = records::evidence(&reader, idx)?;
-            let evidence = evidence.ok_or(StoreError::NoRecord { idx, size: records::size(&reader)? })?;
+            let evidence = evidence.ok_or(StoreError::NoRecord {
+                idx,
+                size: records::size(&reader)?,
+            })?;
             open.extend(evidence.entry.links.iter().map(|link| link.idx));
             found.push(evidence);
         }
@@ -402,18 +496,26 @@ pub(crate) struct Beginning {
 /// Makes the folder of a new workspace.
 pub(crate) fn begin_folder(project: &Path, options: &InitOptions) -> Result<Beginning, StoreError> {
     let folder = project.join(FOLDER);
-    let exists = || StoreError::WorkspaceExists { folder: folder.display().to_string() };
+    let exists = || StoreError::WorkspaceExists {
+        folder: folder.display().to_string(),
+    };
     if folder.join("log.vkey").exists() {
         return Err(exists());
     }
     if let Some(origin) = &options.origin
         && !is_name(origin)
     {
-        return Err(StoreError::Origin { origin: origin.clone() });
+        return Err(StoreError::Origin {
+            origin: origin.clone(),
+        });
     }
     fs::create_dir_all(folder.join("objects")).map_err(StoreError::file(&folder))?;
     let lock_path = folder.join("init.lock");
-    let lock = fs::File::options().create(true).append(true).open(&lock_path).map_err(StoreError::file(&lock_path))?;
+    let lock = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(&lock_path)
+        .map_err(StoreError::file(&lock_path))?;
     lock.lock().map_err(StoreError::file(&lock_path))?;
     if folder.join("log.vkey").exists() {
         return Err(exists());
@@ -421,13 +523,24 @@ pub(crate) fn begin_folder(project: &Path, options: &InitOptions) -> Result<Begi
     write_new(&folder.join(".gitignore"), "*\n")?;
     let key_path = folder.join("ledger.key");
     // A crash between here and the first entry leaves a key without a log: beginning again continues with it.
-    let key = if key_path.exists() { keys::load_key(&key_path)? } else { keys::create_key(&key_path)? };
-    Ok(Beginning { folder, key, _lock: lock })
+    let key = if key_path.exists() {
+        keys::load_key(&key_path)?
+    } else {
+        keys::create_key(&key_path)?
+    };
+    Ok(Beginning {
+        folder,
+        key,
+        _lock: lock,
+    })
 }
 
 /// Returns the name of a log that was given none.
 pub(crate) fn own_origin(key: &SigningKey) -> String {
-    format!("veracta.invalid/{}", Hash::of(key.verifying_key().as_bytes()).short())
+    format!(
+        "veracta.invalid/{}",
+        Hash::of(key.verifying_key().as_bytes()).short()
+    )
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
@@ -440,18 +553,30 @@ fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
 }
 
 pub(crate) fn location(folder: &Path, backend: &Backend) -> Result<Location, StoreError> {
-    Location::new(backend.database.as_deref(), backend.database_roots.as_deref(), folder.join("veracta.db"))
+    Location::new(
+        backend.database.as_deref(),
+        backend.database_roots.as_deref(),
+        folder.join("veracta.db"),
+    )
 }
 
 /// Returns how the log begins, or begins anew after it was restored; what is there instead is told by `verify`.
 fn opening(db: &Database) -> Result<Option<LedgerCheckpoint>, StoreError> {
-    let Some(idx) = records::positions(db, Filter::Kind(OPENING))?.pop() else { return Ok(None) };
-    Ok(records::evidence(db, idx).ok().flatten().and_then(|opening| match opening.record {
-        Record::LedgerCheckpoint(body) => Some(body),
-        _ => None,
-    }))
+    let Some(idx) = records::positions(db, Filter::Kind(OPENING))?.pop() else {
+        return Ok(None);
+    };
+    Ok(records::evidence(db, idx)
+        .ok()
+        .flatten()
+        .and_then(|opening| match opening.record {
+            Record::LedgerCheckpoint(body) => Some(body),
+            _ => None,
+        }))
 }
 
 fn is_of_key(begun: &LedgerCheckpoint, key: &SigningKey) -> bool {
-    begun.key.parse::<VerifierKey>().is_ok_and(|begun| *begun.key() == key.verifying_key())
+    begun
+        .key
+        .parse::<VerifierKey>()
+        .is_ok_and(|begun| *begun.key() == key.verifying_key())
 }

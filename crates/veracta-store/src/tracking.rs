@@ -24,7 +24,11 @@ impl Stage {
 
     /// Returns the stage of a word.
     pub fn of(word: &str) -> Self {
-        if word == "deleted" { Self::Deleted } else { Self::Active }
+        if word == "deleted" {
+            Self::Deleted
+        } else {
+            Self::Active
+        }
     }
 }
 
@@ -82,7 +86,10 @@ impl RunStatus {
 
     /// Returns the status of a word.
     pub fn of(word: &str) -> Option<Self> {
-        RUN_STATUSES.iter().find(|(_, known)| *known == word).map(|(status, _)| *status)
+        RUN_STATUSES
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(status, _)| *status)
     }
 
     /// Returns whether the run is over.

@@ -60,7 +60,11 @@ impl Read for Joined {
 
 /// Returns the folder of an upload's parts; an upload is bound to the path it is for.
 fn folder_of(upload: &str, path: &str) -> Path {
-    Path::from_iter([STAGING, "parts", &format!("{upload}-{}", Hash::of(path.as_bytes()).short())])
+    Path::from_iter([
+        STAGING,
+        "parts",
+        &format!("{upload}-{}", Hash::of(path.as_bytes()).short()),
+    ])
 }
 
 impl Blobs {
@@ -75,12 +79,18 @@ impl Blobs {
     }
 
     /// Begins an upload in parts for a path; returns its id and an address for each part, from 1. `None` of a store that signs none.
-    pub fn begin_parts(&self, path: &str, n_parts: u32) -> Result<Option<(String, Vec<SignedRequest>)>, StoreError> {
+    pub fn begin_parts(
+        &self,
+        path: &str,
+        n_parts: u32,
+    ) -> Result<Option<(String, Vec<SignedRequest>)>, StoreError> {
         let upload = random_digits()?;
         let folder = folder_of(&upload, path);
         let sign = |part: u32| self.sign(Method::PUT, &folder.clone().join(part.to_string()));
-        let requests: Option<Vec<SignedRequest>> =
-            (1..=n_parts).map(|part| sign(part).transpose()).collect::<Option<Result<_, _>>>().transpose()?;
+        let requests: Option<Vec<SignedRequest>> = (1..=n_parts)
+            .map(|part| sign(part).transpose())
+            .collect::<Option<Result<_, _>>>()
+            .transpose()?;
         Ok(requests.map(|requests| (upload, requests)))
     }
 
@@ -98,12 +108,19 @@ impl Blobs {
         let mut joined = VecDeque::new();
         for (number, etag) in parts {
             let name = number.to_string();
-            let Some(object) = found.iter().find(|object| object.location.filename() == Some(&name)) else {
+            let Some(object) = found
+                .iter()
+                .find(|object| object.location.filename() == Some(&name))
+            else {
                 return Ok(Err(PartProblem::Missing(*number)));
             };
             if let Some(told) = etag {
                 // Not every store tells it in a list.
-                let kept = self.runtime.block_on(self.objects.head(&object.location))?.e_tag.unwrap_or_default();
+                let kept = self
+                    .runtime
+                    .block_on(self.objects.head(&object.location))?
+                    .e_tag
+                    .unwrap_or_default();
                 if told.trim_matches('"') != kept.trim_matches('"') {
                     return Ok(Err(PartProblem::Changed(*number)));
                 }
@@ -115,13 +132,20 @@ impl Blobs {
 
     /// Removes the parts of an upload.
     pub fn drop_parts(&self, upload: &str, path: &str) -> Result<(), StoreError> {
-        self.parts(upload, path)?.iter().try_for_each(|object| self.drop_object(&object.location))
+        self.parts(upload, path)?
+            .iter()
+            .try_for_each(|object| self.drop_object(&object.location))
     }
 
     /// Removes what uploads left behind that ended without an end, when it is older than `age`; returns how many objects.
     pub fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
-        let limit = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-        let old = self.list(&Path::from(STAGING))?.into_iter().filter(|object| SystemTime::from(object.last_modified) < limit);
+        let limit = SystemTime::now()
+            .checked_sub(age)
+            .unwrap_or(SystemTime::UNIX_EPOCH);
+        let old = self
+            .list(&Path::from(STAGING))?
+            .into_iter()
+            .filter(|object| SystemTime::from(object.last_modified) < limit);
         let mut n_removed = 0;
         for object in old {
             self.drop_object(&object.location)?;
@@ -139,7 +163,9 @@ impl Blobs {
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
-        Ok(self.runtime.block_on(self.objects.list(Some(folder)).try_collect())?)
+        Ok(self
+            .runtime
+            .block_on(self.objects.list(Some(folder)).try_collect())?)
     }
 
     fn drop_object(&self, location: &Path) -> Result<(), StoreError> {
@@ -150,12 +176,25 @@ impl Blobs {
     }
 
     fn sign(&self, method: Method, path: &Path) -> Result<Option<SignedRequest>, StoreError> {
-        let Some((signer, prefix)) = &self.signing else { return Ok(None) };
+        let Some((signer, prefix)) = &self.signing else {
+            return Ok(None);
+        };
         let is_upload = method == Method::PUT;
         let whole = Path::from_iter(prefix.parts().chain(path.parts()));
-        let url = self.runtime.block_on(signer.signed_url(method, &whole, SIGNED_FOR))?;
-        let is_azure = url.host_str().is_some_and(|host| host.ends_with(".windows.net"));
-        let headers = if is_upload && is_azure { vec![("x-ms-blob-type", "BlockBlob")] } else { Vec::new() };
-        Ok(Some(SignedRequest { url: url.into(), headers }))
+        let url = self
+            .runtime
+            .block_on(signer.signed_url(method, &whole, SIGNED_FOR))?;
+        let is_azure = url
+            .host_str()
+            .is_some_and(|host| host.ends_with(".windows.net"));
+        let headers = if is_upload && is_azure {
+            vec![("x-ms-blob-type", "BlockBlob")]
+        } else {
+            Vec::new()
+        };
+        Ok(Some(SignedRequest {
+            url: url.into(),
+            headers,
+        }))
     }
 }

@@ -12,7 +12,8 @@ use veracta_ledger::checkpoint::Checkpoint;
 use veracta_ledger::merkle::{leaf_hash, prove_inclusion, root_at};
 use veracta_ledger::proof::TlogProof;
 use veracta_ledger::tile::{
-    TILE_HEIGHT, TILE_WIDTH, TileId, decode_tile, encode_bundle, encode_tile, locate_node, subtree_root, tile_width,
+    TILE_HEIGHT, TILE_WIDTH, TileId, decode_tile, encode_bundle, encode_tile, locate_node,
+    subtree_root, tile_width,
 };
 
 use crate::keys::{SignerState, load_signer_state, store_signer_state};
@@ -45,7 +46,14 @@ impl Edge {
             }
             let hashes = std::mem::take(&mut self.levels[level]);
             let idx = (self.size >> (u32::from(TILE_HEIGHT) * (level as u32 + 1))) - 1;
-            full(TileId { level: Some(level as u8), idx, width: TILE_WIDTH as u16 }, &hashes)?;
+            full(
+                TileId {
+                    level: Some(level as u8),
+                    idx,
+                    width: TILE_WIDTH as u16,
+                },
+                &hashes,
+            )?;
             hash = subtree_root(&hashes);
             level += 1;
         }
@@ -84,9 +92,14 @@ impl Store {
     pub fn publish(&self) -> Result<String, StoreError> {
         let _lock = self.lock_publishing()?;
         let size = self.size()?;
-        let Some(signed) = self.last_signed()? else { return self.extend(Edge::default(), size) };
+        let Some(signed) = self.last_signed()? else {
+            return self.extend(Edge::default(), size);
+        };
         if size < signed.size {
-            return Err(StoreError::Fork { size: signed.size, reason: "entries are missing" });
+            return Err(StoreError::Fork {
+                size: signed.size,
+                reason: "entries are missing",
+            });
         }
         if size == signed.size {
             self.check_tail(size)?;
@@ -108,7 +121,11 @@ impl Store {
             return Ok(Publishing::Shared(reader));
         }
         let path = self.folder().join("publish.lock");
-        let lock = File::options().create(true).append(true).open(&path).map_err(StoreError::file(&path))?;
+        let lock = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(StoreError::file(&path))?;
         lock.lock().map_err(StoreError::file(&path))?;
         Ok(Publishing::Alone { _lock: lock })
     }
@@ -116,17 +133,27 @@ impl Store {
     /// Returns what this key signed last, as it was kept.
     pub(crate) fn load_signer(&self) -> Result<Option<SignerState>, StoreError> {
         let reader = self.reader()?;
-        if reader.is_postgres() { signer::load(&reader) } else { load_signer_state(&self.folder().join("signer.json")) }
+        if reader.is_postgres() {
+            signer::load(&reader)
+        } else {
+            load_signer_state(&self.folder().join("signer.json"))
+        }
     }
 
     fn store_signer(&self, state: SignerState) -> Result<(), StoreError> {
         let reader = self.reader()?;
-        if reader.is_postgres() { signer::store(&reader, state) } else { store_signer_state(&self.folder().join("signer.json"), state) }
+        if reader.is_postgres() {
+            signer::store(&reader, state)
+        } else {
+            store_signer_state(&self.folder().join("signer.json"), state)
+        }
     }
 
     /// Returns the published checkpoint when it verifies.
     fn published_head(&self) -> Result<Option<(Checkpoint, String)>, StoreError> {
-        let Some(note) = self.published_checkpoint()? else { return Ok(None) };
+        let Some(note) = self.published_checkpoint()? else {
+            return Ok(None);
+        };
         let opened = Checkpoint::open(note.as_bytes(), self.log_key()).ok();
         Ok(opened.map(|(head, _)| (head, note)))
     }
@@ -135,10 +162,19 @@ impl Store {
     /// A published checkpoint that contradicts what the signer kept is a fork.
     fn last_signed(&self) -> Result<Option<SignerState>, StoreError> {
         let kept = self.load_signer()?;
-        let published = self.published_head()?.map(|(head, _)| SignerState { size: head.size, root: head.root });
-        let (Some(kept), Some(published)) = (kept, published) else { return Ok(kept.or(published)) };
-        if published.size > kept.size || published.size == kept.size && published.root != kept.root {
-            return Err(StoreError::Fork { size: published.size, reason: "the published checkpoint is another than the one signed last" });
+        let published = self.published_head()?.map(|(head, _)| SignerState {
+            size: head.size,
+            root: head.root,
+        });
+        let (Some(kept), Some(published)) = (kept, published) else {
+            return Ok(kept.or(published));
+        };
+        if published.size > kept.size || published.size == kept.size && published.root != kept.root
+        {
+            return Err(StoreError::Fork {
+                size: published.size,
+                reason: "the published checkpoint is another than the one signed last",
+            });
         }
         Ok(Some(kept))
     }
@@ -146,17 +182,34 @@ impl Store {
     /// Checks that the last entries under the signed size are the ones in the tiles: a restored database that grew again past
     /// that size has others there.
     fn check_tail(&self, signed_size: u64) -> Result<(), StoreError> {
-        let Some(last) = signed_size.checked_sub(1) else { return Ok(()) };
+        let Some(last) = signed_size.checked_sub(1) else {
+            return Ok(());
+        };
         let idx = last / TILE_WIDTH;
-        let hashes = self.tile(TileId { level: Some(0), idx, width: tile_width(0, idx, signed_size) }, signed_size)?;
+        let hashes = self.tile(
+            TileId {
+                level: Some(0),
+                idx,
+                width: tile_width(0, idx, signed_size),
+            },
+            signed_size,
+        )?;
         let from = idx * TILE_WIDTH;
         let mut is_same = true;
-        let n_visited = records::visit_entries(&*self.reader()?, from, signed_size, &mut |position, entry| {
-            is_same &= hashes.get((position - from) as usize) == Some(&leaf_hash(entry));
-            Ok(())
-        })?;
+        let n_visited = records::visit_entries(
+            &*self.reader()?,
+            from,
+            signed_size,
+            &mut |position, entry| {
+                is_same &= hashes.get((position - from) as usize) == Some(&leaf_hash(entry));
+                Ok(())
+            },
+        )?;
         if !is_same || from + n_visited != signed_size {
-            return Err(StoreError::Fork { size: signed_size, reason: "the entries are others than the ones signed" });
+            return Err(StoreError::Fork {
+                size: signed_size,
+                reason: "the entries are others than the ones signed",
+            });
         }
         Ok(())
     }
@@ -167,17 +220,28 @@ impl Store {
         let size = self.size()?;
         if let Some(signed) = self.last_signed()? {
             if size < signed.size {
-                return Err(StoreError::Fork { size: signed.size, reason: "entries are missing" });
+                return Err(StoreError::Fork {
+                    size: signed.size,
+                    reason: "entries are missing",
+                });
             }
             let mut edge = Edge::default();
-            records::visit_entries(&*self.reader()?, 0, signed.size, &mut |_, entry| edge.push(leaf_hash(entry), &mut |_, _| Ok(())))?;
+            records::visit_entries(&*self.reader()?, 0, signed.size, &mut |_, entry| {
+                edge.push(leaf_hash(entry), &mut |_, _| Ok(()))
+            })?;
             if edge.size != signed.size || edge.root() != signed.root {
-                return Err(StoreError::Fork { size: signed.size, reason: "the entries give another root" });
+                return Err(StoreError::Fork {
+                    size: signed.size,
+                    reason: "the entries give another root",
+                });
             }
         }
         // A gap above the signed size is found before anything published is taken away.
         if records::visit_entries(&*self.reader()?, 0, size, &mut |_, _| Ok(()))? != size {
-            return Err(StoreError::Fork { size, reason: "an entry is missing" });
+            return Err(StoreError::Fork {
+                size,
+                reason: "an entry is missing",
+            });
         }
         self.blobs().clear_tiles()?;
         self.extend(Edge::default(), size)
@@ -186,36 +250,63 @@ impl Store {
     /// Writes the tiles from the edge up to `size`, then signs.
     fn extend(&self, mut edge: Edge, size: u64) -> Result<String, StoreError> {
         let blobs = self.blobs();
-        let mut put = |id: TileId, hashes: &[Hash]| blobs.put_log_file(&id.to_string(), encode_tile(hashes));
+        let mut put =
+            |id: TileId, hashes: &[Hash]| blobs.put_log_file(&id.to_string(), encode_tile(hashes));
         let from = edge.size;
         // The first bundle may continue a partial one, whose entries are read again.
         let bundle_from = from / TILE_WIDTH * TILE_WIDTH;
         let mut bundle: Vec<Vec<u8>> = Vec::new();
         let put_bundle = |idx: u64, entries: &[Vec<u8>]| {
-            let id = TileId { level: None, idx, width: entries.len() as u16 };
-            blobs.put_log_file(&id.to_string(), encode_bundle(entries.iter().map(Vec::as_slice))?)
+            let id = TileId {
+                level: None,
+                idx,
+                width: entries.len() as u16,
+            };
+            blobs.put_log_file(
+                &id.to_string(),
+                encode_bundle(entries.iter().map(Vec::as_slice))?,
+            )
         };
-        let n_visited = records::visit_entries(&*self.reader()?, bundle_from, size, &mut |idx, entry| {
-            bundle.push(entry.to_vec());
-            if idx >= from {
-                edge.push(leaf_hash(entry), &mut put)?;
-            }
-            if bundle.len() as u64 == TILE_WIDTH {
-                put_bundle(idx / TILE_WIDTH, &std::mem::take(&mut bundle))?;
-            }
-            Ok(())
-        })?;
+        let n_visited =
+            records::visit_entries(&*self.reader()?, bundle_from, size, &mut |idx, entry| {
+                bundle.push(entry.to_vec());
+                if idx >= from {
+                    edge.push(leaf_hash(entry), &mut put)?;
+                }
+                if bundle.len() as u64 == TILE_WIDTH {
+                    put_bundle(idx / TILE_WIDTH, &std::mem::take(&mut bundle))?;
+                }
+                Ok(())
+            })?;
         if bundle_from + n_visited != size {
-            return Err(StoreError::Fork { size, reason: "an entry is missing" });
+            return Err(StoreError::Fork {
+                size,
+                reason: "an entry is missing",
+            });
         }
         if !bundle.is_empty() {
             put_bundle(size / TILE_WIDTH, &bundle)?;
         }
-        for (level, hashes) in edge.levels.iter().enumerate().filter(|(_, hashes)| !hashes.is_empty()) {
+        for (level, hashes) in edge
+            .levels
+            .iter()
+            .enumerate()
+            .filter(|(_, hashes)| !hashes.is_empty())
+        {
             let n_hashes = size >> (u32::from(TILE_HEIGHT) * level as u32);
-            put(TileId { level: Some(level as u8), idx: n_hashes / TILE_WIDTH, width: hashes.len() as u16 }, hashes)?;
+            put(
+                TileId {
+                    level: Some(level as u8),
+                    idx: n_hashes / TILE_WIDTH,
+                    width: hashes.len() as u16,
+                },
+                hashes,
+            )?;
         }
-        self.sign(SignerState { size, root: edge.root() })
+        self.sign(SignerState {
+            size,
+            root: edge.root(),
+        })
     }
 
     /// Keeps durably what is about to be signed, then signs and publishes it.
@@ -223,9 +314,14 @@ impl Store {
         if self.load_signer()? != Some(state) {
             self.store_signer(state)?;
         }
-        let checkpoint = Checkpoint { origin: self.log_key().name().to_owned(), size: state.size, root: state.root };
+        let checkpoint = Checkpoint {
+            origin: self.log_key().name().to_owned(),
+            size: state.size,
+            root: state.root,
+        };
         let note = checkpoint.sign(self.signing_key())?.to_string();
-        self.blobs().put_log_file("checkpoint", note.clone().into_bytes())?;
+        self.blobs()
+            .put_log_file("checkpoint", note.clone().into_bytes())?;
         Ok(note)
     }
 
@@ -238,12 +334,22 @@ impl Store {
             let (idx, width) = (n_hashes / TILE_WIDTH, (n_hashes % TILE_WIDTH) as u16);
             let hashes = match width {
                 0 => Vec::new(),
-                _ => self.tile(TileId { level: Some(level), idx, width }, signed.size)?,
+                _ => self.tile(
+                    TileId {
+                        level: Some(level),
+                        idx,
+                        width,
+                    },
+                    signed.size,
+                )?,
             };
             levels.push(hashes);
             n_hashes /= TILE_WIDTH;
         }
-        let edge = Edge { size: signed.size, levels };
+        let edge = Edge {
+            size: signed.size,
+            levels,
+        };
         if edge.root() != signed.root {
             return Err(StoreError::Fork {
                 size: signed.size,
@@ -255,7 +361,10 @@ impl Store {
 
     fn tile(&self, id: TileId, size: u64) -> Result<Vec<Hash>, StoreError> {
         let bytes = self.blobs().log_file(&id.to_string())?;
-        let bytes = bytes.ok_or(StoreError::Fork { size, reason: "a tile is missing; `veracta ledger rebuild` rebuilds it" })?;
+        let bytes = bytes.ok_or(StoreError::Fork {
+            size,
+            reason: "a tile is missing; `veracta ledger rebuild` rebuilds it",
+        })?;
         Ok(decode_tile(&bytes, id.width)?)
     }
 
@@ -268,23 +377,39 @@ impl Store {
     /// Returns the receipt of an entry under the published checkpoint; reads at most one tile a level.
     pub fn receipt(&self, idx: u64) -> Result<TlogProof, StoreError> {
         let note = self.publish()?;
-        let (checkpoint, _) = Checkpoint::open(note.as_bytes(), self.log_key())
-            .map_err(|_| StoreError::Fork { size: 0, reason: "the published checkpoint does not verify" })?;
+        let (checkpoint, _) =
+            Checkpoint::open(note.as_bytes(), self.log_key()).map_err(|_| StoreError::Fork {
+                size: 0,
+                reason: "the published checkpoint does not verify",
+            })?;
         if idx >= checkpoint.size {
-            return Err(StoreError::NoRecord { idx, size: checkpoint.size });
+            return Err(StoreError::NoRecord {
+                idx,
+                size: checkpoint.size,
+            });
         }
         let mut tiles: BTreeMap<TileId, Vec<Hash>> = BTreeMap::new();
         let hashes = prove_inclusion(idx, checkpoint.size, &mut |level, position| {
             let (id, range) = locate_node(level, position, checkpoint.size);
-            debug_assert_eq!(id.width, tile_width(level / TILE_HEIGHT, id.idx, checkpoint.size));
+            debug_assert_eq!(
+                id.width,
+                tile_width(level / TILE_HEIGHT, id.idx, checkpoint.size)
+            );
             let hashes = match tiles.entry(id) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => place.insert(self.tile(id, checkpoint.size)?),
             };
             Ok::<_, StoreError>(subtree_root(&hashes[range]))
         })?;
-        let proof = TlogProof { leaf_idx: idx, hashes, checkpoint: note };
-        let entry = records::entry_bytes(&*self.reader()?, idx)?.ok_or(StoreError::NoRecord { idx, size: checkpoint.size })?;
+        let proof = TlogProof {
+            leaf_idx: idx,
+            hashes,
+            checkpoint: note,
+        };
+        let entry = records::entry_bytes(&*self.reader()?, idx)?.ok_or(StoreError::NoRecord {
+            idx,
+            size: checkpoint.size,
+        })?;
         if proof.verify(&entry, self.log_key()).is_err() {
             return Err(StoreError::Fork {
                 size: checkpoint.size,

@@ -27,7 +27,9 @@ impl Replay {
         if size > self.entries.len() as u64 {
             return None;
         }
-        let read = &mut |level: u8, position: u64| Ok::<_, std::convert::Infallible>(self.levels[usize::from(level)][position as usize]);
+        let read = &mut |level: u8, position: u64| {
+            Ok::<_, std::convert::Infallible>(self.levels[usize::from(level)][position as usize])
+        };
         let Ok(root) = root_at(size, read);
         Some(root)
     }
@@ -36,7 +38,10 @@ impl Replay {
 impl Store {
     /// Recomputes everything from what is stored. A workspace that does not hold is a report, not an error.
     pub fn verify(&self) -> Result<VerificationReport, StoreError> {
-        let mut report = VerificationReport { origin: Some(self.log_key().name().to_owned()), ..Default::default() };
+        let mut report = VerificationReport {
+            origin: Some(self.log_key().name().to_owned()),
+            ..Default::default()
+        };
         // Before the entries: what is published meanwhile is about more of them.
         let signed = self.load_signer()?;
         let published = self.published_checkpoint()?;
@@ -53,7 +58,11 @@ impl Store {
     }
 
     /// Calls `visit` with the first `n_entries` entries in order, or as many as there are.
-    pub fn visit_entries(&self, n_entries: u64, visit: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+    pub fn visit_entries(
+        &self,
+        n_entries: u64,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StoreError> {
         records::visit_entries(&*self.reader()?, 0, n_entries, &mut |_, entry| {
             visit(entry);
             Ok(())
@@ -64,7 +73,13 @@ impl Store {
     fn replay(&self, report: &mut VerificationReport) -> Result<Replay, StoreError> {
         let size = self.size()?;
         report.size = Some(size);
-        let (mut tree, mut replay) = (CompactRange::default(), Replay { entries: Vec::new(), levels: Vec::new() });
+        let (mut tree, mut replay) = (
+            CompactRange::default(),
+            Replay {
+                entries: Vec::new(),
+                levels: Vec::new(),
+            },
+        );
         self.visit_entries(size, &mut |bytes| {
             tree.append_noting(leaf_hash(bytes), &mut |level, _, hash| {
                 if replay.levels.len() == usize::from(level) {
@@ -81,8 +96,13 @@ impl Store {
     }
 
     /// Checks every entry with its record, and returns the artefacts they commit to.
-    fn verify_records(&self, replay: &Replay, report: &mut VerificationReport) -> Result<BTreeMap<Hash, usize>, StoreError> {
-        let (mut blobs, mut last_at, n_checks) = (BTreeMap::new(), String::new(), report.checks.len());
+    fn verify_records(
+        &self,
+        replay: &Replay,
+        report: &mut VerificationReport,
+    ) -> Result<BTreeMap<Hash, usize>, StoreError> {
+        let (mut blobs, mut last_at, n_checks) =
+            (BTreeMap::new(), String::new(), report.checks.len());
         let reader = self.reader()?;
         let (erased, mut n_erased) = (self.erased(replay)?, 0);
         for (idx, bytes) in replay.entries.iter().enumerate() {
@@ -94,7 +114,10 @@ impl Store {
                 }
             };
             if entry.at < last_at {
-                report.fail(None, format!("entry {idx} is dated before the entry it follows"));
+                report.fail(
+                    None,
+                    format!("entry {idx} is dated before the entry it follows"),
+                );
             }
             last_at.clone_from(&entry.at);
             match records::body(&reader, idx as u64)? {
@@ -103,11 +126,23 @@ impl Store {
                 None if erased.contains(&(idx as u64)) => n_erased += 1,
                 None => report.fail(None, format!("the record of entry {idx} is missing")),
             }
-            blobs.extend(entry.artifacts.iter().map(|artifact| (artifact.digest, idx)));
+            blobs.extend(
+                entry
+                    .artifacts
+                    .iter()
+                    .map(|artifact| (artifact.digest, idx)),
+            );
         }
         if report.checks.len() == n_checks {
-            let but = if n_erased == 0 { String::new() } else { format!(", but {n_erased} whose erasure has a receipt") };
-            report.hold(format!("entries: {} in order, each with the record it commits to{but}", replay.entries.len()));
+            let but = if n_erased == 0 {
+                String::new()
+            } else {
+                format!(", but {n_erased} whose erasure has a receipt")
+            };
+            report.hold(format!(
+                "entries: {} in order, each with the record it commits to{but}",
+                replay.entries.len()
+            ));
         }
         Ok(blobs)
     }
@@ -117,20 +152,33 @@ impl Store {
         let mut erased = BTreeSet::new();
         let reader = self.reader()?;
         for (idx, bytes) in replay.entries.iter().enumerate() {
-            let Ok(entry) = Entry::parse(bytes) else { continue };
+            let Ok(entry) = Entry::parse(bytes) else {
+                continue;
+            };
             if entry.kind != "erasure.receipt" {
                 continue;
             }
-            let body = records::body(&reader, idx as u64)?.filter(|body| Hash::of(body) == entry.body);
-            if let Some(Ok(Record::ErasureReceipt(receipt))) = body.map(|body| Record::parse(&body)) {
+            let body =
+                records::body(&reader, idx as u64)?.filter(|body| Hash::of(body) == entry.body);
+            if let Some(Ok(Record::ErasureReceipt(receipt))) = body.map(|body| Record::parse(&body))
+            {
                 // What came later was not there to be erased.
-                erased.extend(receipt.records.into_iter().filter(|position| *position < idx as u64));
+                erased.extend(
+                    receipt
+                        .records
+                        .into_iter()
+                        .filter(|position| *position < idx as u64),
+                );
             }
         }
         Ok(erased)
     }
 
-    fn verify_blobs(&self, blobs: &BTreeMap<Hash, usize>, report: &mut VerificationReport) -> Result<(), StoreError> {
+    fn verify_blobs(
+        &self,
+        blobs: &BTreeMap<Hash, usize>,
+        report: &mut VerificationReport,
+    ) -> Result<(), StoreError> {
         let n_checks = report.checks.len();
         for (digest, idx) in blobs {
             match self.blobs().get(*digest) {
@@ -142,15 +190,26 @@ impl Store {
             }
         }
         if report.checks.len() == n_checks {
-            report.hold(format!("artefacts: {} files with the digests their entries commit to", blobs.len()));
+            report.hold(format!(
+                "artefacts: {} files with the digests their entries commit to",
+                blobs.len()
+            ));
         }
         Ok(())
     }
 
     /// Returns the size of the published checkpoint when there are as many entries.
-    fn verify_published(&self, note: Option<String>, replay: &Replay, report: &mut VerificationReport) -> Option<u64> {
+    fn verify_published(
+        &self,
+        note: Option<String>,
+        replay: &Replay,
+        report: &mut VerificationReport,
+    ) -> Option<u64> {
         let Some(note) = note else {
-            report.fail(Some("checkpoint"), "there is none; `veracta ledger rebuild` publishes one");
+            report.fail(
+                Some("checkpoint"),
+                "there is none; `veracta ledger rebuild` publishes one",
+            );
             return None;
         };
         match Checkpoint::open(note.as_bytes(), self.log_key()) {
@@ -173,7 +232,12 @@ impl Store {
     }
 
     /// Checks every tile and entry bundle of the published size.
-    fn verify_tiles(&self, replay: &Replay, size: u64, report: &mut VerificationReport) -> Result<(), StoreError> {
+    fn verify_tiles(
+        &self,
+        replay: &Replay,
+        size: u64,
+        report: &mut VerificationReport,
+    ) -> Result<(), StoreError> {
         let n_checks = report.checks.len();
         let expected = tiles_added(0, size);
         for id in &expected {
@@ -186,12 +250,21 @@ impl Store {
             };
             match self.blobs().log_file(&path)? {
                 Some(bytes) if bytes == wanted => {}
-                Some(_) => report.fail(Some(&path), "it is not what its entries give; `veracta ledger rebuild` rebuilds it"),
-                None => report.fail(Some(&path), "it is missing; `veracta ledger rebuild` rebuilds it"),
+                Some(_) => report.fail(
+                    Some(&path),
+                    "it is not what its entries give; `veracta ledger rebuild` rebuilds it",
+                ),
+                None => report.fail(
+                    Some(&path),
+                    "it is missing; `veracta ledger rebuild` rebuilds it",
+                ),
             }
         }
         if report.checks.len() == n_checks {
-            report.hold(format!("tiles: {} files are what the entries give", expected.len()));
+            report.hold(format!(
+                "tiles: {} files are what the entries give",
+                expected.len()
+            ));
         }
         Ok(())
     }
@@ -200,10 +273,19 @@ impl Store {
 fn verify_signed(signed: Option<SignerState>, replay: &Replay, report: &mut VerificationReport) {
     match signed {
         Some(signed) if replay.root(signed.size) == Some(signed.root) => {
-            report.hold(format!("history: the entries give the root signed at {} entries", signed.size));
+            report.hold(format!(
+                "history: the entries give the root signed at {} entries",
+                signed.size
+            ));
             report.root = Some(signed.root);
         }
-        Some(signed) => report.fail(None, format!("the entries do not give the root signed at {} entries", signed.size)),
+        Some(signed) => report.fail(
+            None,
+            format!(
+                "the entries do not give the root signed at {} entries",
+                signed.size
+            ),
+        ),
         None => report.fail(None, "nothing was ever signed"),
     }
 }

@@ -63,7 +63,13 @@ impl Reading<'_> {
 
 impl<'w> Work<'w> {
     pub(crate) fn new(db: &'w Database, tail: &'w mut Tail) -> Self {
-        Self { db, tail, actor: String::new(), at: String::new(), unrecorded: BTreeSet::new() }
+        Self {
+            db,
+            tail,
+            actor: String::new(),
+            at: String::new(),
+            unrecorded: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn begin(&mut self, actor: String, at: String) {
@@ -103,7 +109,12 @@ impl<'w> Work<'w> {
         // What a pipeline stored is named by an entry. Few digests are looked for, and rarely.
         records::visit_entries(self.db, 0, records::size(self.db)?, &mut |_, bytes| {
             if let Ok(entry) = Entry::parse(bytes) {
-                free.retain(|digest| !entry.artifacts.iter().any(|artifact| artifact.digest == *digest));
+                free.retain(|digest| {
+                    !entry
+                        .artifacts
+                        .iter()
+                        .any(|artifact| artifact.digest == *digest)
+                });
             }
             Ok(())
         })?;

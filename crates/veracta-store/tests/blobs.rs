@@ -16,7 +16,10 @@ const LARGE_BYTES: usize = 20 << 20;
 
 fn blobs() -> (TempDir, Blobs) {
     let folder = tempfile::tempdir().unwrap();
-    let objects = LocalFileSystem::new_with_prefix(folder.path()).unwrap().with_automatic_cleanup(true).with_fsync(true);
+    let objects = LocalFileSystem::new_with_prefix(folder.path())
+        .unwrap()
+        .with_automatic_cleanup(true)
+        .with_fsync(true);
     let blobs = Blobs::new(Arc::new(objects)).unwrap();
     (folder, blobs)
 }
@@ -37,7 +40,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Returns bytes that repeat nowhere near a chunk's length.
 fn large() -> Vec<u8> {
-    (0..LARGE_BYTES).map(|position| (position ^ (position >> 9) ^ (position >> 17)) as u8).collect()
+    (0..LARGE_BYTES)
+        .map(|position| (position ^ (position >> 9) ^ (position >> 17)) as u8)
+        .collect()
 }
 
 /// Gives bytes in pieces of an odd length, then ends or fails.
@@ -69,7 +74,11 @@ fn what_goes_in_comes_out() {
         assert_eq!(blobs.put(bytes.to_vec()).unwrap(), digest);
         assert!(blobs.contains(digest).unwrap());
         assert_eq!(blobs.get(digest).unwrap(), bytes);
-        assert_eq!(files(folder.path()).len(), position + 1, "one file, and nothing half-written beside it");
+        assert_eq!(
+            files(folder.path()).len(),
+            position + 1,
+            "one file, and nothing half-written beside it"
+        );
     }
 }
 
@@ -77,11 +86,28 @@ fn what_goes_in_comes_out() {
 fn the_same_bytes_are_kept_once() {
     let (folder, blobs) = blobs();
     let digest = blobs.put(b"weights".to_vec()).unwrap();
-    let modified = || fs::metadata(&files(folder.path())[0]).unwrap().modified().unwrap();
+    let modified = || {
+        fs::metadata(&files(folder.path())[0])
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
     let first = modified();
     assert_eq!(blobs.put(b"weights".to_vec()).unwrap(), digest);
-    blobs.put_reader(digest, &mut Pieces { bytes: b"weights", fails: false }).unwrap();
-    assert_eq!((files(folder.path()).len(), modified()), (1, first), "the file is not written again");
+    blobs
+        .put_reader(
+            digest,
+            &mut Pieces {
+                bytes: b"weights",
+                fails: false,
+            },
+        )
+        .unwrap();
+    assert_eq!(
+        (files(folder.path()).len(), modified()),
+        (1, first),
+        "the file is not written again"
+    );
     assert_eq!(blobs.get(digest).unwrap(), &b"weights"[..]);
 }
 
@@ -90,8 +116,19 @@ fn a_large_file_is_copied_in_pieces() {
     let (folder, blobs) = blobs();
     let bytes = large();
     let digest = Hash::of(&bytes);
-    blobs.put_reader(digest, &mut Pieces { bytes: &bytes, fails: false }).unwrap();
-    assert!(blobs.get(digest).unwrap() == bytes, "the copy has other bytes");
+    blobs
+        .put_reader(
+            digest,
+            &mut Pieces {
+                bytes: &bytes,
+                fails: false,
+            },
+        )
+        .unwrap();
+    assert!(
+        blobs.get(digest).unwrap() == bytes,
+        "the copy has other bytes"
+    );
     assert_eq!(files(folder.path()).len(), 1);
     // Through `put_reader` as through `put`: one name for the same bytes.
     assert_eq!(blobs.put(bytes).unwrap(), digest);
@@ -107,13 +144,39 @@ fn a_reader_that_fails_leaves_nothing() {
     let bytes = large();
     let digest = Hash::of(&bytes);
     for n_given in [0, 1000, LARGE_BYTES - 1] {
-        let refused = blobs.put_reader(digest, &mut Pieces { bytes: &bytes[..n_given], fails: true }).unwrap_err();
-        assert!(format!("{refused:?}").contains("the cable was pulled"), "{refused:?}");
+        let refused = blobs
+            .put_reader(
+                digest,
+                &mut Pieces {
+                    bytes: &bytes[..n_given],
+                    fails: true,
+                },
+            )
+            .unwrap_err();
+        assert!(
+            format!("{refused:?}").contains("the cable was pulled"),
+            "{refused:?}"
+        );
         assert!(!blobs.contains(digest).unwrap());
-        assert_eq!(files(folder.path()), Vec::<PathBuf>::new(), "after {n_given} bytes");
+        assert_eq!(
+            files(folder.path()),
+            Vec::<PathBuf>::new(),
+            "after {n_given} bytes"
+        );
     }
-    blobs.put_reader(digest, &mut Pieces { bytes: &bytes, fails: false }).unwrap();
-    assert!(blobs.get(digest).unwrap() == bytes, "the copy has other bytes");
+    blobs
+        .put_reader(
+            digest,
+            &mut Pieces {
+                bytes: &bytes,
+                fails: false,
+            },
+        )
+        .unwrap();
+    assert!(
+        blobs.get(digest).unwrap() == bytes,
+        "the copy has other bytes"
+    );
 }
 
 #[test]
@@ -126,9 +189,21 @@ fn a_reader_of_other_bytes_is_refused() {
     changed[LARGE_BYTES / 2] ^= 1;
     let longer = [&bytes[..], b"!"].concat();
     for other in [&changed[..], &bytes[1..], &longer, b""] {
-        let refused = blobs.put_reader(digest, &mut Pieces { bytes: other, fails: false });
-        assert!(matches!(refused, Err(StoreError::ChangedWhileRead { digest: named }) if named == digest), "{refused:?}");
-        assert!(!blobs.contains(digest).unwrap(), "other bytes do not take the name");
+        let refused = blobs.put_reader(
+            digest,
+            &mut Pieces {
+                bytes: other,
+                fails: false,
+            },
+        );
+        assert!(
+            matches!(refused, Err(StoreError::ChangedWhileRead { digest: named }) if named == digest),
+            "{refused:?}"
+        );
+        assert!(
+            !blobs.contains(digest).unwrap(),
+            "other bytes do not take the name"
+        );
         assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
     }
 }
@@ -138,7 +213,10 @@ fn missing_bytes_are_named() {
     let (_folder, blobs) = blobs();
     let digest = Hash::of(b"never stored");
     let refused = blobs.get(digest).unwrap_err();
-    assert!(matches!(refused, StoreError::NoBlob { digest: named } if named == digest), "{refused:?}");
+    assert!(
+        matches!(refused, StoreError::NoBlob { digest: named } if named == digest),
+        "{refused:?}"
+    );
     assert!(refused.to_string().contains(&digest.to_string()));
     assert_eq!(blobs.log_file("checkpoint").unwrap(), None);
 }
@@ -148,15 +226,26 @@ fn changed_bytes_are_not_handed_out() {
     let (folder, blobs) = blobs();
     let digest = blobs.put(b"weights".to_vec()).unwrap();
     let path = files(folder.path()).remove(0);
-    assert!(path.ends_with(format!("blobs/{}/{digest}", &digest.to_string()[..2])), "{}", path.display());
+    assert!(
+        path.ends_with(format!("blobs/{}/{digest}", &digest.to_string()[..2])),
+        "{}",
+        path.display()
+    );
     for changed in [&b"weighty"[..], b"weight", b"weights ", b""] {
         fs::write(&path, changed).unwrap();
         let refused = blobs.get(digest).unwrap_err();
-        assert!(matches!(refused, StoreError::CorruptBlob { digest: named } if named == digest), "{refused:?}");
+        assert!(
+            matches!(refused, StoreError::CorruptBlob { digest: named } if named == digest),
+            "{refused:?}"
+        );
         assert!(refused.to_string().contains(&digest.to_string()));
     }
     fs::remove_file(&path).unwrap();
     assert!(matches!(blobs.get(digest), Err(StoreError::NoBlob { .. })));
-    assert_eq!(blobs.put(b"weights".to_vec()).unwrap(), digest, "what is gone can be stored again");
+    assert_eq!(
+        blobs.put(b"weights".to_vec()).unwrap(),
+        digest,
+        "what is gone can be stored again"
+    );
     assert_eq!(blobs.get(digest).unwrap(), &b"weights"[..]);
 }

@@ -35,7 +35,10 @@ fn text(idx: u64) -> String {
 
 fn commit(store: &Store, idx: u64) -> Result<u64, StoreError> {
     let new = statement("control:1", &text(idx));
-    store.transaction("tester", &at(idx as usize)).commit(new).map(|committed| committed.idx)
+    store
+        .transaction("tester", &at(idx as usize))
+        .commit(new)
+        .map(|committed| committed.idx)
 }
 
 /// Commits until it is refused; returns the number of entries that were acknowledged, and why the next one was not.
@@ -55,12 +58,22 @@ fn check(store: &Store, n_entries: u64) {
     let report = store.verify().unwrap();
     assert!(report.holds(), "{:#?}", report.checks);
     for idx in 1..n_entries {
-        assert_eq!(store.evidence(idx).unwrap().record, statement("", &text(idx)).record, "record #{idx}");
+        assert_eq!(
+            store.evidence(idx).unwrap().record,
+            statement("", &text(idx)).record,
+            "record #{idx}"
+        );
     }
 }
 
 /// Runs one test of this binary after a shell command.
-fn run_after(program: &str, arguments: &[&str], command: &str, test: &str, project: &Path) -> Output {
+fn run_after(
+    program: &str,
+    arguments: &[&str],
+    command: &str,
+    test: &str,
+    project: &Path,
+) -> Output {
     Command::new(program)
         .args(arguments)
         .args(["-c", &format!("{command} && exec \"$0\" \"$@\"")])
@@ -72,26 +85,46 @@ fn run_after(program: &str, arguments: &[&str], command: &str, test: &str, proje
 }
 
 fn check_done(output: &Output) {
-    let (said, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.contains(DONE), "{}\n{said}\n{complaints}", output.status);
+    let (said, complaints) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success() && said.contains(DONE),
+        "{}\n{said}\n{complaints}",
+        output.status
+    );
 }
 
 /// Is the process whose disk is small; without a project it has nothing to do.
 #[test]
 fn writer_on_a_small_disk() {
-    let Some(project) = std::env::var_os(PROJECT).map(PathBuf::from) else { return };
+    let Some(project) = std::env::var_os(PROJECT).map(PathBuf::from) else {
+        return;
+    };
     let ballast = project.join("ballast");
     fs::write(&ballast, vec![1u8; 1 << 20]).unwrap();
     let store = begin(&project);
     let (n_entries, error) = commit_until_refused(&store);
     assert!(matches!(error, StoreError::DiskFull), "{error:?}");
     let again = commit(&store, n_entries).unwrap_err();
-    assert!(matches!(again, StoreError::DiskFull), "a full disk does not end the writer: {again:?}");
+    assert!(
+        matches!(again, StoreError::DiskFull),
+        "a full disk does not end the writer: {again:?}"
+    );
     let blob = store.blobs().put(vec![7; 4 << 20]).unwrap_err();
     assert!(matches!(blob, StoreError::DiskFull), "{blob:?}");
-    assert_eq!(store.size().unwrap(), n_entries, "nothing of the refused records is there");
+    assert_eq!(
+        store.size().unwrap(),
+        n_entries,
+        "nothing of the refused records is there"
+    );
     fs::remove_file(ballast).unwrap();
-    assert_eq!(commit(&store, n_entries).unwrap(), n_entries, "once there is room, the next record follows without a gap");
+    assert_eq!(
+        commit(&store, n_entries).unwrap(),
+        n_entries,
+        "once there is room, the next record follows without a gap"
+    );
     check(&store, n_entries + 1);
     drop(store);
     check(&Store::open(&project).unwrap(), n_entries + 1);
@@ -102,19 +135,37 @@ fn writer_on_a_small_disk() {
 fn a_full_disk_refuses_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let namespace = ["--user", "--map-root-user", "--mount", "sh"];
-    let probe = Command::new("unshare").args(namespace).args(["-c", MOUNT]).env(PROJECT, folder.path()).output();
+    let probe = Command::new("unshare")
+        .args(namespace)
+        .args(["-c", MOUNT])
+        .env(PROJECT, folder.path())
+        .output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("note: a file system cannot be mounted in a user namespace here; the full disk is left out");
+        eprintln!(
+            "note: a file system cannot be mounted in a user namespace here; the full disk is left out"
+        );
         return;
     }
-    check_done(&run_after("unshare", &namespace, MOUNT, "writer_on_a_small_disk", folder.path()));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the small file system was over the folder, not in it");
+    check_done(&run_after(
+        "unshare",
+        &namespace,
+        MOUNT,
+        "writer_on_a_small_disk",
+        folder.path(),
+    ));
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "the small file system was over the folder, not in it"
+    );
 }
 
 /// Is the process whose writes fail; without a project it has nothing to do.
 #[test]
 fn writer_whose_writes_fail() {
-    let Some(project) = std::env::var_os(PROJECT).map(PathBuf::from) else { return };
+    let Some(project) = std::env::var_os(PROJECT).map(PathBuf::from) else {
+        return;
+    };
     let store = begin(&project);
     let (n_entries, error) = commit_until_refused(&store);
     // What a failed write left on the disk is not known, so this writer acknowledges nothing more.
@@ -128,10 +179,23 @@ fn writer_whose_writes_fail() {
 #[test]
 fn a_failed_write_ends_the_writer_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    check_done(&run_after("sh", &[], LIMIT, "writer_whose_writes_fail", folder.path()));
-    let n_entries: u64 = fs::read_to_string(folder.path().join("n_entries")).unwrap().parse().unwrap();
+    check_done(&run_after(
+        "sh",
+        &[],
+        LIMIT,
+        "writer_whose_writes_fail",
+        folder.path(),
+    ));
+    let n_entries: u64 = fs::read_to_string(folder.path().join("n_entries"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let store = Store::open(folder.path()).unwrap();
     check(&store, n_entries);
-    assert_eq!(commit(&store, n_entries).unwrap(), n_entries, "the refused record is not there");
+    assert_eq!(
+        commit(&store, n_entries).unwrap(),
+        n_entries,
+        "the refused record is not there"
+    );
     check(&store, n_entries + 1);
 }

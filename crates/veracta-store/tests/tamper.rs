@@ -35,13 +35,24 @@ impl Sample {
         let folder = tempfile::tempdir().unwrap();
         let store = begin(folder.path());
         let digest = store.blobs().put(MODEL.to_vec()).unwrap();
-        let artifact = Artifact { name: "model".to_owned(), digest, bytes: MODEL.len() as u64, personal: false };
+        let artifact = Artifact {
+            name: "model".to_owned(),
+            digest,
+            bytes: MODEL.len() as u64,
+            personal: false,
+        };
         let submit = |idx: u64| {
-            let mut new = statement(&format!("control:{}", idx % 3), &format!("statement {idx:03}"));
+            let mut new = statement(
+                &format!("control:{}", idx % 3),
+                &format!("statement {idx:03}"),
+            );
             if idx == 1 {
                 new.artifacts.push(artifact.clone());
             }
-            store.transaction("tester", &at(idx as usize)).submit(new).unwrap()
+            store
+                .transaction("tester", &at(idx as usize))
+                .submit(new)
+                .unwrap()
         };
         let pending: Vec<_> = (1..N_ENTRIES).map(submit).collect();
         for (position, pending) in pending.into_iter().enumerate() {
@@ -73,11 +84,18 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 fn size_of(store: &Store, note: &str) -> u64 {
-    Checkpoint::open(note.as_bytes(), store.log_key()).unwrap().0.size
+    Checkpoint::open(note.as_bytes(), store.log_key())
+        .unwrap()
+        .0
+        .size
 }
 
 fn commit(store: &Store, text: &str) -> u64 {
-    store.transaction("tester", &at(1000)).commit(statement("control:1", text)).unwrap().idx
+    store
+        .transaction("tester", &at(1000))
+        .commit(statement("control:1", text))
+        .unwrap()
+        .idx
 }
 
 fn holds(store: &Store) -> bool {
@@ -94,7 +112,9 @@ fn run(project: &Path, sql: &str) {
 
 fn stored(project: &Path, table: &str, column: &str, idx: i64) -> Vec<u8> {
     let sql = format!("SELECT {column} FROM {table} WHERE idx = $1");
-    database(project).query_row(&sql, [idx], |row| row.get(0)).unwrap()
+    database(project)
+        .query_row(&sql, [idx], |row| row.get(0))
+        .unwrap()
 }
 
 /// Replaces a piece of a stored value.
@@ -102,19 +122,32 @@ fn edit(project: &Path, table: &str, column: &str, idx: i64, old: &str, new: &st
     let value = String::from_utf8(stored(project, table, column, idx)).unwrap();
     assert!(value.contains(old), "`{old}` is in {value}");
     let sql = format!("UPDATE {table} SET {column} = $1 WHERE idx = $2");
-    database(project).execute(&sql, params![value.replace(old, new).into_bytes(), idx]).unwrap();
+    database(project)
+        .execute(&sql, params![value.replace(old, new).into_bytes(), idx])
+        .unwrap();
 }
 
 /// Takes record #7 out and puts another one with a matching entry in its place.
 fn forge(project: &Path) {
-    let body = String::from_utf8(stored(project, "records", "body", 7)).unwrap().replace("statement 007", "another one");
+    let body = String::from_utf8(stored(project, "records", "body", 7))
+        .unwrap()
+        .replace("statement 007", "another one");
     let mut entry = Entry::parse(&stored(project, "entries", "entry", 7)).unwrap();
     (entry.body, entry.body_bytes) = (Hash::of(body.as_bytes()), body.len() as u64);
-    run(project, "DELETE FROM records WHERE idx = 7; DELETE FROM entries WHERE idx = 7");
+    run(
+        project,
+        "DELETE FROM records WHERE idx = 7; DELETE FROM entries WHERE idx = 7",
+    );
     let db = database(project);
-    db.execute("INSERT INTO entries (idx, entry) VALUES (7, $1)", [entry.to_bytes().unwrap()]).unwrap();
-    let sql = "INSERT INTO records (idx, kind, subject, step_key, body) VALUES (7, $1, $2, NULL, $3)";
-    db.execute(sql, params![entry.kind, entry.subject, body.into_bytes()]).unwrap();
+    db.execute(
+        "INSERT INTO entries (idx, entry) VALUES (7, $1)",
+        [entry.to_bytes().unwrap()],
+    )
+    .unwrap();
+    let sql =
+        "INSERT INTO records (idx, kind, subject, step_key, body) VALUES (7, $1, $2, NULL, $3)";
+    db.execute(sql, params![entry.kind, entry.subject, body.into_bytes()])
+        .unwrap();
 }
 
 fn log_file(project: &Path, name: &str) -> PathBuf {
@@ -123,7 +156,10 @@ fn log_file(project: &Path, name: &str) -> PathBuf {
 
 fn model_file(project: &Path) -> PathBuf {
     let digest = Hash::of(MODEL).to_string();
-    project.join(".veracta/objects/blobs").join(&digest[..2]).join(digest)
+    project
+        .join(".veracta/objects/blobs")
+        .join(&digest[..2])
+        .join(digest)
 }
 
 fn signer_file(project: &Path) -> PathBuf {
@@ -171,7 +207,16 @@ struct Case {
 const ROWS: &[Case] = &[
     Case {
         name: "a byte of a body",
-        change: |project| edit(project, "records", "body", 7, "statement 007", "statement 00x"),
+        change: |project| {
+            edit(
+                project,
+                "records",
+                "body",
+                7,
+                "statement 007",
+                "statement 00x",
+            )
+        },
         file: None,
         finding: "the record of entry 7 was changed",
         rebuild: Rebuild::LeavesIt,
@@ -199,14 +244,24 @@ const ROWS: &[Case] = &[
     },
     Case {
         name: "the last row",
-        change: |project| run(project, "DELETE FROM entries WHERE idx = 260; DELETE FROM records WHERE idx = 260"),
+        change: |project| {
+            run(
+                project,
+                "DELETE FROM entries WHERE idx = 260; DELETE FROM records WHERE idx = 260",
+            )
+        },
         file: None,
         finding: "the entries do not give the root signed at 261 entries",
         rebuild: Rebuild::Refuses,
     },
     Case {
         name: "a row in the middle",
-        change: |project| run(project, "DELETE FROM entries WHERE idx = 7; DELETE FROM records WHERE idx = 7"),
+        change: |project| {
+            run(
+                project,
+                "DELETE FROM entries WHERE idx = 7; DELETE FROM records WHERE idx = 7",
+            )
+        },
         file: None,
         finding: "entry 7 is missing",
         rebuild: Rebuild::Refuses,
@@ -215,7 +270,12 @@ const ROWS: &[Case] = &[
         name: "two rows in each other's place",
         change: |project| {
             for table in ["entries", "records"] {
-                let set = |from: i64, to: i64| run(project, &format!("UPDATE {table} SET idx = {to} WHERE idx = {from}"));
+                let set = |from: i64, to: i64| {
+                    run(
+                        project,
+                        &format!("UPDATE {table} SET idx = {to} WHERE idx = {from}"),
+                    )
+                };
                 set(7, -1);
                 set(8, 7);
                 set(-1, 8);
@@ -336,10 +396,11 @@ fn check(sample: &Sample, case: &Case) {
     (case.change)(project.path());
     let store = Store::open(project.path()).unwrap();
     let report = store.verify().unwrap();
-    let is_named = report
-        .checks
-        .iter()
-        .any(|check| check.outcome == Outcome::Fails && check.file.as_deref() == case.file && check.finding.contains(case.finding));
+    let is_named = report.checks.iter().any(|check| {
+        check.outcome == Outcome::Fails
+            && check.file.as_deref() == case.file
+            && check.finding.contains(case.finding)
+    });
     assert!(is_named && !report.holds(), "{name}: {:#?}", report.checks);
     let signed = fs::read(signer_file(project.path())).ok();
     match (case.rebuild, store.rebuild()) {
@@ -352,8 +413,16 @@ fn check(sample: &Sample, case: &Case) {
             assert!(!holds(&store), "{name}");
         }
         (Rebuild::Refuses, Err(StoreError::Fork { .. })) => {
-            assert_eq!(fs::read(signer_file(project.path())).ok(), signed, "{name}: nothing was signed");
-            assert_eq!(store.published_checkpoint().unwrap().as_ref(), Some(&sample.note), "{name}: nothing was released");
+            assert_eq!(
+                fs::read(signer_file(project.path())).ok(),
+                signed,
+                "{name}: nothing was signed"
+            );
+            assert_eq!(
+                store.published_checkpoint().unwrap().as_ref(),
+                Some(&sample.note),
+                "{name}: nothing was released"
+            );
         }
         (expected, found) => panic!("{name}: expected that rebuild {expected:?}, but {found:?}"),
     }
@@ -401,18 +470,31 @@ fn publishing_does_not_continue_from_changed_tiles() {
             Err(StoreError::Fork { reason, .. }) => assert!(reason.contains(expected), "{reason}"),
             other => panic!("expected `{expected}`, but {other:?}"),
         }
-        assert_eq!(store.published_checkpoint().unwrap().as_ref(), Some(&sample.note), "nothing was released");
+        assert_eq!(
+            store.published_checkpoint().unwrap().as_ref(),
+            Some(&sample.note),
+            "nothing was released"
+        );
         assert_eq!(size_of(&store, &store.rebuild().unwrap()), N_ENTRIES + 1);
         assert!(holds(&store));
     };
-    check(|project| flip(&log_file(project, "tile/0/001.p/5")), "the tiles give another root");
-    check(|project| fs::remove_file(log_file(project, "tile/0/001.p/5")).unwrap(), "a tile is missing");
+    check(
+        |project| flip(&log_file(project, "tile/0/001.p/5")),
+        "the tiles give another root",
+    );
+    check(
+        |project| fs::remove_file(log_file(project, "tile/0/001.p/5")).unwrap(),
+        "a tile is missing",
+    );
 }
 
 #[test]
 fn a_log_that_lost_its_end_is_not_signed() {
     let project = Sample::write().copy();
-    run(project.path(), "DELETE FROM entries WHERE idx = 260; DELETE FROM records WHERE idx = 260");
+    run(
+        project.path(),
+        "DELETE FROM entries WHERE idx = 260; DELETE FROM records WHERE idx = 260",
+    );
     let store = Store::open(project.path()).unwrap();
     check_fork(store.publish(), N_ENTRIES, "publish");
     check_fork(store.receipt(3), N_ENTRIES, "receipt");
@@ -427,8 +509,14 @@ fn restored(sample: &Sample) -> TempDir {
     }
     assert_eq!(size_of(&store, &store.publish().unwrap()), N_ENTRIES + 3);
     drop(store);
-    let (old, current) = (sample.folder.path().join(".veracta/veracta.db"), project.path().join(".veracta/veracta.db"));
-    assert!(!current.with_extension("db-wal").exists(), "a closed database is one file");
+    let (old, current) = (
+        sample.folder.path().join(".veracta/veracta.db"),
+        project.path().join(".veracta/veracta.db"),
+    );
+    assert!(
+        !current.with_extension("db-wal").exists(),
+        "a closed database is one file"
+    );
     fs::copy(old, current).unwrap();
     project
 }
@@ -450,7 +538,11 @@ fn a_restored_database_that_grew_again_is_not_signed() {
     let store = Store::open(project.path()).unwrap();
     for text in ["d", "e", "f", "g", "h"] {
         let idx = commit(&store, text);
-        check_fork(store.publish(), N_ENTRIES + 3, &format!("publish with other records up to #{idx}"));
+        check_fork(
+            store.publish(),
+            N_ENTRIES + 3,
+            &format!("publish with other records up to #{idx}"),
+        );
     }
     check_fork(store.rebuild(), N_ENTRIES + 3, "rebuild");
     assert!(!holds(&store));
@@ -465,11 +557,25 @@ fn a_gap_is_not_signed_and_costs_no_tile() {
     run(project.path(), copy);
     let store = Store::open(project.path()).unwrap();
     let report = store.verify().unwrap();
-    assert!(!report.holds() && report.checks.iter().any(|check| check.finding == "entry 261 is missing"), "{:#?}", report.checks);
+    assert!(
+        !report.holds()
+            && report
+                .checks
+                .iter()
+                .any(|check| check.finding == "entry 261 is missing"),
+        "{:#?}",
+        report.checks
+    );
     assert!(matches!(store.publish(), Err(StoreError::Fork { .. })));
     assert!(matches!(store.rebuild(), Err(StoreError::Fork { .. })));
-    run(project.path(), "DELETE FROM entries WHERE idx = 300; DELETE FROM records WHERE idx = 300");
-    assert!(holds(&store), "the refused rebuild left the tiles of the published checkpoint alone");
+    run(
+        project.path(),
+        "DELETE FROM entries WHERE idx = 300; DELETE FROM records WHERE idx = 300",
+    );
+    assert!(
+        holds(&store),
+        "the refused rebuild left the tiles of the published checkpoint alone"
+    );
     assert_eq!(store.publish().unwrap(), sample.note);
 }
 
@@ -484,7 +590,13 @@ fn an_interrupted_publication_is_completed() {
     fs::write(log_file(project.path(), "checkpoint"), &sample.note).unwrap();
     assert_eq!(store.publish().unwrap(), note);
     let entry = store.evidence(idx).unwrap().entry.to_bytes().unwrap();
-    assert!(store.receipt(idx).unwrap().verify(&entry, store.log_key()).is_ok());
+    assert!(
+        store
+            .receipt(idx)
+            .unwrap()
+            .verify(&entry, store.log_key())
+            .is_ok()
+    );
     assert!(holds(&store));
 }
 

@@ -5,7 +5,10 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report, SourceOffset};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
+    SourceOffset,
+};
 use serde::Serialize;
 use veracta_governance::document::report::{self, Report as Measured};
 use veracta_lifecycle::{LifecycleError, Problem};
@@ -44,7 +47,12 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 }
 
 /// Prints a report, or writes it to a file, in the form asked for; `value` is what programs get.
-pub(crate) fn print_report(format: Format, file: Option<&Path>, report: &Measured, value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_report(
+    format: Format,
+    file: Option<&Path>,
+    report: &Measured,
+    value: &impl Serialize,
+) -> anyhow::Result<()> {
     let text = match format {
         Format::Human => report::plain(report),
         Format::Json => serde_json::to_string_pretty(value)? + "\n",
@@ -52,7 +60,8 @@ pub(crate) fn print_report(format: Format, file: Option<&Path>, report: &Measure
         Format::Md => report::markdown(report),
     };
     match file {
-        Some(file) => std::fs::write(file, text).with_context(|| format!("`{}` cannot be written", file.display())),
+        Some(file) => std::fs::write(file, text)
+            .with_context(|| format!("`{}` cannot be written", file.display())),
         None => print(&text),
     }
 }
@@ -60,13 +69,18 @@ pub(crate) fn print_report(format: Format, file: Option<&Path>, report: &Measure
 /// Says on the error stream that a model goes on past the round that early stopping found best.
 pub(crate) fn note_rounds(rounds_past_best: Option<(usize, usize)>) {
     if let Some((best, n_rounds)) = rounds_past_best {
-        eprintln!("note: early stopping found round {best} best; all {n_rounds} are used (`--best` stops there)");
+        eprintln!(
+            "note: early stopping found round {best} best; all {n_rounds} are used (`--best` stops there)"
+        );
     }
 }
 
 /// Returns the last part of a path.
 pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// Most resamples: a hundred thousand settle the third digit of a bound.
@@ -94,9 +108,17 @@ pub(crate) fn check_level(level: f64) -> anyhow::Result<()> {
 
 /// Returns how CSV files are read.
 pub(crate) fn csv_options(files: &FileOptions) -> anyhow::Result<CsvOptions> {
-    let delimiter = u8::try_from(files.delimiter).map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
-    let limits = ReadLimits { bytes_max: files.bytes_limit, ..ReadLimits::default() };
-    Ok(CsvOptions { delimiter, limits, ..CsvOptions::default() })
+    let delimiter = u8::try_from(files.delimiter)
+        .map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
+    let limits = ReadLimits {
+        bytes_max: files.bytes_limit,
+        ..ReadLimits::default()
+    };
+    Ok(CsvOptions {
+        delimiter,
+        limits,
+        ..CsvOptions::default()
+    })
 }
 
 /// Colours, when the terminal shows them and nobody asked not to.
@@ -110,7 +132,11 @@ impl Paint {
     }
 
     fn wrap(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.0 {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Something that holds.
@@ -141,7 +167,9 @@ impl Paint {
 
 /// Prints an error with its causes and, when something can be done about it, a hint.
 pub(crate) fn print_error(error: &anyhow::Error, format: Format) {
-    let lifecycle = error.chain().find_map(|cause| cause.downcast_ref::<LifecycleError>());
+    let lifecycle = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<LifecycleError>());
     let hint = lifecycle.and_then(LifecycleError::hint);
     if format == Format::Json {
         let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
@@ -162,7 +190,9 @@ pub(crate) fn print_error(error: &anyhow::Error, format: Format) {
 
 /// Prints a problem in a file with the line it is about.
 fn print_problem(problem: &Problem) {
-    let source = std::fs::read_to_string(&problem.file).ok().filter(|_| problem.line > 0);
+    let source = std::fs::read_to_string(&problem.file)
+        .ok()
+        .filter(|_| problem.line > 0);
     let Some(source) = source else {
         eprintln!("error: {problem}");
         if let Some(hint) = &problem.hint {
@@ -171,15 +201,25 @@ fn print_problem(problem: &Problem) {
         return;
     };
     let offset = SourceOffset::from_location(&source, problem.line, problem.column.max(1)).offset();
-    let word = source[offset.min(source.len())..].find(|c: char| c.is_whitespace() || ",:]}".contains(c)).unwrap_or(1).max(1);
+    let word = source[offset.min(source.len())..]
+        .find(|c: char| c.is_whitespace() || ",:]}".contains(c))
+        .unwrap_or(1)
+        .max(1);
     let mut diagnostic = MietteDiagnostic::new(problem.to_string());
     diagnostic.help = problem.hint.clone();
     diagnostic.labels = Some(vec![LabeledSpan::new(None, offset, word)]);
     let report = Report::new(diagnostic).with_source_code(NamedSource::new(&problem.file, source));
     let is_terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let theme = if is_terminal { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let theme = if is_terminal {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
     let mut text = String::new();
-    if GraphicalReportHandler::new_themed(theme).render_report(&mut text, report.as_ref()).is_ok() {
+    if GraphicalReportHandler::new_themed(theme)
+        .render_report(&mut text, report.as_ref())
+        .is_ok()
+    {
         eprintln!("error:{text}");
     } else {
         eprintln!("error: {problem}");

@@ -76,7 +76,11 @@ fn contents(document: &Document) -> Markup {
 }
 
 fn gaps(section: &Section) -> usize {
-    section.blocks.iter().filter(|block| matches!(block, Block::Gap(_))).count()
+    section
+        .blocks
+        .iter()
+        .filter(|block| matches!(block, Block::Gap(_)))
+        .count()
 }
 
 /// The word that stands beside results of data that is not real.
@@ -159,8 +163,12 @@ pub(super) fn code_spans(text: &str) -> Markup {
 fn badge(state: ValueState) -> Markup {
     match state {
         ValueState::Measured => html! { span.badge title="computed from data" { "measured" } },
-        ValueState::Declared => html! { span.badge.declared title="stated by a person" { "declared" } },
-        ValueState::Inherited => html! { span.badge title="taken from another record" { "inherited" } },
+        ValueState::Declared => {
+            html! { span.badge.declared title="stated by a person" { "declared" } }
+        }
+        ValueState::Inherited => {
+            html! { span.badge title="taken from another record" { "inherited" } }
+        }
     }
 }
 

@@ -7,7 +7,11 @@ use crate::record::RecordRef;
 
 /// Renders a document.
 pub fn render(document: &Document) -> String {
-    let mut out = format!("# {}: {}\n\n", escape(&document.title), escape(&document.subject));
+    let mut out = format!(
+        "# {}: {}\n\n",
+        escape(&document.title),
+        escape(&document.subject)
+    );
     put(
         &mut out,
         format_args!(
@@ -23,26 +27,41 @@ pub fn render(document: &Document) -> String {
     }
     out += "\n## Records\n\n| Place | Kind | SHA-256 |\n|---|---|---|\n";
     for source in &document.sources {
-        put(&mut out, format_args!("| #{} | {} | `{}` |\n", source.idx, source.kind, source.digest));
+        put(
+            &mut out,
+            format_args!(
+                "| #{} | {} | `{}` |\n",
+                source.idx, source.kind, source.digest
+            ),
+        );
     }
     out
 }
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
-    out.write_fmt(text).expect("writing to a string cannot fail");
+    out.write_fmt(text)
+        .expect("writing to a string cannot fail");
 }
 
 fn render_block(out: &mut String, block: &Block) {
     match block {
         Block::Facts(facts) => {
-            facts.iter().for_each(|fact| put(out, format_args!("- {}\n", line(fact))));
+            facts
+                .iter()
+                .for_each(|fact| put(out, format_args!("- {}\n", line(fact))));
             out.push('\n');
         }
         Block::Text(fact) => put(out, format_args!("{}\n\n", line(fact))),
         Block::Gap(gap) => put(out, format_args!("> **Gap:** {}\n\n", escape(gap))),
-        Block::Plot(figure) => {
-            put(out, format_args!("*{}.* {} {}\n\n", escape(&figure.caption), escape(&figure.description), place(&figure.source)))
-        }
+        Block::Plot(figure) => put(
+            out,
+            format_args!(
+                "*{}.* {} {}\n\n",
+                escape(&figure.caption),
+                escape(&figure.description),
+                place(&figure.source)
+            ),
+        ),
         Block::Table(grid) => table(out, grid),
     }
 }
@@ -54,7 +73,11 @@ fn line(fact: &Fact) -> String {
         ValueState::Inherited => "inherited",
     };
     let source = fact.source.as_ref().map(place).unwrap_or_default();
-    format!("**{}:** {} ({state}) {source}", escape(&fact.label), escape(&fact.value))
+    format!(
+        "**{}:** {} ({state}) {source}",
+        escape(&fact.label),
+        escape(&fact.value)
+    )
 }
 
 fn table(out: &mut String, grid: &Grid) {
@@ -64,22 +87,44 @@ fn table(out: &mut String, grid: &Grid) {
             "{} {}\n\n| {} |\n|",
             escape(&grid.caption),
             place(&grid.source),
-            grid.columns.iter().map(|name| escape(name)).collect::<Vec<_>>().join(" | ")
+            grid.columns
+                .iter()
+                .map(|name| escape(name))
+                .collect::<Vec<_>>()
+                .join(" | ")
         ),
     );
     grid.columns.iter().for_each(|_| out.push_str("---|"));
     out.push('\n');
     for row in &grid.rows {
-        put(out, format_args!("| {} |\n", row.iter().map(|cell| escape(&cell.text)).collect::<Vec<_>>().join(" | ")));
+        put(
+            out,
+            format_args!(
+                "| {} |\n",
+                row.iter()
+                    .map(|cell| escape(&cell.text))
+                    .collect::<Vec<_>>()
+                    .join(" | ")
+            ),
+        );
     }
     out.push('\n');
 }
 
 fn place(source: &RecordRef) -> String {
-    format!("[{} #{} {}]", source.kind, source.idx, source.digest.short())
+    format!(
+        "[{} #{} {}]",
+        source.kind,
+        source.idx,
+        source.digest.short()
+    )
 }
 
 /// Keeps text from being read as markup or as the end of a cell.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('|', "\\|").replace('*', "\\*").replace('<', "&lt;").replace('\n', " ")
+    text.replace('\\', "\\\\")
+        .replace('|', "\\|")
+        .replace('*', "\\*")
+        .replace('<', "&lt;")
+        .replace('\n', " ")
 }

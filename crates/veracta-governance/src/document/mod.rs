@@ -60,7 +60,9 @@ struct TemplateFile {
 
 fn templates() -> &'static TemplateFile {
     static SHIPPED: OnceLock<TemplateFile> = OnceLock::new();
-    SHIPPED.get_or_init(|| serde_saphyr::from_str(TEMPLATES).expect("the shipped templates are checked by a test"))
+    SHIPPED.get_or_init(|| {
+        serde_saphyr::from_str(TEMPLATES).expect("the shipped templates are checked by a test")
+    })
 }
 
 /// A kind of document this version writes.
@@ -74,7 +76,8 @@ pub enum DocumentKind {
 }
 
 /// Every kind, one line each.
-pub const DOCUMENT_KINDS: [DocumentKind; 2] = [DocumentKind::ModelCard, DocumentKind::ValidationReport];
+pub const DOCUMENT_KINDS: [DocumentKind; 2] =
+    [DocumentKind::ModelCard, DocumentKind::ValidationReport];
 
 impl DocumentKind {
     /// Returns the identifier of its template.
@@ -92,7 +95,10 @@ impl DocumentKind {
 
     /// Returns its template.
     pub fn template(self) -> &'static Template {
-        let found = templates().documents.iter().find(|template| template.id == self.id());
+        let found = templates()
+            .documents
+            .iter()
+            .find(|template| template.id == self.id());
         found.expect("every kind of document has a template")
     }
 
@@ -251,17 +257,35 @@ pub fn gather(kind: DocumentKind, evidence: &EvidenceSet) -> Document {
         .map(|section| {
             let mut blocks = match kind {
                 DocumentKind::ModelCard => model_card::blocks(&section.heading, evidence),
-                DocumentKind::ValidationReport => validation_report::blocks(&section.heading, evidence),
+                DocumentKind::ValidationReport => {
+                    validation_report::blocks(&section.heading, evidence)
+                }
             };
             blocks.extend(person_block(kind, section, evidence));
             blocks.extend(absent_kinds(section, evidence));
-            Section { heading: section.heading.clone(), blocks }
+            Section {
+                heading: section.heading.clone(),
+                blocks,
+            }
         })
         .collect();
-    let n_gaps = sections.iter().flat_map(|section| &section.blocks).filter(|block| matches!(block, Block::Gap(_))).count();
-    let sources: BTreeSet<RecordRef> = sections.iter().flat_map(|section| &section.blocks).flat_map(sources_of).collect();
-    let nature = evidence.dataset_version().map_or("undeclared", |(_, data)| data.nature.word());
-    let origin = evidence.ledger_checkpoint().map(|(_, opening)| opening.origin.clone()).unwrap_or_default();
+    let n_gaps = sections
+        .iter()
+        .flat_map(|section| &section.blocks)
+        .filter(|block| matches!(block, Block::Gap(_)))
+        .count();
+    let sources: BTreeSet<RecordRef> = sections
+        .iter()
+        .flat_map(|section| &section.blocks)
+        .flat_map(sources_of)
+        .collect();
+    let nature = evidence
+        .dataset_version()
+        .map_or("undeclared", |(_, data)| data.nature.word());
+    let origin = evidence
+        .ledger_checkpoint()
+        .map(|(_, opening)| opening.origin.clone())
+        .unwrap_or_default();
     Document {
         kind,
         title: template.title.clone(),
@@ -279,20 +303,47 @@ pub fn gather(kind: DocumentKind, evidence: &EvidenceSet) -> Document {
 fn headline(evidence: &EvidenceSet) -> (String, Headline) {
     use crate::gate::Verdict;
     let Some((_, model)) = evidence.model_version() else {
-        return ("no model".to_owned(), Headline { text: "No model on record".to_owned(), tone: Tone::Open });
+        return (
+            "no model".to_owned(),
+            Headline {
+                text: "No model on record".to_owned(),
+                tone: Tone::Open,
+            },
+        );
     };
-    let subject = format!("{} version {} · {}", model.model, model.version, model.digest.short());
+    let subject = format!(
+        "{} version {} · {}",
+        model.model,
+        model.version,
+        model.digest.short()
+    );
     let (text, tone) = match model.gate.as_ref().map(|gate| gate.verdict) {
-        Some(Verdict::Pass) => ("Registered: every rule of the gate holds or is waived", Tone::Good),
-        Some(Verdict::Refuse) => ("Refused: at least one rule of the gate does not hold", Tone::Bad),
+        Some(Verdict::Pass) => (
+            "Registered: every rule of the gate holds or is waived",
+            Tone::Good,
+        ),
+        Some(Verdict::Refuse) => (
+            "Refused: at least one rule of the gate does not hold",
+            Tone::Bad,
+        ),
         Some(Verdict::Incomplete) => ("Not registered: evidence is missing", Tone::Open),
         None => ("Candidate: no gate has judged it", Tone::Open),
     };
-    (subject, Headline { text: text.to_owned(), tone })
+    (
+        subject,
+        Headline {
+            text: text.to_owned(),
+            tone,
+        },
+    )
 }
 
 /// Returns what a person wrote for the section, or the gap where it should stand.
-fn person_block(kind: DocumentKind, section: &SectionTemplate, evidence: &EvidenceSet) -> Option<Block> {
+fn person_block(
+    kind: DocumentKind,
+    section: &SectionTemplate,
+    evidence: &EvidenceSet,
+) -> Option<Block> {
     if section.person == "none" {
         return None;
     }
@@ -300,7 +351,12 @@ fn person_block(kind: DocumentKind, section: &SectionTemplate, evidence: &Eviden
     let written = evidence.attestations(&topic).last();
     Some(match written {
         Some((item, statement)) => {
-            let label = statement.signer.clone().map_or("Statement".to_owned(), |signer| format!("Statement by {signer}"));
+            let label = statement
+                .signer
+                .clone()
+                .map_or("Statement".to_owned(), |signer| {
+                    format!("Statement by {signer}")
+                });
             Block::Text(declared(label, &statement.statement, item))
         }
         None => Block::Gap(format!("A person has not written: {}.", section.person)),
@@ -309,16 +365,28 @@ fn person_block(kind: DocumentKind, section: &SectionTemplate, evidence: &Eviden
 
 fn absent_kinds(section: &SectionTemplate, evidence: &EvidenceSet) -> Vec<Block> {
     // A document is recorded after it is written, so its own record cannot be in it.
-    let absent = section.fills.iter().filter(|kind| *kind != "document.export" && !evidence.has_kind(kind));
-    absent.map(|kind| Block::Gap(format!("No {kind} record is in the ledger."))).collect()
+    let absent = section
+        .fills
+        .iter()
+        .filter(|kind| *kind != "document.export" && !evidence.has_kind(kind));
+    absent
+        .map(|kind| Block::Gap(format!("No {kind} record is in the ledger.")))
+        .collect()
 }
 
 fn sources_of(block: &Block) -> Vec<RecordRef> {
     match block {
-        Block::Facts(facts) => facts.iter().filter_map(|fact| fact.source.clone()).collect(),
+        Block::Facts(facts) => facts
+            .iter()
+            .filter_map(|fact| fact.source.clone())
+            .collect(),
         Block::Text(fact) => fact.source.clone().into_iter().collect(),
         Block::Table(grid) => {
-            let named = grid.rows.iter().flatten().flat_map(|cell| cell.records.iter().cloned());
+            let named = grid
+                .rows
+                .iter()
+                .flatten()
+                .flat_map(|cell| cell.records.iter().cloned());
             [grid.source.clone()].into_iter().chain(named).collect()
         }
         Block::Plot(figure) => vec![figure.source.clone()],
@@ -326,8 +394,18 @@ fn sources_of(block: &Block) -> Vec<RecordRef> {
     }
 }
 
-fn fact(label: impl Into<String>, value: impl ToString, state: ValueState, item: &Evidence) -> Fact {
-    Fact { label: label.into(), value: value.to_string(), state, source: Some(item.reference()) }
+fn fact(
+    label: impl Into<String>,
+    value: impl ToString,
+    state: ValueState,
+    item: &Evidence,
+) -> Fact {
+    Fact {
+        label: label.into(),
+        value: value.to_string(),
+        state,
+        source: Some(item.reference()),
+    }
 }
 
 fn measured(label: impl Into<String>, value: impl ToString, item: &Evidence) -> Fact {
@@ -355,27 +433,52 @@ fn facts_and_gaps(entries: Vec<Result<Fact, String>>) -> Vec<Block> {
             Err(gap) => gaps.push(Block::Gap(gap)),
         }
     }
-    let mut blocks = if facts.is_empty() { Vec::new() } else { vec![Block::Facts(facts)] };
+    let mut blocks = if facts.is_empty() {
+        Vec::new()
+    } else {
+        vec![Block::Facts(facts)]
+    };
     blocks.extend(gaps);
     blocks
 }
 
 fn text_cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), tone: Tone::Plain, numeric: false, records: Vec::new() }
+    Cell {
+        text: text.into(),
+        tone: Tone::Plain,
+        numeric: false,
+        records: Vec::new(),
+    }
 }
 
 /// Returns a cell that names records and links to them.
 fn records_cell(records: &[RecordRef]) -> Cell {
-    let places: Vec<String> = records.iter().map(|record| format!("#{}", record.idx)).collect();
-    Cell { records: records.to_vec(), ..text_cell(places.join(" ")) }
+    let places: Vec<String> = records
+        .iter()
+        .map(|record| format!("#{}", record.idx))
+        .collect();
+    Cell {
+        records: records.to_vec(),
+        ..text_cell(places.join(" "))
+    }
 }
 
 fn number_cell(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), tone: Tone::Plain, numeric: true, records: Vec::new() }
+    Cell {
+        text: text.into(),
+        tone: Tone::Plain,
+        numeric: true,
+        records: Vec::new(),
+    }
 }
 
 fn tone_cell(text: impl Into<String>, tone: Tone) -> Cell {
-    Cell { text: text.into(), tone, numeric: false, records: Vec::new() }
+    Cell {
+        text: text.into(),
+        tone,
+        numeric: false,
+        records: Vec::new(),
+    }
 }
 
 /// Returns a number with four significant digits, as tables show it.
@@ -385,13 +488,22 @@ pub fn number(value: f64) -> String {
     }
     // Minus zero reads like a mistake.
     let text = format!("{value:.4}");
-    if text == "-0.0000" { "0.0000".to_owned() } else { text }
+    if text == "-0.0000" {
+        "0.0000".to_owned()
+    } else {
+        text
+    }
 }
 
 /// Returns `estimate (lower to upper)`, or that it is not defined.
 pub fn with_interval(estimate: Option<&Estimate>) -> String {
     match estimate {
-        Some(e) => format!("{} ({} to {})", number(e.estimate), number(e.lower), number(e.upper)),
+        Some(e) => format!(
+            "{} ({} to {})",
+            number(e.estimate),
+            number(e.lower),
+            number(e.upper)
+        ),
         None => "not defined".to_owned(),
     }
 }

@@ -3,10 +3,12 @@
 use veracta_ml::minimisation::Need;
 
 use super::behaviour;
-use super::validation_report::{criteria_table, group_blocks, hard_case_table, reproduction_facts, roc_and_reliability};
+use super::validation_report::{
+    criteria_table, group_blocks, hard_case_table, reproduction_facts, roc_and_reliability,
+};
 use super::{
-    Block, Cell, Fact, Figure, Grid, Tone, declared, declared_or_gap, facts_and_gaps, grouped, measured, number, number_cell, plot,
-    records_cell, text_cell, tone_cell, with_interval,
+    Block, Cell, Fact, Figure, Grid, Tone, declared, declared_or_gap, facts_and_gaps, grouped,
+    measured, number, number_cell, plot, records_cell, text_cell, tone_cell, with_interval,
 };
 use crate::evidence::EvidenceSet;
 use crate::record::ColumnUse;
@@ -34,7 +36,9 @@ pub(super) fn blocks(heading: &str, evidence: &EvidenceSet) -> Vec<Block> {
 }
 
 fn identity(evidence: &EvidenceSet) -> Vec<Block> {
-    let Some((item, model)) = evidence.model_version() else { return Vec::new() };
+    let Some((item, model)) = evidence.model_version() else {
+        return Vec::new();
+    };
     facts_and_gaps(vec![
         Ok(declared("Name", &model.model, item)),
         Ok(measured("Version", model.version, item)),
@@ -47,7 +51,9 @@ fn identity(evidence: &EvidenceSet) -> Vec<Block> {
 }
 
 fn summary(evidence: &EvidenceSet) -> Vec<Block> {
-    let (Some((item, model)), Some((data_item, data))) = (evidence.model_version(), evidence.dataset_version()) else {
+    let (Some((item, model)), Some((data_item, data))) =
+        (evidence.model_version(), evidence.dataset_version())
+    else {
         return Vec::new();
     };
     let text = format!(
@@ -60,7 +66,10 @@ fn summary(evidence: &EvidenceSet) -> Vec<Block> {
     );
     let mut blocks = vec![Block::Text(measured("In one sentence", text, item))];
     if data.nature != crate::record::DataNature::Real {
-        let text = format!("The data is {}: no result here says anything about real people.", data.nature.word());
+        let text = format!(
+            "The data is {}: no result here says anything about real people.",
+            data.nature.word()
+        );
         blocks.push(Block::Text(declared("Mind", text, data_item)));
     }
     if let Some(gate) = &model.gate {
@@ -79,7 +88,9 @@ fn summary(evidence: &EvidenceSet) -> Vec<Block> {
                 records_cell(&finding.evidence),
             ]
         });
-        let columns = ["Rule", "Outcome", "Finding", "Evidence"].map(str::to_owned).to_vec();
+        let columns = ["Rule", "Outcome", "Finding", "Evidence"]
+            .map(str::to_owned)
+            .to_vec();
         blocks.push(Block::Table(Grid {
             caption: "What the gate found".to_owned(),
             columns,
@@ -92,11 +103,16 @@ fn summary(evidence: &EvidenceSet) -> Vec<Block> {
 
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }
 
 fn uses(evidence: &EvidenceSet) -> Vec<Block> {
-    let Some((item, model)) = evidence.model_version() else { return Vec::new() };
+    let Some((item, model)) = evidence.model_version() else {
+        return Vec::new();
+    };
     let out_of_scope = (!model.out_of_scope.is_empty()).then(|| model.out_of_scope.join("; "));
     facts_and_gaps(vec![
         declared_or_gap("Purpose", Some(&model.purpose), item),
@@ -105,20 +121,40 @@ fn uses(evidence: &EvidenceSet) -> Vec<Block> {
 }
 
 fn model_facts(evidence: &EvidenceSet) -> Vec<Block> {
-    let Some((item, model)) = evidence.model_version() else { return Vec::new() };
+    let Some((item, model)) = evidence.model_version() else {
+        return Vec::new();
+    };
     let settings = serde_json::to_value(&model.training).unwrap_or_default();
     let settings: Vec<String> = settings
         .as_object()
-        .map(|fields| fields.iter().map(|(name, value)| format!("{name} {}", value.to_string().trim_matches('"'))).collect())
+        .map(|fields| {
+            fields
+                .iter()
+                .map(|(name, value)| format!("{name} {}", value.to_string().trim_matches('"')))
+                .collect()
+        })
         .unwrap_or_default();
     let facts = vec![
         measured("Architecture", &model.architecture, item),
         measured("Settings", settings.join(", "), item),
-        measured("Output", format!("probability that `{}` = {}", model.label.column, model.label.positive), item),
-        declared("Threshold of a positive prediction", number(model.threshold), item),
+        measured(
+            "Output",
+            format!(
+                "probability that `{}` = {}",
+                model.label.column, model.label.positive
+            ),
+            item,
+        ),
+        declared(
+            "Threshold of a positive prediction",
+            number(model.threshold),
+            item,
+        ),
     ];
     let rows = model.inputs.iter().map(|input| {
-        let kind = input.levels.as_ref().map_or("number".to_owned(), |levels| format!("{} categories", levels.len()));
+        let kind = input.levels.as_ref().map_or("number".to_owned(), |levels| {
+            format!("{} categories", levels.len())
+        });
         vec![text_cell(&input.name), text_cell(kind)]
     });
     let grid = Grid {
@@ -134,7 +170,12 @@ fn training_data(evidence: &EvidenceSet) -> Vec<Block> {
     let mut blocks = Vec::new();
     if let Some((item, data)) = evidence.dataset_version() {
         let processing = &data.processing;
-        let count = |wanted| data.columns.iter().filter(|column| column.column_use == wanted).count();
+        let count = |wanted| {
+            data.columns
+                .iter()
+                .filter(|column| column.column_use == wanted)
+                .count()
+        };
         let uses = format!(
             "{} inputs, {} dropped, {} identifiers",
             count(ColumnUse::Input),
@@ -145,13 +186,30 @@ fn training_data(evidence: &EvidenceSet) -> Vec<Block> {
             .read
             .blank
             .iter()
-            .map(|blank| format!("{} in `{}` (first in line {})", blank.n_cells, blank.first.column, blank.first.line))
+            .map(|blank| {
+                format!(
+                    "{} in `{}` (first in line {})",
+                    blank.n_cells, blank.first.column, blank.first.line
+                )
+            })
             .collect();
         let purposes = (!processing.purposes.is_empty()).then(|| processing.purposes.join(", "));
         let mut entries = vec![
-            Ok(measured("Dataset", format!("{} · {}", data.name, data.digest.short()), item)),
+            Ok(measured(
+                "Dataset",
+                format!("{} · {}", data.name, data.digest.short()),
+                item,
+            )),
             Ok(declared("Kind of data", data.nature.word(), item)),
-            Ok(measured("Size", format!("{} rows, {} columns ({uses})", grouped(data.n_rows), data.columns.len()), item)),
+            Ok(measured(
+                "Size",
+                format!(
+                    "{} rows, {} columns ({uses})",
+                    grouped(data.n_rows),
+                    data.columns.len()
+                ),
+                item,
+            )),
             declared_or_gap("Licence", processing.licence.as_deref(), item),
             declared_or_gap("Controller", processing.controller.as_deref(), item),
             declared_or_gap("Purposes", purposes.as_deref(), item),
@@ -159,7 +217,11 @@ fn training_data(evidence: &EvidenceSet) -> Vec<Block> {
             declared_or_gap("Kept until", processing.retention_until.as_deref(), item),
         ];
         if !blanks.is_empty() {
-            entries.push(Ok(measured("Blank cells read as missing", blanks.join(", "), item)));
+            entries.push(Ok(measured(
+                "Blank cells read as missing",
+                blanks.join(", "),
+                item,
+            )));
         }
         blocks.extend(facts_and_gaps(entries));
     }
@@ -171,7 +233,11 @@ fn training_data(evidence: &EvidenceSet) -> Vec<Block> {
             .filter(|column| column.n_missing > 0)
             .map(|column| format!("`{}` {}", column.name, column.n_missing))
             .collect();
-        let missing = if with_missing.is_empty() { "none".to_owned() } else { with_missing.join(", ") };
+        let missing = if with_missing.is_empty() {
+            "none".to_owned()
+        } else {
+            with_missing.join(", ")
+        };
         let duplicates = format!(
             "{} of all columns, {} without the identifiers",
             grouped(profile.n_duplicate_rows),
@@ -187,7 +253,9 @@ fn training_data(evidence: &EvidenceSet) -> Vec<Block> {
 }
 
 fn minimisation_table(evidence: &EvidenceSet) -> Vec<Block> {
-    let Some((item, report)) = evidence.dataset_minimisation() else { return Vec::new() };
+    let Some((item, report)) = evidence.dataset_minimisation() else {
+        return Vec::new();
+    };
     let rows = report.results.iter().map(|result| {
         let (word, tone) = match result.need {
             Need::Needed => ("needed", Tone::Good),
@@ -195,24 +263,53 @@ fn minimisation_table(evidence: &EvidenceSet) -> Vec<Block> {
             Need::Undecided => ("undecided", Tone::Open),
         };
         let worst = result.worst_group.as_ref();
-        let worst =
-            worst.map_or("no group can be judged".to_owned(), |worst| format!("{}: {}", worst.group, with_interval(Some(&worst.loss))));
-        vec![text_cell(result.inputs.join(", ")), number_cell(with_interval(Some(&result.loss))), text_cell(worst), tone_cell(word, tone)]
+        let worst = worst.map_or("no group can be judged".to_owned(), |worst| {
+            format!("{}: {}", worst.group, with_interval(Some(&worst.loss)))
+        });
+        vec![
+            text_cell(result.inputs.join(", ")),
+            number_cell(with_interval(Some(&result.loss))),
+            text_cell(worst),
+            tone_cell(word, tone),
+        ]
     });
     let caption = format!(
         "Loss of ROC AUC when inputs are left out and the model is trained again ({} × {} folds, tolerance {}, {} in the worst group)",
         report.plan.repeats, report.plan.folds, report.plan.tolerance, report.plan.group_tolerance
     );
-    let columns = ["Left out", "Loss overall", "Loss in the worst group", "Finding"].map(str::to_owned).to_vec();
-    let mut blocks = vec![Block::Table(Grid { caption, columns, rows: rows.collect(), source: item.reference() })];
+    let columns = [
+        "Left out",
+        "Loss overall",
+        "Loss in the worst group",
+        "Finding",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let mut blocks = vec![Block::Table(Grid {
+        caption,
+        columns,
+        rows: rows.collect(),
+        source: item.reference(),
+    })];
     let reasons = |list: &[crate::record::DroppedInput]| {
-        list.iter().map(|dropped| format!("`{}` ({})", dropped.column, dropped.reason)).collect::<Vec<_>>().join(", ")
+        list.iter()
+            .map(|dropped| format!("`{}` ({})", dropped.column, dropped.reason))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     if !report.dropped.is_empty() {
-        blocks.push(Block::Facts(vec![declared("Left out before training", reasons(&report.dropped), item)]));
+        blocks.push(Block::Facts(vec![declared(
+            "Left out before training",
+            reasons(&report.dropped),
+            item,
+        )]));
     }
     if !report.exempted.is_empty() {
-        blocks.push(Block::Facts(vec![declared("Kept although not shown to be needed", reasons(&report.exempted), item)]));
+        blocks.push(Block::Facts(vec![declared(
+            "Kept although not shown to be needed",
+            reasons(&report.exempted),
+            item,
+        )]));
     }
     blocks
 }
@@ -220,18 +317,38 @@ fn minimisation_table(evidence: &EvidenceSet) -> Vec<Block> {
 fn training_procedure(evidence: &EvidenceSet) -> Vec<Block> {
     let mut facts: Vec<Fact> = Vec::new();
     if let Some((item, run)) = evidence.training_run() {
-        let inputs: Vec<String> = run.inputs.iter().map(|input| format!("{} {}", input.name, input.digest.short())).collect();
+        let inputs: Vec<String> = run
+            .inputs
+            .iter()
+            .map(|input| format!("{} {}", input.name, input.digest.short()))
+            .collect();
         facts.extend([
             measured("Step", format!("{} / {}", run.pipeline, run.step), item),
             measured("Code", &run.code, item),
             measured("Reads", inputs.join(", "), item),
-            measured("Environment", format!("{}, {}", run.environment.program, run.environment.platform), item),
-            measured("Seed", run.seed.map_or("none".to_owned(), |seed| seed.to_string()), item),
-            measured("From and to", format!("{} to {}", run.started, run.ended), item),
+            measured(
+                "Environment",
+                format!("{}, {}", run.environment.program, run.environment.platform),
+                item,
+            ),
+            measured(
+                "Seed",
+                run.seed.map_or("none".to_owned(), |seed| seed.to_string()),
+                item,
+            ),
+            measured(
+                "From and to",
+                format!("{} to {}", run.started, run.ended),
+                item,
+            ),
         ]);
     }
     facts.extend(reproduction_facts(evidence));
-    if facts.is_empty() { Vec::new() } else { vec![Block::Facts(facts)] }
+    if facts.is_empty() {
+        Vec::new()
+    } else {
+        vec![Block::Facts(facts)]
+    }
 }
 
 fn evaluation_data(evidence: &EvidenceSet) -> Vec<Block> {
@@ -245,17 +362,36 @@ fn results(evidence: &EvidenceSet) -> Vec<Block> {
 }
 
 fn explanation(evidence: &EvidenceSet) -> Vec<Block> {
-    let Some((item, report)) = evidence.explain_report() else { return Vec::new() };
-    let stability =
-        report.stability.map_or("not defined".to_owned(), |rho| format!("{rho:.3} (rank correlation of two halves of the rows)"));
+    let Some((item, report)) = evidence.explain_report() else {
+        return Vec::new();
+    };
+    let stability = report.stability.map_or("not defined".to_owned(), |rho| {
+        format!("{rho:.3} (rank correlation of two halves of the rows)")
+    });
     let shown = &report.features[..report.features.len().min(15)];
-    let description =
-        shown.iter().map(|feature| format!("{} {:.1} %", feature.input, feature.share * 100.0)).collect::<Vec<_>>().join(", ");
+    let description = shown
+        .iter()
+        .map(|feature| format!("{} {:.1} %", feature.input, feature.share * 100.0))
+        .collect::<Vec<_>>()
+        .join(", ");
     let mut blocks = vec![
         Block::Facts(vec![
-            measured("Method", format!("{}, {} test rows, {}", report.method, grouped(report.n_rows), report.unit), item),
+            measured(
+                "Method",
+                format!(
+                    "{}, {} test rows, {}",
+                    report.method,
+                    grouped(report.n_rows),
+                    report.unit
+                ),
+                item,
+            ),
             measured("Stability", stability, item),
-            measured("Largest error when contributions are added up", format!("{:.1e}", report.additivity_error_max), item),
+            measured(
+                "Largest error when contributions are added up",
+                format!("{:.1e}", report.additivity_error_max),
+                item,
+            ),
         ]),
         Block::Plot(Figure {
             caption: "What drives the model".to_owned(),
@@ -269,15 +405,23 @@ fn explanation(evidence: &EvidenceSet) -> Vec<Block> {
 }
 
 fn privacy(evidence: &EvidenceSet) -> Vec<Block> {
-    let Some((item, scan)) = evidence.dataset_phi_scan() else { return Vec::new() };
+    let Some((item, scan)) = evidence.dataset_phi_scan() else {
+        return Vec::new();
+    };
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     for found in &scan.scan.findings {
         let (treatment, tone) = match () {
-            () if scan.declared.contains(&found.column) => ("declared identifier, never an input", Tone::Good),
+            () if scan.declared.contains(&found.column) => {
+                ("declared identifier, never an input", Tone::Good)
+            }
             () if scan.dropped.contains(&found.column) => ("column dropped", Tone::Good),
             () => ("not treated", Tone::Bad),
         };
-        let name = format!("{} ({})", found.class_name, found.detector.replace('_', " "));
+        let name = format!(
+            "{} ({})",
+            found.class_name,
+            found.detector.replace('_', " ")
+        );
         rows.push(vec![
             text_cell(&found.column),
             text_cell(name),
@@ -285,20 +429,39 @@ fn privacy(evidence: &EvidenceSet) -> Vec<Block> {
             tone_cell(treatment, tone),
         ]);
     }
-    let measured_recall = scan.scan.recall.iter().filter_map(|recall| Some((recall.detector.as_str(), recall.recall.as_ref()?)));
+    let measured_recall = scan
+        .scan
+        .recall
+        .iter()
+        .filter_map(|recall| Some((recall.detector.as_str(), recall.recall.as_ref()?)));
     let lowest = measured_recall.min_by(|a, b| a.1.lower.total_cmp(&b.1.lower));
     let recall = lowest.map_or("not measured".to_owned(), |(name, recall)| {
-        format!("lowest for {}: {} on the shipped labelled sample", name.replace('_', " "), with_interval(Some(recall)))
+        format!(
+            "lowest for {}: {} on the shipped labelled sample",
+            name.replace('_', " "),
+            with_interval(Some(recall))
+        )
     });
     let mut blocks = vec![Block::Facts(vec![
         measured("Rows scanned", grouped(scan.scan.n_rows), item),
         measured("Recall of the detectors", recall, item),
     ])];
     if rows.is_empty() {
-        blocks.push(Block::Facts(vec![measured("Identifiers found", "none", item)]));
+        blocks.push(Block::Facts(vec![measured(
+            "Identifiers found",
+            "none",
+            item,
+        )]));
     } else {
-        let columns = ["Column", "Class", "Values", "Treatment"].map(str::to_owned).to_vec();
-        blocks.push(Block::Table(Grid { caption: "Identifiers found".to_owned(), columns, rows, source: item.reference() }));
+        let columns = ["Column", "Class", "Values", "Treatment"]
+            .map(str::to_owned)
+            .to_vec();
+        blocks.push(Block::Table(Grid {
+            caption: "Identifiers found".to_owned(),
+            columns,
+            rows,
+            source: item.reference(),
+        }));
     }
     blocks
 }
@@ -309,5 +472,9 @@ fn provenance(evidence: &EvidenceSet) -> Vec<Block> {
         facts.push(measured("Log", &opening.origin, item));
         facts.push(measured("Key", &opening.key, item));
     }
-    if facts.is_empty() { Vec::new() } else { vec![Block::Facts(facts)] }
+    if facts.is_empty() {
+        Vec::new()
+    } else {
+        vec![Block::Facts(facts)]
+    }
 }

@@ -20,7 +20,10 @@ const BOTTOM: f64 = 46.0;
 
 /// Escapes text for XML.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 fn open(width: f64, height: f64, title: &str) -> String {
@@ -31,7 +34,8 @@ fn open(width: f64, height: f64, title: &str) -> String {
 }
 
 fn put(svg: &mut String, element: std::fmt::Arguments<'_>) {
-    svg.write_fmt(element).expect("writing to a string cannot fail");
+    svg.write_fmt(element)
+        .expect("writing to a string cannot fail");
 }
 
 /// Draws the frame of a unit square with ticks at fifths.
@@ -39,31 +43,72 @@ fn unit_axes(svg: &mut String, x_label: &str, y_label: &str) {
     for step in 0..=5 {
         let share = f64::from(step) / 5.0;
         let (x, y) = place(share, share);
-        put(svg, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", HEIGHT - BOTTOM));
-        put(svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
         put(
             svg,
-            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{share:.1}</text>", HEIGHT - BOTTOM + 16.0),
+            format_args!(
+                "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{:.1}\"/>",
+                HEIGHT - BOTTOM
+            ),
         );
-        put(svg, format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.1}</text>", LEFT - 8.0, y + 4.0));
+        put(
+            svg,
+            format_args!(
+                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>",
+                WIDTH - RIGHT
+            ),
+        );
+        put(
+            svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{share:.1}</text>",
+                HEIGHT - BOTTOM + 16.0
+            ),
+        );
+        put(
+            svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.1}</text>",
+                LEFT - 8.0,
+                y + 4.0
+            ),
+        );
     }
     let middle = (LEFT + WIDTH - RIGHT) / 2.0;
-    put(svg, format_args!("<text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_label}</text>", HEIGHT - 8.0));
+    put(
+        svg,
+        format_args!(
+            "<text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{x_label}</text>",
+            HEIGHT - 8.0
+        ),
+    );
     let centre = (TOP + HEIGHT - BOTTOM) / 2.0;
     put(
         svg,
-        format_args!("<text class=\"axis\" transform=\"translate(14 {centre:.1}) rotate(-90)\" text-anchor=\"middle\">{y_label}</text>"),
+        format_args!(
+            "<text class=\"axis\" transform=\"translate(14 {centre:.1}) rotate(-90)\" text-anchor=\"middle\">{y_label}</text>"
+        ),
     );
     let ((x0, y0), (x1, y1)) = (place(0.0, 0.0), place(1.0, 1.0));
-    put(svg, format_args!("<line class=\"reference\" x1=\"{x0:.1}\" y1=\"{y0:.1}\" x2=\"{x1:.1}\" y2=\"{y1:.1}\"/>"));
+    put(
+        svg,
+        format_args!(
+            "<line class=\"reference\" x1=\"{x0:.1}\" y1=\"{y0:.1}\" x2=\"{x1:.1}\" y2=\"{y1:.1}\"/>"
+        ),
+    );
 }
 
 fn place(x: f64, y: f64) -> (f64, f64) {
-    (LEFT + x * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM))
+    (
+        LEFT + x * (WIDTH - LEFT - RIGHT),
+        HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM),
+    )
 }
 
 fn polyline(points: impl Iterator<Item = (f64, f64)>) -> String {
-    points.map(|(x, y)| place(x, y)).map(|(x, y)| format!("{x:.1},{y:.1} ")).collect()
+    points
+        .map(|(x, y)| place(x, y))
+        .map(|(x, y)| format!("{x:.1},{y:.1} "))
+        .collect()
 }
 
 /// Draws a ROC curve with the area under it.
@@ -73,12 +118,26 @@ pub fn roc(points: &[RocPoint], auc: Option<&Estimate>) -> String {
     let curve = polyline(points.iter().map(|point| (point.fpr, point.tpr)));
     let (x0, y0) = place(0.0, 0.0);
     let (x1, _) = place(1.0, 0.0);
-    put(&mut svg, format_args!("<polygon class=\"area\" points=\"{x0:.1},{y0:.1} {curve}{x1:.1},{y0:.1}\"/>"));
-    put(&mut svg, format_args!("<polyline class=\"curve\" points=\"{curve}\"/>"));
+    put(
+        &mut svg,
+        format_args!("<polygon class=\"area\" points=\"{x0:.1},{y0:.1} {curve}{x1:.1},{y0:.1}\"/>"),
+    );
+    put(
+        &mut svg,
+        format_args!("<polyline class=\"curve\" points=\"{curve}\"/>"),
+    );
     if let Some(auc) = auc {
         let (x, y) = place(0.98, 0.08);
-        let text = format!("AUC {:.3} ({:.3} to {:.3})", auc.estimate, auc.lower, auc.upper);
-        put(&mut svg, format_args!("<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>"));
+        let text = format!(
+            "AUC {:.3} ({:.3} to {:.3})",
+            auc.estimate, auc.lower, auc.upper
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>"
+            ),
+        );
     }
     svg + "</svg>"
 }
@@ -92,21 +151,39 @@ pub fn reliability(reliability: &Reliability, level: f64) -> String {
         &mut svg,
         format_args!(
             "<polyline class=\"curve\" points=\"{}\"/>",
-            polyline(bins.iter().map(|bin| (bin.mean_score.clamp(0.0, 1.0), bin.positive_rate)))
+            polyline(
+                bins.iter()
+                    .map(|bin| (bin.mean_score.clamp(0.0, 1.0), bin.positive_rate))
+            )
         ),
     );
     for bin in bins {
         let n = bin.n as f64;
-        let interval = veracta_ml::interval::wilson_interval((bin.positive_rate * n).round(), n, level);
+        let interval =
+            veracta_ml::interval::wilson_interval((bin.positive_rate * n).round(), n, level);
         let (x, y) = place(bin.mean_score.clamp(0.0, 1.0), bin.positive_rate);
         if let Some(interval) = interval {
             let ((_, low), (_, high)) = (place(0.0, interval.lower), place(0.0, interval.upper));
-            put(&mut svg, format_args!("<line class=\"whisker\" x1=\"{x:.1}\" y1=\"{low:.1}\" x2=\"{x:.1}\" y2=\"{high:.1}\"/>"));
+            put(
+                &mut svg,
+                format_args!(
+                    "<line class=\"whisker\" x1=\"{x:.1}\" y1=\"{low:.1}\" x2=\"{x:.1}\" y2=\"{high:.1}\"/>"
+                ),
+            );
         }
-        put(&mut svg, format_args!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"));
+        put(
+            &mut svg,
+            format_args!("<circle class=\"dot\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"),
+        );
     }
     let (x, y) = place(0.98, 0.08);
-    put(&mut svg, format_args!("<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">ECE {:.4}</text>", reliability.ece));
+    put(
+        &mut svg,
+        format_args!(
+            "<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">ECE {:.4}</text>",
+            reliability.ece
+        ),
+    );
     svg + "</svg>"
 }
 
@@ -125,30 +202,59 @@ pub struct ForestRow {
 pub fn forest(title: &str, rows: &[ForestRow], reference: Option<f64>) -> String {
     let (label_width, row_height, width) = (210.0, 24.0, 720.0);
     let height = 30.0 + row_height * rows.len() as f64 + 26.0;
-    let bounds = rows.iter().filter_map(|row| row.estimate.as_ref()).flat_map(|e| [e.lower, e.upper]).chain(reference);
-    let (mut low, mut high) = bounds.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let bounds = rows
+        .iter()
+        .filter_map(|row| row.estimate.as_ref())
+        .flat_map(|e| [e.lower, e.upper])
+        .chain(reference);
+    let (mut low, mut high) = bounds
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
     if low > high {
         (low, high) = (0.0, 1.0);
     }
     let margin = ((high - low) * 0.06).max(1e-3);
     (low, high) = (low - margin, high + margin);
-    let x_of = |value: f64| label_width + (value - low) / (high - low) * (width - label_width - 180.0);
+    let x_of =
+        |value: f64| label_width + (value - low) / (high - low) * (width - label_width - 180.0);
     let mut svg = open(width, height, title);
     for step in 0..=4 {
         let value = low + (high - low) * f64::from(step) / 4.0;
         let x = x_of(value);
-        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", height - 24.0));
-        put(&mut svg, format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.3}</text>", height - 8.0));
+        put(
+            &mut svg,
+            format_args!(
+                "<line class=\"grid\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/>",
+                height - 24.0
+            ),
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.3}</text>",
+                height - 8.0
+            ),
+        );
     }
     if let Some(reference) = reference {
         let x = x_of(reference);
-        put(&mut svg, format_args!("<line class=\"reference\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", height - 24.0));
+        put(
+            &mut svg,
+            format_args!(
+                "<line class=\"reference\" x1=\"{x:.1}\" y1=\"20\" x2=\"{x:.1}\" y2=\"{:.1}\"/>",
+                height - 24.0
+            ),
+        );
     }
     for (position, row) in rows.iter().enumerate() {
         let y = 34.0 + row_height * position as f64;
         let faint = if row.faint { " faint" } else { "" };
-        let label: String =
-            if row.label.chars().count() > 32 { row.label.chars().take(31).chain(['…']).collect() } else { row.label.clone() };
+        let label: String = if row.label.chars().count() > 32 {
+            row.label.chars().take(31).chain(['…']).collect()
+        } else {
+            row.label.clone()
+        };
         put(
             &mut svg,
             format_args!(
@@ -161,15 +267,34 @@ pub fn forest(title: &str, rows: &[ForestRow], reference: Option<f64>) -> String
         let text = match &row.estimate {
             Some(e) => {
                 let (x, from, to) = (x_of(e.estimate), x_of(e.lower), x_of(e.upper));
-                put(&mut svg, format_args!("<line class=\"whisker{faint}\" x1=\"{from:.1}\" y1=\"{y:.1}\" x2=\"{to:.1}\" y2=\"{y:.1}\"/>"));
-                put(&mut svg, format_args!("<circle class=\"dot{faint}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"));
-                format!("{} ({} to {})", number(e.estimate), number(e.lower), number(e.upper))
+                put(
+                    &mut svg,
+                    format_args!(
+                        "<line class=\"whisker{faint}\" x1=\"{from:.1}\" y1=\"{y:.1}\" x2=\"{to:.1}\" y2=\"{y:.1}\"/>"
+                    ),
+                );
+                put(
+                    &mut svg,
+                    format_args!(
+                        "<circle class=\"dot{faint}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"
+                    ),
+                );
+                format!(
+                    "{} ({} to {})",
+                    number(e.estimate),
+                    number(e.lower),
+                    number(e.upper)
+                )
             }
             None => "not defined".to_owned(),
         };
         put(
             &mut svg,
-            format_args!("<text class=\"tick{faint}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", width - 4.0, y + 4.0),
+            format_args!(
+                "<text class=\"tick{faint}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+                width - 4.0,
+                y + 4.0
+            ),
         );
     }
     svg + "</svg>"
@@ -179,16 +304,29 @@ pub fn forest(title: &str, rows: &[ForestRow], reference: Option<f64>) -> String
 pub fn effects(features: &[FeatureEffect]) -> String {
     let (label_width, row_height, width) = (210.0, 24.0, 720.0);
     let height = 14.0 + row_height * features.len() as f64 + 40.0;
-    let widest = features.iter().flat_map(|f| f.quantiles.iter().map(|q| q.abs()).chain([f.mean_absolute])).fold(1e-9, f64::max);
-    let x_of = |value: f64| label_width + (value / widest + 1.0) / 2.0 * (width - label_width - 90.0);
+    let widest = features
+        .iter()
+        .flat_map(|f| f.quantiles.iter().map(|q| q.abs()).chain([f.mean_absolute]))
+        .fold(1e-9, f64::max);
+    let x_of =
+        |value: f64| label_width + (value / widest + 1.0) / 2.0 * (width - label_width - 90.0);
     let mut svg = open(width, height, "Strength of inputs");
     for step in -2..=2 {
         let value = widest * f64::from(step) / 2.0;
         let x = x_of(value);
-        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{x:.1}\" y1=\"8\" x2=\"{x:.1}\" y2=\"{:.1}\"/>", height - 38.0));
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.2}</text>", height - 22.0),
+            format_args!(
+                "<line class=\"grid\" x1=\"{x:.1}\" y1=\"8\" x2=\"{x:.1}\" y2=\"{:.1}\"/>",
+                height - 38.0
+            ),
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value:.2}</text>",
+                height - 22.0
+            ),
         );
     }
     put(
@@ -212,7 +350,12 @@ pub fn effects(features: &[FeatureEffect]) -> String {
                 escape(&label)
             ),
         );
-        put(&mut svg, format_args!("<line class=\"whisker\" x1=\"{q05:.1}\" y1=\"{y:.1}\" x2=\"{q95:.1}\" y2=\"{y:.1}\"/>"));
+        put(
+            &mut svg,
+            format_args!(
+                "<line class=\"whisker\" x1=\"{q05:.1}\" y1=\"{y:.1}\" x2=\"{q95:.1}\" y2=\"{y:.1}\"/>"
+            ),
+        );
         put(
             &mut svg,
             format_args!(
@@ -221,7 +364,10 @@ pub fn effects(features: &[FeatureEffect]) -> String {
                 (q75 - q25).max(1.0)
             ),
         );
-        put(&mut svg, format_args!("<circle class=\"dot\" cx=\"{q50:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>"));
+        put(
+            &mut svg,
+            format_args!("<circle class=\"dot\" cx=\"{q50:.1}\" cy=\"{y:.1}\" r=\"3.5\"/>"),
+        );
         put(
             &mut svg,
             format_args!(
@@ -247,25 +393,47 @@ pub fn distributions(title: &str, points: &[[f64; 3]]) -> String {
     for step in 0..=4 {
         let share = f64::from(step) / 4.0;
         let ((x, _), (_, y)) = (place(share, 0.0), place(0.0, share));
-        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.2}</text>", LEFT - 8.0, y + 4.0),
+            format_args!(
+                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>",
+                WIDTH - RIGHT
+            ),
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{share:.2}</text>",
+                LEFT - 8.0,
+                y + 4.0
+            ),
         );
         let value = short(low + (high - low) * share);
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>", HEIGHT - BOTTOM + 16.0),
+            format_args!(
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>",
+                HEIGHT - BOTTOM + 16.0
+            ),
         );
     }
     for (class, column) in [("curve before", 1), ("curve", 2)] {
         let mut steps = Vec::with_capacity(points.len() * 2);
         let mut before = 0.0;
         for point in points {
-            steps.extend([(share_of(point[0]), before), (share_of(point[0]), point[column])]);
+            steps.extend([
+                (share_of(point[0]), before),
+                (share_of(point[0]), point[column]),
+            ]);
             before = point[column];
         }
-        put(&mut svg, format_args!("<polyline class=\"{class}\" points=\"{}\"/>", polyline(steps.into_iter())));
+        put(
+            &mut svg,
+            format_args!(
+                "<polyline class=\"{class}\" points=\"{}\"/>",
+                polyline(steps.into_iter())
+            ),
+        );
     }
     legend(&mut svg, WIDTH, HEIGHT - 8.0);
     svg + "</svg>"
@@ -275,12 +443,19 @@ pub fn distributions(title: &str, points: &[[f64; 3]]) -> String {
 pub fn shares(title: &str, shares: &[(String, [f64; 2])]) -> String {
     let (label_width, row_height, width) = (130.0, 30.0, WIDTH);
     let height = 12.0 + row_height * shares.len() as f64 + 30.0;
-    let widest = shares.iter().flat_map(|(_, pair)| *pair).fold(1e-9, f64::max);
+    let widest = shares
+        .iter()
+        .flat_map(|(_, pair)| *pair)
+        .fold(1e-9, f64::max);
     let length = |share: f64| share / widest * (width - label_width - 104.0);
     let mut svg = open(width, height, title);
     for (position, (label, [before, now])) in shares.iter().enumerate() {
         let y = 12.0 + row_height * position as f64;
-        let label: String = if label.chars().count() > 18 { label.chars().take(17).chain(['…']).collect() } else { label.clone() };
+        let label: String = if label.chars().count() > 18 {
+            label.chars().take(17).chain(['…']).collect()
+        } else {
+            label.clone()
+        };
         put(
             &mut svg,
             format_args!(
@@ -308,7 +483,11 @@ pub fn shares(title: &str, shares: &[(String, [f64; 2])]) -> String {
         let text = format!("{:.1} → {:.1} %", before * 100.0, now * 100.0);
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", width - 2.0, y + 14.0),
+            format_args!(
+                "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+                width - 2.0,
+                y + 14.0
+            ),
         );
     }
     legend(&mut svg, width, height - 8.0);
@@ -327,7 +506,13 @@ fn legend(svg: &mut String, width: f64, y: f64) {
             y - 4.0
         ),
     );
-    put(svg, format_args!("<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\">reference</text>", middle - 70.0));
+    put(
+        svg,
+        format_args!(
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\">reference</text>",
+            middle - 70.0
+        ),
+    );
     put(
         svg,
         format_args!(
@@ -338,7 +523,13 @@ fn legend(svg: &mut String, width: f64, y: f64) {
             y - 4.0
         ),
     );
-    put(svg, format_args!("<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\">current</text>", middle + 50.0));
+    put(
+        svg,
+        format_args!(
+            "<text class=\"axis\" x=\"{:.1}\" y=\"{y:.1}\">current</text>",
+            middle + 50.0
+        ),
+    );
 }
 
 /// Writes a tick in three significant digits.
@@ -360,37 +551,85 @@ fn short(value: f64) -> String {
 /// Draws mean predictions over the values of an input, with the band of single rows.
 pub fn dependence(title: &str, grid: &[f64], mean: &[f64], quantiles: &[[f64; 3]]) -> String {
     let mut svg = open(WIDTH, HEIGHT, title);
-    let (Some(first), Some(last)) = (grid.first(), grid.last()) else { return svg + "</svg>" };
-    let values = || mean.iter().chain(quantiles.iter().flatten()).copied().filter(|value| value.is_finite());
-    let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (Some(first), Some(last)) = (grid.first(), grid.last()) else {
+        return svg + "</svg>";
+    };
+    let values = || {
+        mean.iter()
+            .chain(quantiles.iter().flatten())
+            .copied()
+            .filter(|value| value.is_finite())
+    };
+    let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
     if !(low.is_finite() && high.is_finite()) {
         return svg + "</svg>";
     }
-    let share = |value: f64, from: f64, to: f64| if to > from { (value - from) / (to - from) } else { 0.5 };
-    let at = |idx: usize, value: f64| place(share(grid[idx], *first, *last), share(value, low, high));
+    let share = |value: f64, from: f64, to: f64| {
+        if to > from {
+            (value - from) / (to - from)
+        } else {
+            0.5
+        }
+    };
+    let at =
+        |idx: usize, value: f64| place(share(grid[idx], *first, *last), share(value, low, high));
     for step in 0..=4 {
         let part = f64::from(step) / 4.0;
         let (x, y) = place(part, part);
-        put(&mut svg, format_args!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT));
-        let anchor = if step == 4 { "end" } else { "middle" };
-        let (x_text, y_text) = (number(first + part * (last - first)), number(low + part * (high - low)));
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{x_text}</text>", HEIGHT - BOTTOM + 16.0),
+            format_args!(
+                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>",
+                WIDTH - RIGHT
+            ),
+        );
+        let anchor = if step == 4 { "end" } else { "middle" };
+        let (x_text, y_text) = (
+            number(first + part * (last - first)),
+            number(low + part * (high - low)),
         );
         put(
             &mut svg,
-            format_args!("<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{y_text}</text>", LEFT - 8.0, y + 4.0),
+            format_args!(
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{x_text}</text>",
+                HEIGHT - BOTTOM + 16.0
+            ),
+        );
+        put(
+            &mut svg,
+            format_args!(
+                "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{y_text}</text>",
+                LEFT - 8.0,
+                y + 4.0
+            ),
         );
     }
-    let line = |points: &mut dyn Iterator<Item = (f64, f64)>| points.map(|(x, y)| format!("{x:.1},{y:.1} ")).collect::<String>();
+    let line = |points: &mut dyn Iterator<Item = (f64, f64)>| {
+        points
+            .map(|(x, y)| format!("{x:.1},{y:.1} "))
+            .collect::<String>()
+    };
     let upper = line(&mut (0..grid.len()).map(|idx| at(idx, quantiles[idx][2])));
     let lower = line(&mut (0..grid.len()).rev().map(|idx| at(idx, quantiles[idx][0])));
-    put(&mut svg, format_args!("<polygon class=\"area\" points=\"{upper}{lower}\"/>"));
+    put(
+        &mut svg,
+        format_args!("<polygon class=\"area\" points=\"{upper}{lower}\"/>"),
+    );
     let curve = line(&mut (0..grid.len()).map(|idx| at(idx, mean[idx])));
-    put(&mut svg, format_args!("<polyline class=\"curve\" points=\"{curve}\"/>"));
+    put(
+        &mut svg,
+        format_args!("<polyline class=\"curve\" points=\"{curve}\"/>"),
+    );
     let middle = (LEFT + WIDTH - RIGHT) / 2.0;
     let text = escape(title);
-    put(&mut svg, format_args!("<text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>", HEIGHT - 8.0));
+    put(
+        &mut svg,
+        format_args!(
+            "<text class=\"axis\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
+            HEIGHT - 8.0
+        ),
+    );
     svg + "</svg>"
 }

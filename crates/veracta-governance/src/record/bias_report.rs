@@ -55,11 +55,15 @@ pub struct InputAssociation {
 impl BiasReport {
     /// Returns the inputs that give the label away.
     pub fn leaks(&self) -> impl Iterator<Item = &InputAssociation> {
-        self.leakage.iter().filter(|found| found.auc.lower >= self.leakage_limit)
+        self.leakage
+            .iter()
+            .filter(|found| found.auc.lower >= self.leakage_limit)
     }
 
     /// Returns the inputs that stand in for a protected attribute.
     pub fn strong_proxies(&self) -> impl Iterator<Item = &InputAssociation> {
-        self.proxies.iter().filter(|found| found.auc.lower >= self.proxy_limit)
+        self.proxies
+            .iter()
+            .filter(|found| found.auc.lower >= self.proxy_limit)
     }
 }

@@ -23,6 +23,8 @@ pub struct DatasetPhiScan {
 impl DatasetPhiScan {
     /// Returns findings in columns that are neither declared as identifiers nor left out.
     pub fn residual(&self) -> impl Iterator<Item = &IdentifierFinding> {
-        self.scan.findings.iter().filter(|finding| !self.declared.contains(&finding.column) && !self.dropped.contains(&finding.column))
+        self.scan.findings.iter().filter(|finding| {
+            !self.declared.contains(&finding.column) && !self.dropped.contains(&finding.column)
+        })
     }
 }

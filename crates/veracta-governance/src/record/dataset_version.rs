@@ -38,31 +38,52 @@ impl DatasetVersion {
         let mut notices = Vec::new();
         for blank in &self.read.blank {
             let (column, line) = (&blank.first.column, blank.first.line);
-            notices.push(format!("{} blank cells in `{column}` are read as missing, the first in line {line}", blank.n_cells));
+            notices.push(format!(
+                "{} blank cells in `{column}` are read as missing, the first in line {line}",
+                blank.n_cells
+            ));
         }
         for mixed in &self.read.mixed {
             let (column, line) = (&mixed.first.column, mixed.first.line);
-            let counts = format!("{} cells are numbers, {} are not", mixed.n_numeric, mixed.n_other);
-            notices.push(format!("`{column}` is read as text: {counts}, the first of these in line {line}"));
+            let counts = format!(
+                "{} cells are numbers, {} are not",
+                mixed.n_numeric, mixed.n_other
+            );
+            notices.push(format!(
+                "`{column}` is read as text: {counts}, the first of these in line {line}"
+            ));
         }
         if self.read.n_nan_text > 0 {
             let place = first_place(self.read.first_nan_text.as_ref());
-            notices.push(format!("{} cells say `nan` and are read as missing{place}", self.read.n_nan_text));
+            notices.push(format!(
+                "{} cells say `nan` and are read as missing{place}",
+                self.read.n_nan_text
+            ));
         }
         if self.read.n_infinite > 0 {
             let place = first_place(self.read.first_infinite.as_ref());
-            notices.push(format!("{} cells are infinite and treated as missing by the model{place}", self.read.n_infinite));
+            notices.push(format!(
+                "{} cells are infinite and treated as missing by the model{place}",
+                self.read.n_infinite
+            ));
         }
-        let is_unused_text = |column: &&DatasetColumn| column.column_type == ColumnType::Text && column.column_use == ColumnUse::Dropped;
+        let is_unused_text = |column: &&DatasetColumn| {
+            column.column_type == ColumnType::Text && column.column_use == ColumnUse::Dropped
+        };
         for column in self.columns.iter().filter(is_unused_text) {
-            notices.push(format!("`{}` is text that differs from row to row and is not read by the model", column.name));
+            notices.push(format!(
+                "`{}` is text that differs from row to row and is not read by the model",
+                column.name
+            ));
         }
         notices
     }
 }
 
 fn first_place(place: Option<&CellPlace>) -> String {
-    place.map(|place| format!(", the first in line {} of `{}`", place.line, place.column)).unwrap_or_default()
+    place
+        .map(|place| format!(", the first in line {} of `{}`", place.line, place.column))
+        .unwrap_or_default()
 }
 
 /// A column.

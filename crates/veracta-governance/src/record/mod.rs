@@ -51,7 +51,9 @@ pub use drift_report::{DriftReport, DriftedColumn};
 pub use erasure_receipt::ErasureReceipt;
 pub use experiment::Experiment;
 pub use explain_report::{ExplainReport, ExplainedCase, FeatureEffect};
-pub use fairness_report::{AttributeFairness, DisparityResult, FairnessReport, GroupRow, RateResult};
+pub use fairness_report::{
+    AttributeFairness, DisparityResult, FairnessReport, GroupRow, RateResult,
+};
 pub use ledger_checkpoint::LedgerCheckpoint;
 pub use model_card::ModelCard;
 pub use model_version::{ModelStatus, ModelVersion};
@@ -159,7 +161,9 @@ pub enum RecordError {
     #[error("malformed record")]
     Malformed(#[from] serde_json::Error),
     /// A kind or version this program does not know.
-    #[error("record kind `{kind}` version {version} is not known to this program; a newer one may read it")]
+    #[error(
+        "record kind `{kind}` version {version} is not known to this program; a newer one may read it"
+    )]
     Unknown {
         /// Kind found.
         kind: String,
@@ -174,8 +178,16 @@ pub enum RecordError {
     },
 }
 
-fn encode_body<T: Serialize>(kind: &str, schema_version: u32, body: &T) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Body { kind: kind.to_owned(), schema_version, body })
+fn encode_body<T: Serialize>(
+    kind: &str,
+    schema_version: u32,
+    body: &T,
+) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Body {
+        kind: kind.to_owned(),
+        schema_version,
+        body,
+    })
 }
 
 impl Record {
@@ -183,7 +195,9 @@ impl Record {
     pub fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
         let bytes = self.encode()?;
         if bytes.len() > BODY_BYTES_LIMIT {
-            return Err(RecordError::TooLarge { n_bytes: bytes.len() });
+            return Err(RecordError::TooLarge {
+                n_bytes: bytes.len(),
+            });
         }
         Ok(bytes)
     }
@@ -191,7 +205,9 @@ impl Record {
     /// Reads a record of any version ever written.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
         if bytes.len() > BODY_BYTES_LIMIT {
-            return Err(RecordError::TooLarge { n_bytes: bytes.len() });
+            return Err(RecordError::TooLarge {
+                n_bytes: bytes.len(),
+            });
         }
         let head: Head<'_> = serde_json::from_slice(bytes)?;
         Self::decode(&head.kind, head.schema_version, bytes)

@@ -67,7 +67,11 @@ impl PerformanceReport {
                 .groups
                 .iter()
                 .filter(|group| !group.is_small)
-                .map(|group| PerformanceGroup { levels: group.levels.clone(), n: group.n, rates: group.rates.clone() })
+                .map(|group| PerformanceGroup {
+                    levels: group.levels.clone(),
+                    n: group.n,
+                    rates: group.rates.clone(),
+                })
                 .collect(),
             disparities: frame.disparities.clone(),
         });

@@ -19,7 +19,12 @@ pub(crate) fn files() -> Vec<(u64, String, u32, Vec<u8>)> {
         let mut parts = stem.splitn(2, '-');
         let idx = parts.next().unwrap().parse().unwrap();
         let (kind, version) = parts.next().unwrap().rsplit_once("-v").unwrap();
-        files.push((idx, kind.to_owned(), version.parse().unwrap(), fs::read(&path).unwrap()));
+        files.push((
+            idx,
+            kind.to_owned(),
+            version.parse().unwrap(),
+            fs::read(&path).unwrap(),
+        ));
     }
     files.sort();
     files
@@ -35,7 +40,12 @@ pub(crate) fn evidence_without(absent: &[&str]) -> EvidenceSet {
         let record = Record::parse(&bytes).unwrap();
         let artifacts = match &record {
             Record::DatasetVersion(body) => {
-                vec![Artifact { name: "dataset".to_owned(), digest: body.digest, bytes: body.n_bytes, personal: true }]
+                vec![Artifact {
+                    name: "dataset".to_owned(),
+                    digest: body.digest,
+                    bytes: body.n_bytes,
+                    personal: true,
+                }]
             }
             _ => Vec::new(),
         };
@@ -61,22 +71,40 @@ pub(crate) fn evidence_without(absent: &[&str]) -> EvidenceSet {
 #[test]
 fn every_version_stays_readable_and_is_written_the_same() {
     for (idx, kind, version, bytes) in files() {
-        let record = Record::parse(&bytes).unwrap_or_else(|error| panic!("{idx} {kind} v{version}: {error}"));
-        assert_eq!((record.kind(), record.schema_version()), (kind.as_str(), version), "{idx}");
+        let record = Record::parse(&bytes)
+            .unwrap_or_else(|error| panic!("{idx} {kind} v{version}: {error}"));
+        assert_eq!(
+            (record.kind(), record.schema_version()),
+            (kind.as_str(), version),
+            "{idx}"
+        );
         if KINDS.contains(&(kind.as_str(), version)) {
-            assert_eq!(record.to_bytes().unwrap(), bytes, "{idx} {kind}: the newest version is written with the same bytes");
+            assert_eq!(
+                record.to_bytes().unwrap(),
+                bytes,
+                "{idx} {kind}: the newest version is written with the same bytes"
+            );
         }
     }
 }
 
 #[test]
 fn every_kind_is_in_the_corpus_and_in_the_vocabulary() {
-    let recorded: BTreeSet<(String, u32)> = files().into_iter().map(|(_, kind, version, _)| (kind, version)).collect();
+    let recorded: BTreeSet<(String, u32)> = files()
+        .into_iter()
+        .map(|(_, kind, version, _)| (kind, version))
+        .collect();
     let vocabulary = &veracta_governance::controls::Catalogue::shipped().evidence_kinds;
     for (kind, newest) in KINDS {
-        assert!(vocabulary.contains_key(*kind), "{kind} is not a word of the vocabulary");
+        assert!(
+            vocabulary.contains_key(*kind),
+            "{kind} is not a word of the vocabulary"
+        );
         for version in 1..=*newest {
-            assert!(recorded.contains(&((*kind).to_owned(), version)), "{kind} v{version} is not in the corpus");
+            assert!(
+                recorded.contains(&((*kind).to_owned(), version)),
+                "{kind} v{version} is not in the corpus"
+            );
         }
     }
 }
@@ -87,8 +115,13 @@ fn unknown_kinds_versions_and_fields_are_refused() {
     let unknown = refuse(r#"{"kind":"decision.log","schema_version":1,"body":{}}"#);
     assert!(matches!(unknown, RecordError::Unknown { .. }), "{unknown}");
     let newer = refuse(r#"{"kind":"run","schema_version":99,"body":{}}"#);
-    assert!(matches!(newer, RecordError::Unknown { version: 99, .. }), "{newer}");
-    let extra = refuse(r#"{"kind":"dataset.profile","schema_version":1,"body":{"dataset":"00","surprise":1}}"#);
+    assert!(
+        matches!(newer, RecordError::Unknown { version: 99, .. }),
+        "{newer}"
+    );
+    let extra = refuse(
+        r#"{"kind":"dataset.profile","schema_version":1,"body":{"dataset":"00","surprise":1}}"#,
+    );
     assert!(matches!(extra, RecordError::Malformed(_)), "{extra}");
     for text in ["", "{}", "[]", "null", "{\"kind\":1}"] {
         assert!(matches!(refuse(text), RecordError::Malformed(_)), "{text}");

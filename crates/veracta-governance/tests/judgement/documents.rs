@@ -1,11 +1,17 @@
 //! Documents: reviewed snapshots, every value with its record, every gap printed and counted.
 
-use veracta_governance::document::{Block, DOCUMENT_KINDS, Document, DocumentKind, gather, html, markdown};
+use veracta_governance::document::{
+    Block, DOCUMENT_KINDS, Document, DocumentKind, gather, html, markdown,
+};
 
 use crate::corpus::{evidence_without, files};
 
 fn values(document: &Document) -> Vec<&Block> {
-    document.sections.iter().flat_map(|section| &section.blocks).collect()
+    document
+        .sections
+        .iter()
+        .flat_map(|section| &section.blocks)
+        .collect()
 }
 
 #[test]
@@ -27,7 +33,12 @@ fn every_value_names_its_record() {
             }
         }
         for source in &document.sources {
-            assert!(page.contains(&format!("id=\"r{}\"", source.idx)) && page.contains(&source.digest.to_string()), "#{}", source.idx);
+            assert!(
+                page.contains(&format!("id=\"r{}\"", source.idx))
+                    && page.contains(&source.digest.to_string()),
+                "#{}",
+                source.idx
+            );
         }
     }
 }
@@ -35,11 +46,25 @@ fn every_value_names_its_record() {
 #[test]
 fn gaps_are_printed_and_counted() {
     let whole = gather(DocumentKind::ModelCard, &evidence_without(&[]));
-    for kind in ["validation.report", "fairness.report", "explain.report", "dataset.profile", "dataset.phi_scan", "dataset.split"] {
+    for kind in [
+        "validation.report",
+        "fairness.report",
+        "explain.report",
+        "dataset.profile",
+        "dataset.phi_scan",
+        "dataset.split",
+    ] {
         let document = gather(DocumentKind::ModelCard, &evidence_without(&[kind]));
-        assert!(document.n_gaps > whole.n_gaps, "without {kind} there are more gaps");
+        assert!(
+            document.n_gaps > whole.n_gaps,
+            "without {kind} there are more gaps"
+        );
         let (page, text) = (html::render(&document), markdown::render(&document));
-        assert_eq!(page.matches("class=\"gap\"").count(), document.n_gaps, "{kind}");
+        assert_eq!(
+            page.matches("class=\"gap\"").count(),
+            document.n_gaps,
+            "{kind}"
+        );
         assert_eq!(text.matches("**Gap:**").count(), document.n_gaps, "{kind}");
         assert!(text.contains(&format!("No {kind} record")), "{kind}");
     }
@@ -49,8 +74,16 @@ fn gaps_are_printed_and_counted() {
 fn a_page_needs_nothing_from_outside_and_follows_the_theme() {
     for kind in DOCUMENT_KINDS {
         let page = html::render(&gather(kind, &evidence_without(&[])));
-        assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("@import") && !page.contains("<link"));
-        assert!(page.matches("href=\"").count() == page.matches("href=\"#").count(), "links stay inside the page");
+        assert!(
+            !page.contains("<script")
+                && !page.contains("src=")
+                && !page.contains("@import")
+                && !page.contains("<link")
+        );
+        assert!(
+            page.matches("href=\"").count() == page.matches("href=\"#").count(),
+            "links stay inside the page"
+        );
         assert!(page.contains("prefers-color-scheme:dark"));
         assert!(!page.to_lowercase().contains("compliant"));
         assert!(page.contains("simulated"));
@@ -65,7 +98,10 @@ fn hostile_names_stay_text() {
             body.model = "<script>alert(1)</script>|*x*".to_owned();
         }
     }
-    let document = gather(DocumentKind::ModelCard, &veracta_governance::evidence::EvidenceSet::new(items));
+    let document = gather(
+        DocumentKind::ModelCard,
+        &veracta_governance::evidence::EvidenceSet::new(items),
+    );
     assert!(!html::render(&document).contains("<script"));
     assert!(!markdown::render(&document).contains("<script"));
 }

@@ -18,7 +18,12 @@ fn outcome_after(rule: &str, today: &str, change: impl Fn(&mut Evidence)) -> Rul
     let mut items: Vec<Evidence> = evidence_without(&[]).iter().cloned().collect();
     items.iter_mut().for_each(change);
     let result = evaluate_gate(&EvidenceSet::new(items), today);
-    let of_rule = |outcome| result.findings.iter().any(|finding| finding.rule == rule && finding.outcome == outcome);
+    let of_rule = |outcome| {
+        result
+            .findings
+            .iter()
+            .any(|finding| finding.rule == rule && finding.outcome == outcome)
+    };
     [RuleOutcome::Fail, RuleOutcome::Missing, RuleOutcome::Waived]
         .into_iter()
         .find(|outcome| of_rule(*outcome))
@@ -30,33 +35,65 @@ fn the_recorded_lineage_passes_every_rule() {
     let result = evaluate_gate(&evidence_without(&[]), TODAY);
     assert_eq!(result.verdict, Verdict::Pass, "{:#?}", result.findings);
     // What a plan does not ask for, nothing is said about.
-    for rule in RULES.iter().filter(|rule| !["robust", "private"].contains(&rule.id)) {
-        assert!(result.findings.iter().any(|finding| finding.rule == rule.id), "{} says nothing", rule.id);
+    for rule in RULES
+        .iter()
+        .filter(|rule| !["robust", "private"].contains(&rule.id))
+    {
+        assert!(
+            result
+                .findings
+                .iter()
+                .any(|finding| finding.rule == rule.id),
+            "{} says nothing",
+            rule.id
+        );
     }
-    assert!(result.findings.iter().all(|finding| !finding.evidence.is_empty()), "every finding names its records");
+    assert!(
+        result
+            .findings
+            .iter()
+            .all(|finding| !finding.evidence.is_empty()),
+        "every finding names its records"
+    );
 }
 
 #[test]
 fn without_evidence_nothing_passes() {
     let result = evaluate_gate(&EvidenceSet::new(Vec::new()), TODAY);
     assert_eq!(result.verdict, Verdict::Incomplete);
-    assert!(result.findings.iter().all(|finding| finding.outcome == RuleOutcome::Missing));
+    assert!(
+        result
+            .findings
+            .iter()
+            .all(|finding| finding.outcome == RuleOutcome::Missing)
+    );
 }
 
 #[test]
 fn each_rule_fails_when_its_evidence_says_so() {
     let fails = |rule: &str, change: &dyn Fn(&mut Evidence)| {
-        assert_eq!(outcome_after(rule, TODAY, change), RuleOutcome::Fail, "{rule}");
+        assert_eq!(
+            outcome_after(rule, TODAY, change),
+            RuleOutcome::Fail,
+            "{rule}"
+        );
     };
     fails("performance", &|item| {
         if let Record::ValidationReport(body) = &mut item.record {
-            body.results.iter_mut().filter_map(|result| result.criterion.as_mut()).for_each(|criterion| criterion.met = Some(false));
+            body.results
+                .iter_mut()
+                .filter_map(|result| result.criterion.as_mut())
+                .for_each(|criterion| criterion.met = Some(false));
         }
     });
     fails("fairness", &|item| {
         if let Record::FairnessReport(body) = &mut item.record {
-            let gaps = body.attributes.iter_mut().flat_map(|attribute| &mut attribute.disparities);
-            gaps.filter_map(|gap| gap.criterion.as_mut()).for_each(|criterion| criterion.met = Some(false));
+            let gaps = body
+                .attributes
+                .iter_mut()
+                .flat_map(|attribute| &mut attribute.disparities);
+            gaps.filter_map(|gap| gap.criterion.as_mut())
+                .for_each(|criterion| criterion.met = Some(false));
         }
     });
     fails("no_overlap", &|item| {
@@ -100,8 +137,15 @@ fn outcomes_of_measures(limit: Limit, auc_at_most: f64, without: &[&str]) -> [Ve
             && let Some(plan) = &mut body.plan
         {
             let scenarios = vec![Scenario::Noise(0.25), Scenario::Missing(0.1)];
-            plan.robustness = Some(RobustnessCriterion { metric: Metric::RocAuc, limit, scenarios });
-            plan.privacy = Some(PrivacyCriterion { auc_at_most, n_shadows: 4 });
+            plan.robustness = Some(RobustnessCriterion {
+                metric: Metric::RocAuc,
+                limit,
+                scenarios,
+            });
+            plan.privacy = Some(PrivacyCriterion {
+                auc_at_most,
+                n_shadows: 4,
+            });
             digest = Some(plan.digest());
         }
     }
@@ -111,7 +155,14 @@ fn outcomes_of_measures(limit: Limit, auc_at_most: f64, without: &[&str]) -> [Ve
         }
     }
     let result = evaluate_gate(&EvidenceSet::new(items), TODAY);
-    let of = |rule: &str| result.findings.iter().filter(|finding| finding.rule == rule).map(|finding| finding.outcome).collect();
+    let of = |rule: &str| {
+        result
+            .findings
+            .iter()
+            .filter(|finding| finding.rule == rule)
+            .map(|finding| finding.outcome)
+            .collect()
+    };
     [of("robust"), of("private")]
 }
 
@@ -119,9 +170,19 @@ fn outcomes_of_measures(limit: Limit, auc_at_most: f64, without: &[&str]) -> [Ve
 fn scenarios_and_attacks_are_held_against_the_plan() {
     use RuleOutcome::{Fail, Missing, Pass};
     // The recorded bounds: 0.7965 and 0.7777 under scenarios, 0.5358 and 0.5762 of the attacks.
-    assert_eq!(outcomes_of_measures(Limit::AtLeast(0.7), 0.6, &[]), [vec![Pass, Pass], vec![Pass, Pass]]);
-    assert_eq!(outcomes_of_measures(Limit::AtLeast(0.79), 0.55, &[]), [vec![Pass, Fail], vec![Pass, Fail]]);
-    let absent = outcomes_of_measures(Limit::AtLeast(0.7), 0.6, &["robustness.report", "privacy.report"]);
+    assert_eq!(
+        outcomes_of_measures(Limit::AtLeast(0.7), 0.6, &[]),
+        [vec![Pass, Pass], vec![Pass, Pass]]
+    );
+    assert_eq!(
+        outcomes_of_measures(Limit::AtLeast(0.79), 0.55, &[]),
+        [vec![Pass, Fail], vec![Pass, Fail]]
+    );
+    let absent = outcomes_of_measures(
+        Limit::AtLeast(0.7),
+        0.6,
+        &["robustness.report", "privacy.report"],
+    );
     assert_eq!(absent, [vec![Missing], vec![Missing]]);
 }
 
@@ -140,14 +201,21 @@ fn criteria_set_after_a_result_was_seen_fail() {
             plan.criteria.clear();
         }
     });
-    assert_eq!(changed, RuleOutcome::Fail, "the plan in the ledger is not the one the result names");
+    assert_eq!(
+        changed,
+        RuleOutcome::Fail,
+        "the plan in the ledger is not the one the result names"
+    );
 }
 
 #[test]
 fn a_result_that_is_not_defined_never_passes() {
     let undefined = outcome_after("performance", TODAY, |item| {
         if let Record::ValidationReport(body) = &mut item.record {
-            body.results.iter_mut().filter_map(|result| result.criterion.as_mut()).for_each(|criterion| criterion.met = None);
+            body.results
+                .iter_mut()
+                .filter_map(|result| result.criterion.as_mut())
+                .for_each(|criterion| criterion.met = None);
         }
     });
     assert_eq!(undefined, RuleOutcome::Missing);
@@ -160,6 +228,12 @@ fn a_waiver_holds_until_its_day() {
             body.proxies[0].auc.lower = 0.99;
         }
     };
-    assert_eq!(outcome_after("no_proxy", "2027-06-30", strengthen), RuleOutcome::Waived);
-    assert_eq!(outcome_after("no_proxy", "2027-07-01", strengthen), RuleOutcome::Fail);
+    assert_eq!(
+        outcome_after("no_proxy", "2027-06-30", strengthen),
+        RuleOutcome::Waived
+    );
+    assert_eq!(
+        outcome_after("no_proxy", "2027-07-01", strengthen),
+        RuleOutcome::Fail
+    );
 }

@@ -29,9 +29,17 @@ fn content_ranges(files: &Files) -> Vec<(&str, Range<usize>)> {
 fn check_flip(archive: &mut [u8], ranges: &[(&str, Range<usize>)], position: usize, mask: u8) {
     archive[position] ^= mask;
     let report = verify_bundle(archive, &Trust::default());
-    assert!(!report.holds(), "byte {position} xor {mask:#x}: the bundle holds");
+    assert!(
+        !report.holds(),
+        "byte {position} xor {mask:#x}: the bundle holds"
+    );
     if let Some((path, _)) = ranges.iter().find(|(_, range)| range.contains(&position)) {
-        check_fails(&format!("byte {position} xor {mask:#x}"), &report, Some(path), "");
+        check_fails(
+            &format!("byte {position} xor {mask:#x}"),
+            &report,
+            Some(path),
+            "",
+        );
     }
     archive[position] ^= mask;
 }
@@ -51,7 +59,10 @@ fn the_bundle_holds_as_written() {
 #[test]
 fn one_changed_byte_anywhere_in_the_archive_is_found() {
     let files = sealed();
-    let (mut archive, ranges) = (write_archive(&files).expect("a small bundle"), content_ranges(&files));
+    let (mut archive, ranges) = (
+        write_archive(&files).expect("a small bundle"),
+        content_ranges(&files),
+    );
     for position in 0..archive.len() {
         check_flip(&mut archive, &ranges, position, 0x01);
     }
@@ -64,23 +75,37 @@ fn one_changed_byte_anywhere_in_the_archive_is_found() {
 #[test]
 fn one_changed_byte_in_any_file_is_found_and_the_file_is_named() {
     let mut files = sealed();
-    let lengths: Vec<(String, usize)> = files.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect();
+    let lengths: Vec<(String, usize)> = files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), bytes.len()))
+        .collect();
     for (path, n_bytes) in lengths {
         for position in 0..n_bytes {
             files.get_mut(&path).expect("the file is there")[position] ^= 1;
             let report = verify(&files, &Trust::default());
-            check_fails(&format!("`{path}` byte {position}"), &report, Some(&path), "");
+            check_fails(
+                &format!("`{path}` byte {position}"),
+                &report,
+                Some(&path),
+                "",
+            );
             files.get_mut(&path).expect("the file is there")[position] ^= 1;
         }
     }
-    assert!(verify(&files, &Trust::default()).holds(), "every flip was undone");
+    assert!(
+        verify(&files, &Trust::default()).holds(),
+        "every flip was undone"
+    );
 }
 
 #[test]
 fn a_truncated_archive_is_refused() {
     let archive = write_archive(&sealed()).expect("a small bundle");
     for n_bytes in (0..archive.len()).step_by(97).chain([archive.len() - 1]) {
-        assert!(!verify_bundle(&archive[..n_bytes], &Trust::default()).holds(), "the first {n_bytes} bytes");
+        assert!(
+            !verify_bundle(&archive[..n_bytes], &Trust::default()).holds(),
+            "the first {n_bytes} bytes"
+        );
     }
 }
 
@@ -92,14 +117,26 @@ fn bytes_around_an_archive_are_refused() {
     let forms = [
         ("a byte more", [&archive[..], &[0u8]].concat()),
         ("a byte before", [&[0u8][..], &archive[..]].concat()),
-        ("a comment", [&archive[..archive.len() - 2], &[2, 0, b'h', b'i']].concat()),
+        (
+            "a comment",
+            [&archive[..archive.len() - 2], &[2, 0, b'h', b'i']].concat(),
+        ),
         ("twice", archive.repeat(2)),
-        ("its first file twice", [&archive[..first_end], &archive[..]].concat()),
+        (
+            "its first file twice",
+            [&archive[..first_end], &archive[..]].concat(),
+        ),
         ("nothing", Vec::new()),
-        ("an empty archive", write_archive(&Files::new()).expect("no files")),
+        (
+            "an empty archive",
+            write_archive(&Files::new()).expect("no files"),
+        ),
     ];
     for (form, archive) in forms {
-        assert!(!verify_bundle(&archive, &Trust::default()).holds(), "{form}");
+        assert!(
+            !verify_bundle(&archive, &Trust::default()).holds(),
+            "{form}"
+        );
     }
 }
 
@@ -108,7 +145,12 @@ fn a_missing_file_is_named() {
     for path in sealed().into_keys() {
         let mut files = sealed();
         files.remove(&path);
-        check_fails(&format!("without `{path}`"), &verify(&files, &Trust::default()), Some(&path), "");
+        check_fails(
+            &format!("without `{path}`"),
+            &verify(&files, &Trust::default()),
+            Some(&path),
+            "",
+        );
     }
 }
 
@@ -118,7 +160,12 @@ fn a_file_added_copied_or_renamed_is_named() {
         let copy = format!("{path}.copy");
         let mut files = sealed();
         files.insert(copy.clone(), files[&path].clone());
-        check_fails("copied", &verify(&files, &Trust::default()), Some(&copy), "it is not listed");
+        check_fails(
+            "copied",
+            &verify(&files, &Trust::default()),
+            Some(&copy),
+            "it is not listed",
+        );
         files.remove(&path);
         let report = verify(&files, &Trust::default());
         check_fails("renamed", &report, Some(&path), "");
@@ -126,10 +173,21 @@ fn a_file_added_copied_or_renamed_is_named() {
             check_fails("renamed", &report, Some(&copy), "it is not listed");
         }
     }
-    for path in ["README", "records/0.json", "tile/0/001.p/1", "artifacts/none", "statements/x.dsse.json"] {
+    for path in [
+        "README",
+        "records/0.json",
+        "tile/0/001.p/1",
+        "artifacts/none",
+        "statements/x.dsse.json",
+    ] {
         let mut files = sealed();
         files.insert(path.to_owned(), b"{}".to_vec());
-        check_fails("added", &verify(&files, &Trust::default()), Some(path), "it is not listed");
+        check_fails(
+            "added",
+            &verify(&files, &Trust::default()),
+            Some(path),
+            "it is not listed",
+        );
     }
 }
 
@@ -142,7 +200,12 @@ fn swapped_files_are_both_named() {
         files.insert(right.to_owned(), left_bytes);
         let report = verify(&files, &Trust::default());
         for path in [left, right] {
-            check_fails(&format!("`{left}` and `{right}`"), &report, Some(path), "its content is not the one listed");
+            check_fails(
+                &format!("`{left}` and `{right}`"),
+                &report,
+                Some(path),
+                "its content is not the one listed",
+            );
         }
     };
     check("records/2.json", "records/3.json");
@@ -159,7 +222,14 @@ fn parts_of_two_bundles_do_not_mix() {
         files.insert(path.clone(), theirs[path].clone());
         let report = verify(&files, &Trust::default());
         assert!(!report.holds(), "`{path}` of another log");
-        let n_named = report.checks.iter().filter(|check| check.outcome == Outcome::Fails && check.file.is_some());
-        assert!(n_named.count() > 0, "`{path}` of another log: {:#?}", report.checks);
+        let n_named = report
+            .checks
+            .iter()
+            .filter(|check| check.outcome == Outcome::Fails && check.file.is_some());
+        assert!(
+            n_named.count() > 0,
+            "`{path}` of another log: {:#?}",
+            report.checks
+        );
     }
 }

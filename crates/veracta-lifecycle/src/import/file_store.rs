@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use veracta_store::mlflow::logged_model_status;
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink, ModelMetric, ModelVersion, Point,
-    RUN_STATUSES, RegisteredModel, Run, RunStatus, Stage,
+    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink,
+    ModelMetric, ModelVersion, Point, RUN_STATUSES, RegisteredModel, Run, RunStatus, Stage,
 };
 
 use super::ImportError;
@@ -149,22 +149,40 @@ struct VersionMeta {
 }
 
 fn read_text(path: &Path) -> Result<String, ImportError> {
-    let failed = |source| ImportError::File { file: path.display().to_string(), source };
+    let failed = |source| ImportError::File {
+        file: path.display().to_string(),
+        source,
+    };
     if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_LIMIT {
-        return Err(malformed(path, 0, format!("it is larger than {FILE_BYTES_LIMIT} bytes")));
+        return Err(malformed(
+            path,
+            0,
+            format!("it is larger than {FILE_BYTES_LIMIT} bytes"),
+        ));
     }
-    String::from_utf8(fs::read(path).map_err(failed)?).map_err(|_| malformed(path, 0, "it is not UTF-8"))
+    String::from_utf8(fs::read(path).map_err(failed)?)
+        .map_err(|_| malformed(path, 0, "it is not UTF-8"))
 }
 
 fn malformed(path: &Path, line: usize, reason: impl Into<String>) -> ImportError {
-    ImportError::Malformed { file: path.display().to_string(), line, reason: reason.into() }
+    ImportError::Malformed {
+        file: path.display().to_string(),
+        line,
+        reason: reason.into(),
+    }
 }
 
 fn read_meta<T: DeserializeOwned>(folder: &Path) -> Result<T, ImportError> {
     let path = folder.join(META);
     serde_saphyr::from_str(&read_text(&path)?).map_err(|error| {
-        let line = error.location().map_or(0, |location| location.line() as usize);
-        malformed(&path, line, error.to_string().lines().next().unwrap_or_default())
+        let line = error
+            .location()
+            .map_or(0, |location| location.line() as usize);
+        malformed(
+            &path,
+            line,
+            error.to_string().lines().next().unwrap_or_default(),
+        )
     })
 }
 
@@ -176,7 +194,10 @@ fn described(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
 }
 
 fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let failed = |source| ImportError::File { file: folder.display().to_string(), source };
+    let failed = |source| ImportError::File {
+        file: folder.display().to_string(),
+        source,
+    };
     let mut found = Vec::new();
     if folder.is_dir() {
         for entry in fs::read_dir(folder).map_err(failed)? {
@@ -194,13 +215,19 @@ fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
 fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>, ImportError> {
     let (mut open, mut found) = (vec![(folder.to_owned(), String::new())], Vec::new());
     while let Some((folder, prefix)) = open.pop() {
-        let failed = |source| ImportError::File { file: folder.display().to_string(), source };
+        let failed = |source| ImportError::File {
+            file: folder.display().to_string(),
+            source,
+        };
         if !folder.is_dir() {
             continue;
         }
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let name = entry.file_name().into_string().map_err(|_| malformed(&entry.path(), 0, "its name is not UTF-8"))?;
+            let name = entry
+                .file_name()
+                .into_string()
+                .map_err(|_| malformed(&entry.path(), 0, "its name is not UTF-8"))?;
             match entry.file_type().map_err(failed)?.is_dir() {
                 true => open.push((entry.path(), format!("{prefix}{name}/"))),
                 false => found.push((format!("{prefix}{name}"), entry.path())),
@@ -213,12 +240,19 @@ fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>, ImportError> {
 
 /// Reads one file a key.
 fn key_values(folder: &Path) -> Result<Vec<KeyValue>, ImportError> {
-    files_below(folder)?.into_iter().map(|(name, path)| Ok((name, read_text(&path)?))).collect()
+    files_below(folder)?
+        .into_iter()
+        .map(|(name, path)| Ok((name, read_text(&path)?)))
+        .collect()
 }
 
 /// The largest finite number stands for infinity, as in a database of MLflow.
 fn finite(value: f64) -> f64 {
-    if value.is_infinite() { f64::MAX.copysign(value) } else { value }
+    if value.is_infinite() {
+        f64::MAX.copysign(value)
+    } else {
+        value
+    }
 }
 
 /// A line of a file of a metric: time, value, step, and for logged models the run and the dataset.
@@ -238,14 +272,35 @@ fn parse_line(line: &str) -> Option<Line<'_>> {
     };
     // The oldest files have no step.
     let step = words.next().map_or(Some(0), |word| word.parse().ok())?;
-    Some(Line { point: Point { timestamp_ms, step, value: finite(value) }, rest: words.collect() })
+    Some(Line {
+        point: Point {
+            timestamp_ms,
+            step,
+            value: finite(value),
+        },
+        rest: words.collect(),
+    })
 }
 
 fn each_line(path: &Path, name: &str, visit: &mut dyn FnMut(Line<'_>)) -> Result<(), ImportError> {
-    let text = fs::read_to_string(path).map_err(|source| ImportError::File { file: path.display().to_string(), source })?;
-    for (position, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong =
-            || malformed(path, position + 1, format!("it is no value of metric `{name}`: a time, a number and a step are expected"));
+    let text = fs::read_to_string(path).map_err(|source| ImportError::File {
+        file: path.display().to_string(),
+        source,
+    })?;
+    for (position, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let wrong = || {
+            malformed(
+                path,
+                position + 1,
+                format!(
+                    "it is no value of metric `{name}`: a time, a number and a step are expected"
+                ),
+            )
+        };
         visit(parse_line(line).ok_or_else(wrong)?);
     }
     Ok(())
@@ -254,17 +309,28 @@ fn each_line(path: &Path, name: &str, visit: &mut dyn FnMut(Line<'_>)) -> Result
 impl FileStore {
     pub(super) fn open(root: &Path) -> Result<Self, ImportError> {
         let mut folders = BTreeMap::new();
-        for folder in described(root)?.into_iter().chain(described(&root.join(TRASH))?) {
+        for folder in described(root)?
+            .into_iter()
+            .chain(described(&root.join(TRASH))?)
+        {
             // The number of an experiment is the name of its folder.
-            let id = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<i64>().ok());
+            let id = folder
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.parse::<i64>().ok());
             if let Some(id) = id {
                 folders.insert(id, folder);
             }
         }
         if folders.is_empty() {
-            return Err(ImportError::NotASource { uri: root.display().to_string() });
+            return Err(ImportError::NotASource {
+                uri: root.display().to_string(),
+            });
         }
-        Ok(Self { root: root.to_owned(), folders })
+        Ok(Self {
+            root: root.to_owned(),
+            folders,
+        })
     }
 
     pub(super) fn experiments(&self) -> Result<Vec<Experiment>, ImportError> {
@@ -272,7 +338,11 @@ impl FileStore {
         for (id, folder) in &self.folders {
             let meta: ExperimentMeta = read_meta(folder)?;
             if !meta.experiment_id.is_empty() && meta.experiment_id != id.to_string() {
-                return Err(malformed(&folder.join(META), 0, format!("it is of experiment {}", meta.experiment_id)));
+                return Err(malformed(
+                    &folder.join(META),
+                    0,
+                    format!("it is of experiment {}", meta.experiment_id),
+                ));
             }
             found.push(Experiment {
                 id: *id,
@@ -288,21 +358,30 @@ impl FileStore {
     }
 
     fn folder_of(&self, experiment_id: i64) -> PathBuf {
-        self.folders.get(&experiment_id).cloned().unwrap_or_else(|| self.root.join(experiment_id.to_string()))
+        self.folders
+            .get(&experiment_id)
+            .cloned()
+            .unwrap_or_else(|| self.root.join(experiment_id.to_string()))
     }
 
     pub(super) fn runs_of(&self, experiment_id: i64) -> Result<Vec<Run>, ImportError> {
         let mut found = Vec::new();
         for folder in described(&self.folder_of(experiment_id))? {
             let meta: RunMeta = read_meta(&folder)?;
-            let id = if meta.run_id.is_empty() { meta.run_uuid } else { meta.run_id };
+            let id = if meta.run_id.is_empty() {
+                meta.run_uuid
+            } else {
+                meta.run_id
+            };
             if id.is_empty() {
                 return Err(malformed(&folder.join(META), 0, "it names no run"));
             }
             let status = match &meta.status {
                 Value::Number(number) => {
                     let position = number.as_u64().and_then(|number| number.checked_sub(1));
-                    position.and_then(|position| RUN_STATUSES.get(position as usize)).map(|(status, _)| *status)
+                    position
+                        .and_then(|position| RUN_STATUSES.get(position as usize))
+                        .map(|(status, _)| *status)
                 }
                 Value::String(word) => RunStatus::of(word),
                 _ => None,
@@ -311,9 +390,19 @@ impl FileStore {
                 no: 0,
                 id,
                 experiment_id,
-                name: if meta.run_name.is_empty() { meta.name } else { meta.run_name },
+                name: if meta.run_name.is_empty() {
+                    meta.name
+                } else {
+                    meta.run_name
+                },
                 user_id: meta.user_id,
-                status: status.ok_or_else(|| malformed(&folder.join(META), 0, "its status is none that MLflow knows"))?,
+                status: status.ok_or_else(|| {
+                    malformed(
+                        &folder.join(META),
+                        0,
+                        "its status is none that MLflow knows",
+                    )
+                })?,
                 start_ms: meta.start_time.unwrap_or(0),
                 end_ms: meta.end_time,
                 stage: Stage::of(&meta.lifecycle_stage),
@@ -325,18 +414,32 @@ impl FileStore {
     }
 
     pub(super) fn folder_of_run(&self, run: &Run) -> Option<PathBuf> {
-        Some(self.folder_of(run.experiment_id).join(&run.id).join("artifacts"))
+        Some(
+            self.folder_of(run.experiment_id)
+                .join(&run.id)
+                .join("artifacts"),
+        )
     }
 
     pub(super) fn folder_of_model(&self, model: &LoggedModel) -> Option<PathBuf> {
-        Some(self.folder_of(model.experiment_id).join("models").join(&model.id).join("artifacts"))
+        Some(
+            self.folder_of(model.experiment_id)
+                .join("models")
+                .join(&model.id)
+                .join("artifacts"),
+        )
     }
 
     pub(super) fn run(&self, run: Run) -> Result<ForeignRun, ImportError> {
         let folder = self.folder_of(run.experiment_id).join(&run.id);
         let mut metrics = Vec::new();
         for (name, path) in files_below(&folder.join("metrics"))? {
-            each_line(&path, &name, &mut |line| metrics.push(Metric { name: name.clone(), point: line.point }))?;
+            each_line(&path, &name, &mut |line| {
+                metrics.push(Metric {
+                    name: name.clone(),
+                    point: line.point,
+                })
+            })?;
         }
         let mut inputs = Vec::new();
         let mut model_inputs = Vec::new();
@@ -345,31 +448,84 @@ impl FileStore {
             if meta.source_type == "DATASET" {
                 inputs.push(self.input(run.experiment_id, meta)?);
             } else {
-                model_inputs.push(ModelLink { model_id: meta.source_id, step: meta.step.unwrap_or(0) });
+                model_inputs.push(ModelLink {
+                    model_id: meta.source_id,
+                    step: meta.step.unwrap_or(0),
+                });
             }
         }
         let mut model_outputs = Vec::new();
         for folder in described(&folder.join("outputs"))? {
             let meta: InputMeta = read_meta(&folder)?;
             // The folder is named after the model.
-            let model_id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            model_outputs.push(ModelLink { model_id, step: meta.step.unwrap_or(0) });
+            let model_id = folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            model_outputs.push(ModelLink {
+                model_id,
+                step: meta.step.unwrap_or(0),
+            });
         }
-        let (params, tags) = (key_values(&folder.join("params"))?, key_values(&folder.join("tags"))?);
-        Ok(ForeignRun { run, params, tags, metrics, inputs, model_inputs, model_outputs })
-    }
-
-    fn input(&self, experiment_id: i64, meta: InputMeta) -> Result<DatasetInput, ImportError> {
-        let dataset: DatasetMeta = read_meta(&self.folder_of(experiment_id).join("datasets").join(&meta.source_id))?;
-        let text = |value: Value| if let Value::String(text) = value { text } else { value.to_string() };
-        let DatasetMeta { name, digest, source_type, source, schema, profile } = dataset;
-        Ok(DatasetInput {
-            dataset: Dataset { name, digest, source_type, source, schema, profile },
-            tags: meta.tags.into_iter().map(|(name, value)| (name, text(value))).collect(),
+        let (params, tags) = (
+            key_values(&folder.join("params"))?,
+            key_values(&folder.join("tags"))?,
+        );
+        Ok(ForeignRun {
+            run,
+            params,
+            tags,
+            metrics,
+            inputs,
+            model_inputs,
+            model_outputs,
         })
     }
 
-    pub(super) fn logged_models_of(&self, experiment_id: i64) -> Result<Vec<LoggedModel>, ImportError> {
+    fn input(&self, experiment_id: i64, meta: InputMeta) -> Result<DatasetInput, ImportError> {
+        let dataset: DatasetMeta = read_meta(
+            &self
+                .folder_of(experiment_id)
+                .join("datasets")
+                .join(&meta.source_id),
+        )?;
+        let text = |value: Value| {
+            if let Value::String(text) = value {
+                text
+            } else {
+                value.to_string()
+            }
+        };
+        let DatasetMeta {
+            name,
+            digest,
+            source_type,
+            source,
+            schema,
+            profile,
+        } = dataset;
+        Ok(DatasetInput {
+            dataset: Dataset {
+                name,
+                digest,
+                source_type,
+                source,
+                schema,
+                profile,
+            },
+            tags: meta
+                .tags
+                .into_iter()
+                .map(|(name, value)| (name, text(value)))
+                .collect(),
+        })
+    }
+
+    pub(super) fn logged_models_of(
+        &self,
+        experiment_id: i64,
+    ) -> Result<Vec<LoggedModel>, ImportError> {
         let mut found = Vec::new();
         for folder in described(&self.folder_of(experiment_id).join("models"))? {
             let meta: LoggedModelMeta = read_meta(&folder)?;
@@ -380,7 +536,10 @@ impl FileStore {
                     let (run_id, dataset) = line.rest.split_first().unwrap_or((&"", &[]));
                     let (digest, dataset_name) = dataset.split_last().unwrap_or((&"", &[]));
                     metrics.push(ModelMetric {
-                        metric: Metric { name: name.clone(), point: line.point },
+                        metric: Metric {
+                            name: name.clone(),
+                            point: line.point,
+                        },
                         run_id: (*run_id).to_owned(),
                         dataset_name: dataset_name.join(" "),
                         dataset_digest: (*digest).to_owned(),
@@ -413,7 +572,13 @@ impl FileStore {
             let versions = self.versions_of(&meta.name)?;
             let mut aliases = Vec::new();
             for (alias, version) in key_values(&folder.join("aliases"))? {
-                let wrong = |_| malformed(&folder.join("aliases").join(&alias), 1, "it is no number of a version");
+                let wrong = |_| {
+                    malformed(
+                        &folder.join("aliases").join(&alias),
+                        1,
+                        "it is no number of a version",
+                    )
+                };
                 aliases.push((alias.clone(), version.trim().parse().map_err(wrong)?));
             }
             found.push(RegisteredModel {
@@ -421,7 +586,11 @@ impl FileStore {
                 description: meta.description,
                 created_ms: meta.creation_timestamp.unwrap_or(0),
                 updated_ms: meta.last_updated_timestamp.unwrap_or(0),
-                last_version: versions.iter().map(|version| version.version).max().unwrap_or(0),
+                last_version: versions
+                    .iter()
+                    .map(|version| version.version)
+                    .max()
+                    .unwrap_or(0),
                 tags: key_values(&folder.join("tags"))?,
                 aliases,
             });
@@ -438,15 +607,24 @@ impl FileStore {
                 Value::String(text) => text.parse().ok(),
                 _ => None,
             };
-            let location = if meta.storage_location.is_empty() { meta.source.clone() } else { meta.storage_location };
+            let location = if meta.storage_location.is_empty() {
+                meta.source.clone()
+            } else {
+                meta.storage_location
+            };
             found.push(ModelVersion {
                 model: model.to_owned(),
-                version: number.ok_or_else(|| malformed(&folder.join(META), 0, "its version is no number"))?,
+                version: number
+                    .ok_or_else(|| malformed(&folder.join(META), 0, "its version is no number"))?,
                 description: meta.description,
                 created_ms: meta.creation_timestamp.unwrap_or(0),
                 updated_ms: meta.last_updated_timestamp.unwrap_or(0),
                 user_id: meta.user_id,
-                stage: if meta.current_stage.is_empty() { "None".to_owned() } else { meta.current_stage },
+                stage: if meta.current_stage.is_empty() {
+                    "None".to_owned()
+                } else {
+                    meta.current_stage
+                },
                 source: meta.source,
                 storage_location: location,
                 run_id: meta.run_id,

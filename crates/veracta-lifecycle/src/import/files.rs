@@ -43,7 +43,9 @@ pub(crate) struct Locations {
 fn plain(uri: &str) -> String {
     let rest = match uri.strip_prefix("file:") {
         Some(rest) => {
-            let rest = rest.strip_prefix("//").map_or(rest, |rest| rest.find('/').map_or(rest, |at| &rest[at..]));
+            let rest = rest
+                .strip_prefix("//")
+                .map_or(rest, |rest| rest.find('/').map_or(rest, |at| &rest[at..]));
             percent_decode_str(rest).decode_utf8_lossy().into_owned()
         }
         None => uri.to_owned(),
@@ -52,14 +54,25 @@ fn plain(uri: &str) -> String {
 }
 
 fn is_scheme(uri: &str) -> bool {
-    uri.split_once(':')
-        .is_some_and(|(scheme, _)| scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+    uri.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.len() > 1
+            && scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
 }
 
 impl Locations {
     pub(crate) fn new(folder: &Path, relocations: Vec<Relocation>) -> Self {
-        let plain_prefix = |relocation: Relocation| Relocation { prefix: plain(&relocation.prefix), ..relocation };
-        Self { folder: folder.to_owned(), relocations: relocations.into_iter().map(plain_prefix).collect(), known: BTreeMap::new() }
+        let plain_prefix = |relocation: Relocation| Relocation {
+            prefix: plain(&relocation.prefix),
+            ..relocation
+        };
+        Self {
+            folder: folder.to_owned(),
+            relocations: relocations.into_iter().map(plain_prefix).collect(),
+            known: BTreeMap::new(),
+        }
     }
 
     /// Returns the folder that a location stands for, whether it is there or not; `None` for a store that is not read.
@@ -90,8 +103,16 @@ impl Locations {
     /// Returns the new location of what was at, or below, an old one.
     pub(crate) fn new_of(&self, old: &str) -> String {
         let text = plain(old);
-        let ends = text.char_indices().filter(|(_, character)| *character == '/').map(|(end, _)| end);
-        for end in ends.chain([text.len()]).collect::<Vec<_>>().into_iter().rev() {
+        let ends = text
+            .char_indices()
+            .filter(|(_, character)| *character == '/')
+            .map(|(end, _)| end);
+        for end in ends
+            .chain([text.len()])
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+        {
             if let Some(new) = self.known.get(&text[..end]) {
                 return format!("{new}{}", &text[end..]);
             }
@@ -101,20 +122,34 @@ impl Locations {
 
     /// The same for what a client said a version came from: names of other things stay as they are.
     pub(crate) fn new_of_source(&self, old: &str) -> String {
-        if old.starts_with("runs:") || old.starts_with("models:") { old.to_owned() } else { self.new_of(old) }
+        if old.starts_with("runs:") || old.starts_with("models:") {
+            old.to_owned()
+        } else {
+            self.new_of(old)
+        }
     }
 
     /// Returns the files at a location or, when it is not there, in the folder where the source would have them.
     pub(super) fn files(&self, uri: &str, fallback: Option<&Path>) -> Result<Found, ImportError> {
         let mut found = Found::default();
-        let folder =
-            self.folder_of(uri).filter(|folder| folder.is_dir()).or_else(|| fallback.filter(|folder| folder.is_dir()).map(Path::to_owned));
+        let folder = self
+            .folder_of(uri)
+            .filter(|folder| folder.is_dir())
+            .or_else(|| {
+                fallback
+                    .filter(|folder| folder.is_dir())
+                    .map(Path::to_owned)
+            });
         match folder {
             Some(folder) => walk(&folder, "", &mut found)?,
             None if uri.starts_with(PROXY_SCHEME) => {
-                found.left_out.push(format!("{uri}: say where its files lie with --artifacts {PROXY_SCHEME}/=FOLDER"));
+                found.left_out.push(format!(
+                    "{uri}: say where its files lie with --artifacts {PROXY_SCHEME}/=FOLDER"
+                ));
             }
-            None if is_scheme(&plain(uri)) => found.left_out.push(format!("{uri}: files in this store stay where they are")),
+            None if is_scheme(&plain(uri)) => found
+                .left_out
+                .push(format!("{uri}: files in this store stay where they are")),
             // A run without files has no folder.
             None => {}
         }
@@ -125,25 +160,40 @@ impl Locations {
 
 /// Lists the files below a folder. Links are not followed: they could lead anywhere.
 fn walk(folder: &Path, name: &str, found: &mut Found) -> Result<(), ImportError> {
-    let failed = |source| ImportError::File { file: folder.display().to_string(), source };
+    let failed = |source| ImportError::File {
+        file: folder.display().to_string(),
+        source,
+    };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
         let Ok(own) = entry.file_name().into_string() else {
-            found.left_out.push(format!("{}: its name is not UTF-8", path.display()));
+            found
+                .left_out
+                .push(format!("{}: its name is not UTF-8", path.display()));
             continue;
         };
-        let name = if name.is_empty() { own } else { format!("{name}/{own}") };
+        let name = if name.is_empty() {
+            own
+        } else {
+            format!("{name}/{own}")
+        };
         let kind = entry.file_type().map_err(failed)?;
         if kind.is_dir() {
             walk(&path, &name, found)?;
         } else if kind.is_file() {
             if found.files.len() >= FILES_LIMIT {
-                return Err(ImportError::TooMany { folder: folder.display().to_string(), limit: FILES_LIMIT });
+                return Err(ImportError::TooMany {
+                    folder: folder.display().to_string(),
+                    limit: FILES_LIMIT,
+                });
             }
             found.files.push((name, Place::Local(path)));
         } else {
-            found.left_out.push(format!("{}: it is a link or no ordinary file", path.display()));
+            found.left_out.push(format!(
+                "{}: it is a link or no ordinary file",
+                path.display()
+            ));
         }
     }
     Ok(())
@@ -155,14 +205,32 @@ mod tests {
 
     #[test]
     fn locations_are_told_apart_from_paths() {
-        let relocations = vec![Relocation { prefix: "file:///old/place".to_owned(), folder: PathBuf::from("/new") }];
+        let relocations = vec![Relocation {
+            prefix: "file:///old/place".to_owned(),
+            folder: PathBuf::from("/new"),
+        }];
         let mut locations = Locations::new(Path::new("/source"), relocations);
-        assert_eq!(locations.folder_of("/old/place/0/a"), Some(PathBuf::from("/new/0/a")));
-        assert_eq!(locations.folder_of("file:///else/%C3%A9"), Some(PathBuf::from("/else/é")));
-        assert_eq!(locations.folder_of("./mlruns/0"), Some(PathBuf::from("/source/./mlruns/0")));
+        assert_eq!(
+            locations.folder_of("/old/place/0/a"),
+            Some(PathBuf::from("/new/0/a"))
+        );
+        assert_eq!(
+            locations.folder_of("file:///else/%C3%A9"),
+            Some(PathBuf::from("/else/é"))
+        );
+        assert_eq!(
+            locations.folder_of("./mlruns/0"),
+            Some(PathBuf::from("/source/./mlruns/0"))
+        );
         assert_eq!(locations.folder_of("s3://bucket/x"), None);
-        locations.note("file:///old/place/0/r/artifacts", "mlflow-artifacts:/0/r/artifacts");
-        assert_eq!(locations.new_of("/old/place/0/r/artifacts/model/a"), "mlflow-artifacts:/0/r/artifacts/model/a");
+        locations.note(
+            "file:///old/place/0/r/artifacts",
+            "mlflow-artifacts:/0/r/artifacts",
+        );
+        assert_eq!(
+            locations.new_of("/old/place/0/r/artifacts/model/a"),
+            "mlflow-artifacts:/0/r/artifacts/model/a"
+        );
         assert_eq!(locations.new_of("s3://bucket/x"), "s3://bucket/x");
         assert_eq!(locations.new_of_source("runs:/r/model"), "runs:/r/model");
     }

@@ -14,7 +14,10 @@ use std::sync::Arc;
 use veracta_governance::record::{Attestation, Record};
 use veracta_ledger::Hash;
 use veracta_store::NewRecord;
-use veracta_store::tracking::{ArtifactFile, DELETED_VERSION, Experiment, ForeignRun, LoggedModel, ModelVersion, RegisteredModel, Run};
+use veracta_store::tracking::{
+    ArtifactFile, DELETED_VERSION, Experiment, ForeignRun, LoggedModel, ModelVersion,
+    RegisteredModel, Run,
+};
 
 use crate::Platform;
 use crate::tracking::evidence::{Event, of_experiment, of_model_version, of_registered_model};
@@ -91,7 +94,13 @@ pub fn import_mlflow(
 ) -> Result<Imported, ImportError> {
     crate::tracking::experiments::begin(platform)?;
     let locations = Locations::new(source.folder(), relocations);
-    let mut import = Import { platform, source, locations, result: Imported::default(), progress };
+    let mut import = Import {
+        platform,
+        source,
+        locations,
+        result: Imported::default(),
+        progress,
+    };
     let experiments = source.experiments()?;
     import.refuse_conflicts(&experiments)?;
     for experiment in &experiments {
@@ -107,8 +116,14 @@ impl Import<'_> {
     fn refuse_conflicts(&self, experiments: &[Experiment]) -> Result<(), ImportError> {
         let reading = self.platform.store.reading().map_err(TrackingError::from)?;
         for experiment in experiments {
-            let of_id = reading.view().experiment(experiment.id).map_err(TrackingError::from)?;
-            let of_name = reading.view().experiment_named(&experiment.name).map_err(TrackingError::from)?;
+            let of_id = reading
+                .view()
+                .experiment(experiment.id)
+                .map_err(TrackingError::from)?;
+            let of_name = reading
+                .view()
+                .experiment_named(&experiment.name)
+                .map_err(TrackingError::from)?;
             for other in of_id.into_iter().chain(of_name) {
                 if other.id != experiment.id || other.name != experiment.name {
                     return Err(ImportError::Conflict {
@@ -122,7 +137,9 @@ impl Import<'_> {
     }
 
     fn begin(&self) -> veracta_store::Transaction<'_> {
-        self.platform.store.transaction(&self.platform.actor, &self.platform.now())
+        self.platform
+            .store
+            .transaction(&self.platform.actor, &self.platform.now())
     }
 
     fn reason(&self) -> String {
@@ -135,24 +152,40 @@ impl Import<'_> {
             true => format!("{PROXY_SCHEME}/{}", theirs.id),
             false => theirs.artifact_location.clone(),
         };
-        let ours = Experiment { artifact_location: location, ..theirs.clone() };
+        let ours = Experiment {
+            artifact_location: location,
+            ..theirs.clone()
+        };
         let source_runs = self.source.runs_of(theirs.id)?;
         let (reason, new, n_runs) = (self.reason(), ours.clone(), source_runs.len() as u64);
         let is_new = self.begin().work(move |work| {
             if let Some(known) = work.view().experiment(new.id)? {
                 // The experiment that is always there gets the tags that it had.
-                let tags: Vec<_> = new.tags.iter().filter(|tag| !known.tags.iter().any(|(name, _)| *name == tag.0)).cloned().collect();
+                let tags: Vec<_> = new
+                    .tags
+                    .iter()
+                    .filter(|tag| !known.tags.iter().any(|(name, _)| *name == tag.0))
+                    .cloned()
+                    .collect();
                 if new.id == 0 && !tags.is_empty() {
                     let mut changed = known;
                     changed.tags.extend(tags.clone());
                     let n_runs = work.view().n_runs(0)?;
-                    let event = Event { event: IMPORTED, reason: Some(&reason) };
-                    work.commit(of_experiment(&changed, n_runs, event))?.set_experiment_tags(0, &tags)?;
+                    let event = Event {
+                        event: IMPORTED,
+                        reason: Some(&reason),
+                    };
+                    work.commit(of_experiment(&changed, n_runs, event))?
+                        .set_experiment_tags(0, &tags)?;
                 }
                 return Ok::<_, TrackingError>(false);
             }
-            let event = Event { event: IMPORTED, reason: Some(&reason) };
-            work.commit(of_experiment(&new, n_runs, event))?.add_experiment(&new)?;
+            let event = Event {
+                event: IMPORTED,
+                reason: Some(&reason),
+            };
+            work.commit(of_experiment(&new, n_runs, event))?
+                .add_experiment(&new)?;
             Ok(true)
         })?;
         self.result.added.experiments += u64::from(is_new);
@@ -175,10 +208,20 @@ impl Import<'_> {
     }
 
     /// Stores the files below a location, and returns them under the path that stands for them here.
-    fn files(&mut self, uri: &str, fallback: Option<&std::path::Path>, new_uri: &str) -> Result<Vec<ArtifactFile>, ImportError> {
-        let Some(folder) = artifacts::path_of(new_uri) else { return Ok(Vec::new()) };
+    fn files(
+        &mut self,
+        uri: &str,
+        fallback: Option<&std::path::Path>,
+        new_uri: &str,
+    ) -> Result<Vec<ArtifactFile>, ImportError> {
+        let Some(folder) = artifacts::path_of(new_uri) else {
+            return Ok(Vec::new());
+        };
         let Found { files, left_out } = match self.source.files(uri)? {
-            Some(files) => Found { files, left_out: Vec::new() },
+            Some(files) => Found {
+                files,
+                left_out: Vec::new(),
+            },
             None => self.locations.files(uri, fallback)?,
         };
         self.result.left_out.extend(left_out);
@@ -188,32 +231,53 @@ impl Import<'_> {
                 Ok(checked) if checked == name => checked,
                 _ => {
                     let kept = servable(&name);
-                    self.result.renamed.push(format!("{place} is kept as `{kept}`: its own name cannot be served"));
+                    self.result.renamed.push(format!(
+                        "{place} is kept as `{kept}`: its own name cannot be served"
+                    ));
                     kept
                 }
             };
             let mut file = self.source.open_file(&place)?;
-            let (digest, bytes) = self.platform.store.blobs().upload(&mut file).map_err(TrackingError::from)?;
+            let (digest, bytes) = self
+                .platform
+                .store
+                .blobs()
+                .upload(&mut file)
+                .map_err(TrackingError::from)?;
             self.result.found.files += 1;
             self.result.found.bytes += bytes;
-            stored.push(ArtifactFile { path: format!("{folder}/{checked}"), digest, bytes });
+            stored.push(ArtifactFile {
+                path: format!("{folder}/{checked}"),
+                digest,
+                bytes,
+            });
         }
         Ok(stored)
     }
 
     /// Returns where files are from now on: here, unless they are where this program does not read.
     fn new_uri(&self, old: &str, here: String) -> String {
-        if self.locations.is_reachable(old) { here } else { old.to_owned() }
+        if self.locations.is_reachable(old) {
+            here
+        } else {
+            old.to_owned()
+        }
     }
 
     fn logged_model(&mut self, location: &str, theirs: LoggedModel) -> Result<(), ImportError> {
         self.result.found.logged_models += 1;
-        let uri = self.new_uri(&theirs.artifact_location, format!("{location}/models/{}/artifacts", theirs.id));
+        let uri = self.new_uri(
+            &theirs.artifact_location,
+            format!("{location}/models/{}/artifacts", theirs.id),
+        );
         let folder = self.source.folder_of_model(&theirs);
         self.locations.note(&theirs.artifact_location, &uri);
         let n_before = self.result.found;
         let files = self.files(&theirs.artifact_location, folder.as_deref(), &uri)?;
-        let ours = LoggedModel { artifact_location: uri, ..theirs };
+        let ours = LoggedModel {
+            artifact_location: uri,
+            ..theirs
+        };
         let now = (self.platform.clock)().as_millisecond();
         let is_new = self.begin().work(move |work| {
             if work.view().logged_model(&ours.id)?.is_some() {
@@ -222,7 +286,9 @@ impl Import<'_> {
             let draft = work.draft_of_none();
             draft.add_logged_model(&ours)?;
             draft.add_model_metrics(&ours.id, &ours.metrics)?;
-            files.iter().try_for_each(|file| draft.put_artifact(file, now))?;
+            files
+                .iter()
+                .try_for_each(|file| draft.put_artifact(file, now))?;
             Ok(true)
         })?;
         if is_new {
@@ -238,9 +304,16 @@ impl Import<'_> {
         let uri = self.new_uri(&old_uri, format!("{location}/{}/artifacts", theirs.run.id));
         let folder = self.source.folder_of_run(&theirs.run);
         self.locations.note(&old_uri, &uri);
-        self.locations.note(&format!("runs:/{}", theirs.run.id), &uri);
+        self.locations
+            .note(&format!("runs:/{}", theirs.run.id), &uri);
         let files = self.files(&old_uri, folder.as_deref(), &uri)?;
-        let theirs = ForeignRun { run: Run { artifact_uri: uri, ..theirs.run }, ..theirs };
+        let theirs = ForeignRun {
+            run: Run {
+                artifact_uri: uri,
+                ..theirs.run
+            },
+            ..theirs
+        };
         let counts = Counts {
             runs: 1,
             params: theirs.params.len() as u64,
@@ -264,18 +337,35 @@ impl Import<'_> {
             draft.add_metrics(&run, &given.metrics)?;
             draft.add_inputs(&run, &given.inputs)?;
             draft.add_models(&run, &given.model_inputs, &given.model_outputs)?;
-            given_files.iter().try_for_each(|file| draft.put_artifact(file, now))?;
+            given_files
+                .iter()
+                .try_for_each(|file| draft.put_artifact(file, now))?;
             if run.status.is_ended() {
-                runs::record(work, &run, run.stage, salt, Event { event: IMPORTED, reason: Some(&reason) })?;
+                runs::record(
+                    work,
+                    &run,
+                    run.stage,
+                    salt,
+                    Event {
+                        event: IMPORTED,
+                        reason: Some(&reason),
+                    },
+                )?;
             }
             Ok(true)
         })?;
         if is_new {
-            let of_files = Counts { files: files.len() as u64, bytes: files.iter().map(|file| file.bytes).sum(), ..Counts::default() };
+            let of_files = Counts {
+                files: files.len() as u64,
+                bytes: files.iter().map(|file| file.bytes).sum(),
+                ..Counts::default()
+            };
             add(&mut self.result.added, &counts);
             add(&mut self.result.added, &of_files);
         }
-        self.result.differences.extend(comparison::of_run(self.platform, &new, &files)?);
+        self.result
+            .differences
+            .extend(comparison::of_run(self.platform, &new, &files)?);
         Ok(())
     }
 
@@ -288,23 +378,43 @@ impl Import<'_> {
     }
 
     /// Brings in a registered model with all its versions at once: half of one would be another history than it had.
-    fn registered_model(&mut self, theirs: RegisteredModel, versions: Vec<ModelVersion>) -> Result<(), ImportError> {
+    fn registered_model(
+        &mut self,
+        theirs: RegisteredModel,
+        versions: Vec<ModelVersion>,
+    ) -> Result<(), ImportError> {
         self.result.found.registered_models += 1;
         self.result.found.versions += versions.len() as u64;
         let n_versions = versions.len() as u64;
-        let versions: Vec<ModelVersion> = versions.into_iter().map(|version| self.relocated(version)).collect();
+        let versions: Vec<ModelVersion> = versions
+            .into_iter()
+            .map(|version| self.relocated(version))
+            .collect();
         let (reason, model, kept) = (self.reason(), theirs.clone(), versions.clone());
         let is_new = self.begin().work(move |work| {
             if work.view().registered_model(&model.name)?.is_some() {
                 return Ok::<_, TrackingError>(false);
             }
-            let event = Event { event: IMPORTED, reason: Some(&reason) };
+            let event = Event {
+                event: IMPORTED,
+                reason: Some(&reason),
+            };
             let recorded = work.commit(of_registered_model(&model, None, event))?;
             recorded.add_registered_model(&model)?;
-            model.aliases.iter().try_for_each(|(alias, version)| recorded.set_alias(&model.name, alias, *version))?;
+            model.aliases.iter().try_for_each(|(alias, version)| {
+                recorded.set_alias(&model.name, alias, *version)
+            })?;
             for version in &kept {
-                let event = if version.stage == DELETED_VERSION { Event { event: "deleted", ..event } } else { event };
-                work.commit(of_model_version(work.view(), version, event)?)?.add_model_version(version)?;
+                let event = if version.stage == DELETED_VERSION {
+                    Event {
+                        event: "deleted",
+                        ..event
+                    }
+                } else {
+                    event
+                };
+                work.commit(of_model_version(work.view(), version, event)?)?
+                    .add_model_version(version)?;
             }
             Ok(true)
         })?;
@@ -312,27 +422,46 @@ impl Import<'_> {
             self.result.added.registered_models += 1;
             self.result.added.versions += n_versions;
         }
-        self.result.differences.extend(comparison::of_model(self.platform, &theirs, &versions)?);
+        self.result
+            .differences
+            .extend(comparison::of_model(self.platform, &theirs, &versions)?);
         Ok(())
     }
 
     fn relocated(&self, version: ModelVersion) -> ModelVersion {
         let storage_location = match &version.model_id {
-            Some(id) => self.logged_location(id).unwrap_or_else(|| self.locations.new_of(&version.storage_location)),
+            Some(id) => self
+                .logged_location(id)
+                .unwrap_or_else(|| self.locations.new_of(&version.storage_location)),
             None => self.locations.new_of(&version.storage_location),
         };
         let source = self.locations.new_of_source(&version.source);
-        ModelVersion { storage_location, source, ..version }
+        ModelVersion {
+            storage_location,
+            source,
+            ..version
+        }
     }
 
     fn logged_location(&self, id: &str) -> Option<String> {
         let reading = self.platform.store.reading().ok()?;
-        reading.view().logged_model(id).ok().flatten().map(|model| model.artifact_location)
+        reading
+            .view()
+            .logged_model(id)
+            .ok()
+            .flatten()
+            .map(|model| model.artifact_location)
     }
 
     /// Records how the import ended, when it brought anything in.
     fn conclude(&mut self) -> Result<(), ImportError> {
-        let Imported { found, added, differences, left_out, .. } = &self.result;
+        let Imported {
+            found,
+            added,
+            differences,
+            left_out,
+            ..
+        } = &self.result;
         if *added == Counts::default() {
             return Ok(());
         }
@@ -355,10 +484,23 @@ impl Import<'_> {
             left_out.len(),
         );
         let digest: Hash = Hash::of(statement.as_bytes());
-        let body = Attestation { topic: "import".to_owned(), statement, signer: None, valid_until: None, file_digest: None, plan: None };
+        let body = Attestation {
+            topic: "import".to_owned(),
+            statement,
+            signer: None,
+            valid_until: None,
+            file_digest: None,
+            plan: None,
+        };
         let record = Record::Attestation(body);
         let subject = format!("import:{}", digest.short());
-        let new = NewRecord { record, subject, key: None, links: Vec::new(), artifacts: Vec::new() };
+        let new = NewRecord {
+            record,
+            subject,
+            key: None,
+            links: Vec::new(),
+            artifacts: Vec::new(),
+        };
         self.begin().commit(new).map_err(TrackingError::from)?;
         Ok(())
     }
@@ -370,7 +512,13 @@ fn servable(name: &str) -> String {
     let steps = name
         .split('/')
         .map(|step| step.replace(is_refused, "_"))
-        .map(|step| if step.ends_with(':') { step.replace(':', "_") } else { step });
+        .map(|step| {
+            if step.ends_with(':') {
+                step.replace(':', "_")
+            } else {
+                step
+            }
+        });
     steps.collect::<Vec<_>>().join("/")
 }
 

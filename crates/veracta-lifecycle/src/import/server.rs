@@ -9,8 +9,8 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink, ModelMetric, ModelVersion, Point,
-    RegisteredModel, Run, RunStatus, Stage,
+    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink,
+    ModelMetric, ModelVersion, Point, RegisteredModel, Run, RunStatus, Stage,
 };
 
 use super::ImportError;
@@ -20,13 +20,22 @@ use crate::tracking::search::PROMPT_TAG;
 /// Longest wait for a connection, and for each answer but a file.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// Waits before a request is repeated that the server may answer later.
-const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
+const WAITS: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(16),
+];
 /// Things asked for at once.
 const PAGE: u64 = 1_000;
 /// Largest answer that is no file.
 const ANSWER_BYTES_LIMIT: u64 = 1 << 30;
 /// Characters that stand for themselves in the path of a URL.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// A tracking server.
 #[derive(Debug)]
@@ -40,25 +49,52 @@ pub(super) struct TrackingServer {
 /// Who to be there, by the variables that MLflow's own clients read.
 fn credentials() -> Option<(String, String)> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let password = || Some((variable("MLFLOW_TRACKING_USERNAME")?, variable("MLFLOW_TRACKING_PASSWORD")?));
-    variable("MLFLOW_TRACKING_TOKEN").map(|token| (String::new(), token)).or_else(password)
+    let password = || {
+        Some((
+            variable("MLFLOW_TRACKING_USERNAME")?,
+            variable("MLFLOW_TRACKING_PASSWORD")?,
+        ))
+    };
+    variable("MLFLOW_TRACKING_TOKEN")
+        .map(|token| (String::new(), token))
+        .or_else(password)
 }
 
 impl TrackingServer {
     pub(super) fn open(uri: &str) -> Result<Self, ImportError> {
-        let not_a_source = || ImportError::NotASource { uri: uri.rsplit_once('@').map_or(uri, |(_, rest)| rest).to_owned() };
+        let not_a_source = || ImportError::NotASource {
+            uri: uri
+                .rsplit_once('@')
+                .map_or(uri, |(_, rest)| rest)
+                .to_owned(),
+        };
         let mut base = Url::parse(uri).map_err(|_| not_a_source())?;
         let mut credentials = credentials();
         if !base.username().is_empty() {
-            credentials = Some((base.username().to_owned(), base.password().unwrap_or_default().to_owned()));
-            base.set_username("").and_then(|()| base.set_password(None)).map_err(|()| not_a_source())?;
+            credentials = Some((
+                base.username().to_owned(),
+                base.password().unwrap_or_default().to_owned(),
+            ));
+            base.set_username("")
+                .and_then(|()| base.set_password(None))
+                .map_err(|()| not_a_source())?;
         }
         base.set_query(None);
         // Another part of the program may have chosen the same already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().connect_timeout(TIMEOUT).timeout(None).build();
-        let client = client.map_err(|_| ImportError::Server { request: base.to_string(), reason: "requests cannot be made".to_owned() })?;
-        let server = Self { client, base, credentials };
+        let client = Client::builder()
+            .connect_timeout(TIMEOUT)
+            .timeout(None)
+            .build();
+        let client = client.map_err(|_| ImportError::Server {
+            request: base.to_string(),
+            reason: "requests cannot be made".to_owned(),
+        })?;
+        let server = Self {
+            client,
+            base,
+            credentials,
+        };
         server.post("experiments/search", &json!({ "max_results": 1 }))?;
         Ok(server)
     }
@@ -68,8 +104,15 @@ impl TrackingServer {
     }
 
     /// Sends a request, again when the server may answer it later; `None` when there is nothing there.
-    fn send(&self, what: &str, request: &dyn Fn() -> RequestBuilder) -> Result<Option<Response>, ImportError> {
-        let failed = |reason: String| ImportError::Server { request: what.to_owned(), reason };
+    fn send(
+        &self,
+        what: &str,
+        request: &dyn Fn() -> RequestBuilder,
+    ) -> Result<Option<Response>, ImportError> {
+        let failed = |reason: String| ImportError::Server {
+            request: what.to_owned(),
+            reason,
+        };
         let mut waits = WAITS.iter();
         loop {
             let sent = match &self.credentials {
@@ -80,13 +123,19 @@ impl TrackingServer {
             let reason = match sent.send() {
                 Ok(response) if response.status().is_success() => return Ok(Some(response)),
                 Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
-                Ok(response) if response.status().is_server_error() || response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                Ok(response)
+                    if response.status().is_server_error()
+                        || response.status() == StatusCode::TOO_MANY_REQUESTS =>
+                {
                     format!("it answers {}", response.status())
                 }
                 Ok(response) => {
                     let status = response.status();
                     let told: Value = response.json().unwrap_or_default();
-                    return Err(failed(format!("it answers {status}: {}", told["message"].as_str().unwrap_or("no message"))));
+                    return Err(failed(format!(
+                        "it answers {status}: {}",
+                        told["message"].as_str().unwrap_or("no message")
+                    )));
                 }
                 // The error's own text may repeat the URL; its kind is enough.
                 Err(error) if error.is_connect() => "it cannot be reached".to_owned(),
@@ -100,28 +149,55 @@ impl TrackingServer {
         }
     }
 
-    fn value(&self, what: &str, request: &dyn Fn() -> RequestBuilder) -> Result<Value, ImportError> {
-        let failed = |reason: &str| ImportError::Server { request: what.to_owned(), reason: reason.to_owned() };
-        let Some(response) = self.send(what, request)? else { return Ok(Value::Null) };
+    fn value(
+        &self,
+        what: &str,
+        request: &dyn Fn() -> RequestBuilder,
+    ) -> Result<Value, ImportError> {
+        let failed = |reason: &str| ImportError::Server {
+            request: what.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let Some(response) = self.send(what, request)? else {
+            return Ok(Value::Null);
+        };
         let mut bytes = Vec::new();
-        response.take(ANSWER_BYTES_LIMIT).read_to_end(&mut bytes).map_err(|_| failed("its answer ended early"))?;
+        response
+            .take(ANSWER_BYTES_LIMIT)
+            .read_to_end(&mut bytes)
+            .map_err(|_| failed("its answer ended early"))?;
         serde_json::from_slice(&bytes).map_err(|_| failed("its answer is no JSON"))
     }
 
     /// Returns the answer to a request for what must be there: a server that does not have it is another one than was asked for.
     fn post(&self, path: &str, body: &Value) -> Result<Value, ImportError> {
         let url = self.url(&format!("api/2.0/mlflow/{path}"));
-        self.there(path, self.value(path, &|| self.client.post(&url).timeout(TIMEOUT).json(body))?)
+        self.there(
+            path,
+            self.value(path, &|| self.client.post(&url).timeout(TIMEOUT).json(body))?,
+        )
     }
 
     fn there(&self, what: &str, value: Value) -> Result<Value, ImportError> {
-        let gone = || ImportError::Server { request: what.to_owned(), reason: "it has no such thing".to_owned() };
-        if value.is_null() { Err(gone()) } else { Ok(value) }
+        let gone = || ImportError::Server {
+            request: what.to_owned(),
+            reason: "it has no such thing".to_owned(),
+        };
+        if value.is_null() {
+            Err(gone())
+        } else {
+            Ok(value)
+        }
     }
 
     fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ImportError> {
         let url = self.url(path);
-        self.there(path, self.value(path, &|| self.client.get(&url).timeout(TIMEOUT).query(query))?)
+        self.there(
+            path,
+            self.value(path, &|| {
+                self.client.get(&url).timeout(TIMEOUT).query(query)
+            })?,
+        )
     }
 
     /// Returns everything of a search.
@@ -130,14 +206,22 @@ impl TrackingServer {
         loop {
             let mut page = self.post(path, &body)?;
             found.extend(items(&mut page, list));
-            match page["next_page_token"].as_str().filter(|token| !token.is_empty()) {
+            match page["next_page_token"]
+                .as_str()
+                .filter(|token| !token.is_empty())
+            {
                 Some(token) => body["page_token"] = Value::from(token),
                 None => return Ok(found),
             }
         }
     }
 
-    fn search_by_query(&self, path: &str, query: &[(&str, &str)], list: &str) -> Result<Vec<Value>, ImportError> {
+    fn search_by_query(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        list: &str,
+    ) -> Result<Vec<Value>, ImportError> {
         let (mut found, mut token) = (Vec::new(), String::new());
         loop {
             let mut query = query.to_vec();
@@ -146,7 +230,10 @@ impl TrackingServer {
             }
             let mut page = self.get(&format!("api/2.0/mlflow/{path}"), &query)?;
             found.extend(items(&mut page, list));
-            match page["next_page_token"].as_str().filter(|token| !token.is_empty()) {
+            match page["next_page_token"]
+                .as_str()
+                .filter(|token| !token.is_empty())
+            {
                 Some(next) => token = next.to_owned(),
                 None => return Ok(found),
             }
@@ -154,7 +241,11 @@ impl TrackingServer {
     }
 
     pub(super) fn experiments(&self) -> Result<Vec<Experiment>, ImportError> {
-        let found = self.search("experiments/search", &json!({ "max_results": PAGE, "view_type": "ALL" }), "experiments")?;
+        let found = self.search(
+            "experiments/search",
+            &json!({ "max_results": PAGE, "view_type": "ALL" }),
+            "experiments",
+        )?;
         let experiment = |value: &Value| Experiment {
             id: integer(&value["experiment_id"]),
             name: text(&value["name"]),
@@ -176,23 +267,39 @@ impl TrackingServer {
             "max_results": PAGE,
             "order_by": ["attributes.start_time ASC"],
         });
-        self.search("runs/search", &body, "runs")?.iter().map(|value| read_run(&value["info"], experiment_id)).collect()
+        self.search("runs/search", &body, "runs")?
+            .iter()
+            .map(|value| read_run(&value["info"], experiment_id))
+            .collect()
     }
 
     pub(super) fn run(&self, run: Run) -> Result<ForeignRun, ImportError> {
         let found = self.get("api/2.0/mlflow/runs/get", &[("run_id", &run.id)])?;
         let (data, inputs) = (&found["run"]["data"], &found["run"]["inputs"]);
         let mut metrics = Vec::new();
-        for name in data["metrics"].as_array().into_iter().flatten().map(|metric| text(&metric["key"])) {
+        for name in data["metrics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|metric| text(&metric["key"]))
+        {
             let query = [("run_id", run.id.as_str()), ("metric_key", name.as_str())];
             let history = self.search_by_query("metrics/get-history", &query, "metrics")?;
-            metrics.extend(history.iter().map(|value| Metric { name: name.clone(), point: point(value) }));
+            metrics.extend(history.iter().map(|value| Metric {
+                name: name.clone(),
+                point: point(value),
+            }));
         }
         Ok(ForeignRun {
             params: pairs(&data["params"]),
             tags: pairs(&data["tags"]),
             metrics,
-            inputs: inputs["dataset_inputs"].as_array().into_iter().flatten().map(dataset_input).collect(),
+            inputs: inputs["dataset_inputs"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(dataset_input)
+                .collect(),
             model_inputs: links(&inputs["model_inputs"]),
             model_outputs: links(&found["run"]["outputs"]["model_outputs"]),
             run,
@@ -200,14 +307,25 @@ impl TrackingServer {
     }
 
     /// Returns the logged models that are there; a server does not show deleted ones, and an old one has none.
-    pub(super) fn logged_models_of(&self, experiment_id: i64) -> Result<Vec<LoggedModel>, ImportError> {
+    pub(super) fn logged_models_of(
+        &self,
+        experiment_id: i64,
+    ) -> Result<Vec<LoggedModel>, ImportError> {
         let body = json!({ "experiment_ids": [experiment_id.to_string()], "max_results": 50 });
         let url = self.url("api/2.0/mlflow/logged-models/search");
-        if self.value("logged-models/search", &|| self.client.post(&url).timeout(TIMEOUT).json(&body))?.is_null() {
+        if self
+            .value("logged-models/search", &|| {
+                self.client.post(&url).timeout(TIMEOUT).json(&body)
+            })?
+            .is_null()
+        {
             return Ok(Vec::new());
         }
         let found = self.search("logged-models/search", &body, "models")?;
-        Ok(found.iter().map(|value| logged_model(value, experiment_id)).collect())
+        Ok(found
+            .iter()
+            .map(|value| logged_model(value, experiment_id))
+            .collect())
     }
 
     pub(super) fn registered_models(&self) -> Result<Vec<RegisteredModel>, ImportError> {
@@ -219,10 +337,15 @@ impl TrackingServer {
             let mut query = vec![("max_results", page.as_str())];
             query.extend((!filter.is_empty()).then_some(("filter", filter)));
             names.extend(
-                self.search_by_query("registered-models/search", &query, "registered_models")?.iter().map(|value| text(&value["name"])),
+                self.search_by_query("registered-models/search", &query, "registered_models")?
+                    .iter()
+                    .map(|value| text(&value["name"])),
             );
         }
-        names.into_iter().map(|name| self.registered_model(&name)).collect()
+        names
+            .into_iter()
+            .map(|name| self.registered_model(&name))
+            .collect()
     }
 
     fn registered_model(&self, name: &str) -> Result<RegisteredModel, ImportError> {
@@ -234,20 +357,38 @@ impl TrackingServer {
             description: text(&value["description"]),
             created_ms: integer(&value["creation_timestamp"]),
             updated_ms: integer(&value["last_updated_timestamp"]),
-            last_version: self.versions_of(name)?.iter().map(|version| version.version).max().unwrap_or(0),
+            last_version: self
+                .versions_of(name)?
+                .iter()
+                .map(|version| version.version)
+                .max()
+                .unwrap_or(0),
             tags: pairs(&value["tags"]),
-            aliases: value["aliases"].as_array().into_iter().flatten().map(alias).collect(),
+            aliases: value["aliases"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(alias)
+                .collect(),
         })
     }
 
     /// Returns the versions that are there; a server does not show deleted ones.
     pub(super) fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, ImportError> {
-        let quoted = if model.contains('\'') { format!("name = \"{model}\"") } else { format!("name = '{model}'") };
+        let quoted = if model.contains('\'') {
+            format!("name = \"{model}\"")
+        } else {
+            format!("name = '{model}'")
+        };
         let prompts = format!("{quoted} AND tags.`{PROMPT_TAG}` = 'true'");
         let mut found: Vec<ModelVersion> = Vec::new();
         for filter in [&quoted, &prompts] {
             let page = PAGE.to_string();
-            for value in self.search_by_query("model-versions/search", &[("filter", filter), ("max_results", &page)], "model_versions")? {
+            for value in self.search_by_query(
+                "model-versions/search",
+                &[("filter", filter), ("max_results", &page)],
+                "model_versions",
+            )? {
                 let version = self.version(model, &value)?;
                 if found.iter().all(|known| known.version != version.version) {
                     found.push(version);
@@ -260,11 +401,18 @@ impl TrackingServer {
 
     fn version(&self, model: &str, value: &Value) -> Result<ModelVersion, ImportError> {
         let (number, source) = (text(&value["version"]), text(&value["source"]));
-        let location = self.get("api/2.0/mlflow/model-versions/get-download-uri", &[("name", model), ("version", &number)])?;
+        let location = self.get(
+            "api/2.0/mlflow/model-versions/get-download-uri",
+            &[("name", model), ("version", &number)],
+        )?;
         let location = text(&location["artifact_uri"]);
         // Only newer servers say it; in a source it is `models:/m-…`.
-        let model_id =
-            some(text(&value["model_id"])).or_else(|| source.strip_prefix("models:/").filter(|id| id.starts_with("m-")).map(str::to_owned));
+        let model_id = some(text(&value["model_id"])).or_else(|| {
+            source
+                .strip_prefix("models:/")
+                .filter(|id| id.starts_with("m-"))
+                .map(str::to_owned)
+        });
         Ok(ModelVersion {
             model: model.to_owned(),
             version: number.parse().unwrap_or(0),
@@ -273,7 +421,11 @@ impl TrackingServer {
             updated_ms: integer(&value["last_updated_timestamp"]),
             user_id: text(&value["user_id"]),
             stage: some(text(&value["current_stage"])).unwrap_or_else(|| "None".to_owned()),
-            storage_location: if location.is_empty() { source.clone() } else { location },
+            storage_location: if location.is_empty() {
+                source.clone()
+            } else {
+                location
+            },
             source,
             run_id: text(&value["run_id"]),
             run_link: text(&value["run_link"]),
@@ -285,10 +437,16 @@ impl TrackingServer {
 
     /// Returns the names of the files at a location and the paths to ask for them; `None` when the server does not pass its files on.
     pub(super) fn files(&self, uri: &str) -> Result<Option<Vec<(String, String)>>, ImportError> {
-        let Some(root) = path_of(uri) else { return Ok(None) };
+        let Some(root) = path_of(uri) else {
+            return Ok(None);
+        };
         let (mut open, mut found) = (vec![String::new()], Vec::new());
         while let Some(folder) = open.pop() {
-            let path = if folder.is_empty() { root.clone() } else { format!("{root}/{folder}") };
+            let path = if folder.is_empty() {
+                root.clone()
+            } else {
+                format!("{root}/{folder}")
+            };
             let mut listed = self.get("api/2.0/mlflow-artifacts/artifacts", &[("path", &path)])?;
             for entry in items(&mut listed, "files") {
                 let own = text(&entry["path"]);
@@ -296,7 +454,11 @@ impl TrackingServer {
                 if own.is_empty() || own.contains('/') || own == ".." || own == "." {
                     continue;
                 }
-                let name = if folder.is_empty() { own } else { format!("{folder}/{own}") };
+                let name = if folder.is_empty() {
+                    own
+                } else {
+                    format!("{folder}/{own}")
+                };
                 match entry["is_dir"].as_bool().unwrap_or(false) {
                     true => open.push(name),
                     false => found.push((name.clone(), format!("{root}/{name}"))),
@@ -309,8 +471,14 @@ impl TrackingServer {
 
     /// Opens a file.
     pub(super) fn open_file(&self, path: &str) -> Result<impl Read + use<>, ImportError> {
-        let url = self.url(&format!("api/2.0/mlflow-artifacts/artifacts/{}", utf8_percent_encode(path, PATH)));
-        let gone = || ImportError::Server { request: format!("artifacts/{path}"), reason: "it is gone".to_owned() };
+        let url = self.url(&format!(
+            "api/2.0/mlflow-artifacts/artifacts/{}",
+            utf8_percent_encode(path, PATH)
+        ));
+        let gone = || ImportError::Server {
+            request: format!("artifacts/{path}"),
+            reason: "it is gone".to_owned(),
+        };
         self.send(path, &|| self.client.get(&url))?.ok_or_else(gone)
     }
 }
@@ -336,11 +504,19 @@ fn some(text: String) -> Option<String> {
 
 /// Reads a whole number, which some servers write as text.
 fn integer(value: &Value) -> i64 {
-    value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+    value
+        .as_i64()
+        .or_else(|| value.as_str()?.parse().ok())
+        .unwrap_or(0)
 }
 
 fn pairs(value: &Value) -> Vec<KeyValue> {
-    value.as_array().into_iter().flatten().map(|pair| (text(&pair["key"]), text(&pair["value"]))).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|pair| (text(&pair["key"]), text(&pair["value"])))
+        .collect()
 }
 
 fn point(value: &Value) -> Point {
@@ -350,13 +526,20 @@ fn point(value: &Value) -> Point {
         Some(text) => text.parse().unwrap_or(f64::NAN),
         None => value["value"].as_f64().unwrap_or(f64::NAN),
     };
-    Point { timestamp_ms: integer(&value["timestamp"]), step: integer(&value["step"]), value: number }
+    Point {
+        timestamp_ms: integer(&value["timestamp"]),
+        step: integer(&value["step"]),
+        value: number,
+    }
 }
 
 fn read_run(info: &Value, experiment_id: i64) -> Result<Run, ImportError> {
     let id = some(text(&info["run_id"])).unwrap_or_else(|| text(&info["run_uuid"]));
     let status = RunStatus::of(&text(&info["status"]));
-    let unknown = || ImportError::Server { request: format!("run {id}"), reason: "its status is none that MLflow knows".to_owned() };
+    let unknown = || ImportError::Server {
+        request: format!("run {id}"),
+        reason: "its status is none that MLflow knows".to_owned(),
+    };
     Ok(Run {
         no: 0,
         status: status.ok_or_else(unknown)?,
@@ -388,14 +571,20 @@ fn dataset_input(value: &Value) -> DatasetInput {
 }
 
 fn links(value: &Value) -> Vec<ModelLink> {
-    let link = |value: &Value| ModelLink { model_id: text(&value["model_id"]), step: integer(&value["step"]) };
+    let link = |value: &Value| ModelLink {
+        model_id: text(&value["model_id"]),
+        step: integer(&value["step"]),
+    };
     value.as_array().into_iter().flatten().map(link).collect()
 }
 
 fn logged_model(value: &Value, experiment_id: i64) -> LoggedModel {
     let (info, data) = (&value["info"], &value["data"]);
     let metric = |value: &Value| ModelMetric {
-        metric: Metric { name: text(&value["key"]), point: point(value) },
+        metric: Metric {
+            name: text(&value["key"]),
+            point: point(value),
+        },
         run_id: text(&value["run_id"]),
         dataset_name: text(&value["dataset_name"]),
         dataset_digest: text(&value["dataset_digest"]),
@@ -413,6 +602,11 @@ fn logged_model(value: &Value, experiment_id: i64) -> LoggedModel {
         stage: Stage::Active,
         tags: pairs(&info["tags"]),
         params: pairs(&data["params"]),
-        metrics: data["metrics"].as_array().into_iter().flatten().map(metric).collect(),
+        metrics: data["metrics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(metric)
+            .collect(),
     }
 }

@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use veracta_store::mlflow::MlflowDatabase;
-use veracta_store::tracking::{Experiment, ForeignRun, LoggedModel, ModelVersion, RegisteredModel, Run};
+use veracta_store::tracking::{
+    Experiment, ForeignRun, LoggedModel, ModelVersion, RegisteredModel, Run,
+};
 
 use super::file_store::FileStore;
 use super::server::TrackingServer;
@@ -110,7 +112,10 @@ impl Source {
         let path = Path::new(uri.strip_prefix("file://").unwrap_or(uri));
         if path.is_dir() {
             let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-            return Ok(Self { kind: Kind::Files(FileStore::open(path)?), folder });
+            return Ok(Self {
+                kind: Kind::Files(FileStore::open(path)?),
+                folder,
+            });
         }
         if let Some(file) = uri.strip_prefix("sqlite:///") {
             return Self::sqlite(Path::new(file));
@@ -120,20 +125,32 @@ impl Source {
         }
         if uri.starts_with("postgres") {
             let database = MlflowDatabase::open(uri).map_err(ImportError::Database)?;
-            return Ok(Self { kind: Kind::Database(database, "a PostgreSQL database of MLflow"), folder: PathBuf::new() });
+            return Ok(Self {
+                kind: Kind::Database(database, "a PostgreSQL database of MLflow"),
+                folder: PathBuf::new(),
+            });
         }
         if uri.starts_with("http://") || uri.starts_with("https://") {
-            return Ok(Self { kind: Kind::Server(TrackingServer::open(uri)?), folder: PathBuf::new() });
+            return Ok(Self {
+                kind: Kind::Server(TrackingServer::open(uri)?),
+                folder: PathBuf::new(),
+            });
         }
         // What stands before an @ may be a password.
         let shown = uri.rsplit_once('@').map_or(uri, |(_, rest)| rest);
-        Err(ImportError::NotASource { uri: shown.to_owned() })
+        Err(ImportError::NotASource {
+            uri: shown.to_owned(),
+        })
     }
 
     fn sqlite(file: &Path) -> Result<Self, ImportError> {
-        let database = MlflowDatabase::open(&format!("sqlite:///{}", file.display())).map_err(ImportError::Database)?;
+        let database = MlflowDatabase::open(&format!("sqlite:///{}", file.display()))
+            .map_err(ImportError::Database)?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-        Ok(Self { kind: Kind::Database(database, "a SQLite database of MLflow"), folder })
+        Ok(Self {
+            kind: Kind::Database(database, "a SQLite database of MLflow"),
+            folder,
+        })
     }
 
     /// Returns what it is, in words.
@@ -161,7 +178,9 @@ impl Source {
     pub(super) fn runs_of(&self, experiment_id: i64) -> Result<Vec<Run>, ImportError> {
         match &self.kind {
             Kind::Files(files) => files.runs_of(experiment_id),
-            Kind::Database(database, _) => database.runs_of(experiment_id).map_err(ImportError::Database),
+            Kind::Database(database, _) => database
+                .runs_of(experiment_id)
+                .map_err(ImportError::Database),
             Kind::Server(server) => server.runs_of(experiment_id),
         }
     }
@@ -174,10 +193,15 @@ impl Source {
         }
     }
 
-    pub(super) fn logged_models_of(&self, experiment_id: i64) -> Result<Vec<LoggedModel>, ImportError> {
+    pub(super) fn logged_models_of(
+        &self,
+        experiment_id: i64,
+    ) -> Result<Vec<LoggedModel>, ImportError> {
         match &self.kind {
             Kind::Files(files) => files.logged_models_of(experiment_id),
-            Kind::Database(database, _) => database.logged_models_of(experiment_id).map_err(ImportError::Database),
+            Kind::Database(database, _) => database
+                .logged_models_of(experiment_id)
+                .map_err(ImportError::Database),
             Kind::Server(server) => server.logged_models_of(experiment_id),
         }
     }
@@ -185,7 +209,9 @@ impl Source {
     pub(super) fn registered_models(&self) -> Result<Vec<RegisteredModel>, ImportError> {
         match &self.kind {
             Kind::Files(files) => files.registered_models(),
-            Kind::Database(database, _) => database.registered_models().map_err(ImportError::Database),
+            Kind::Database(database, _) => {
+                database.registered_models().map_err(ImportError::Database)
+            }
             Kind::Server(server) => server.registered_models(),
         }
     }
@@ -193,16 +219,25 @@ impl Source {
     pub(super) fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, ImportError> {
         match &self.kind {
             Kind::Files(files) => files.versions_of(model),
-            Kind::Database(database, _) => database.versions_of(model).map_err(ImportError::Database),
+            Kind::Database(database, _) => {
+                database.versions_of(model).map_err(ImportError::Database)
+            }
             Kind::Server(server) => server.versions_of(model),
         }
     }
 
     /// Returns the files at a location that the source itself hands out, by name; `None` when it does not.
     pub(super) fn files(&self, uri: &str) -> Result<Option<Vec<(String, Place)>>, ImportError> {
-        let Kind::Server(server) = &self.kind else { return Ok(None) };
+        let Kind::Server(server) = &self.kind else {
+            return Ok(None);
+        };
         let files = server.files(uri)?;
-        Ok(files.map(|files| files.into_iter().map(|(name, path)| (name, Place::Remote(path))).collect()))
+        Ok(files.map(|files| {
+            files
+                .into_iter()
+                .map(|(name, path)| (name, Place::Remote(path)))
+                .collect()
+        }))
     }
 
     /// Opens a file.
@@ -211,7 +246,10 @@ impl Source {
             (Place::Remote(path), Kind::Server(server)) => Ok(Box::new(server.open_file(path)?)),
             (Place::Remote(path), _) => Err(ImportError::NotASource { uri: path.clone() }),
             (Place::Local(path), _) => {
-                let file = File::open(path).map_err(|source| ImportError::File { file: path.display().to_string(), source })?;
+                let file = File::open(path).map_err(|source| ImportError::File {
+                    file: path.display().to_string(),
+                    source,
+                })?;
                 Ok(Box::new(file))
             }
         }

@@ -23,23 +23,43 @@ struct Checker<'t> {
 
 impl Checker<'_> {
     fn refuse<T>(&mut self, place: &Spanned<T>, message: String, hint: Option<String>) {
-        let (line, column) = (place.referenced.line() as usize, place.referenced.column() as usize);
-        self.problems.push(Problem { file: self.file.clone(), line, column, message, hint });
+        let (line, column) = (
+            place.referenced.line() as usize,
+            place.referenced.column() as usize,
+        );
+        self.problems.push(Problem {
+            file: self.file.clone(),
+            line,
+            column,
+            message,
+            hint,
+        });
     }
 
     /// Refuses a setting at the line of the key that its message begins with, such as `training.rounds must …`.
     fn refuse_at_key(&mut self, message: &str) {
-        let words = message.split([' ', '.']).map(|word| word.trim_end_matches(','));
+        let words = message
+            .split([' ', '.'])
+            .map(|word| word.trim_end_matches(','));
         let mut place = (0, 0);
         for (idx, content) in self.text.lines().enumerate() {
-            let found = words.clone().skip(1).find_map(|word| Some(content.find(&format!("{word}:"))? + 1));
+            let found = words
+                .clone()
+                .skip(1)
+                .find_map(|word| Some(content.find(&format!("{word}:"))? + 1));
             if let Some(column) = found {
                 place = (idx + 1, column);
                 break;
             }
         }
         let (line, column) = place;
-        self.problems.push(Problem { file: self.file.clone(), line, column, message: message.to_owned(), hint: None });
+        self.problems.push(Problem {
+            file: self.file.clone(),
+            line,
+            column,
+            message: message.to_owned(),
+            hint: None,
+        });
     }
 
     fn refuse_at_name(&mut self, spec: &PipelineSpec, message: String, hint: Option<String>) {
@@ -63,35 +83,68 @@ pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>)
         row[b.len()]
     };
     let best = known.map(|other| (distance(other), other)).min();
-    best.filter(|(distance, other)| *distance <= 2.max(other.len() / 4)).map(|(_, other)| format!("did you mean `{other}`?"))
+    best.filter(|(distance, other)| *distance <= 2.max(other.len() / 4))
+        .map(|(_, other)| format!("did you mean `{other}`?"))
 }
 
 /// Returns every problem.
 pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem> {
-    let mut checker = Checker { file: path.display().to_string(), text, problems: Vec::new() };
+    let mut checker = Checker {
+        file: path.display().to_string(),
+        text,
+        problems: Vec::new(),
+    };
     if spec.schema.value != PIPELINE_SCHEMA {
-        let message = format!("schema `{}` is not known; this program reads `{PIPELINE_SCHEMA}`", spec.schema.value);
+        let message = format!(
+            "schema `{}` is not known; this program reads `{PIPELINE_SCHEMA}`",
+            spec.schema.value
+        );
         checker.refuse(&spec.schema, message, None);
     }
-    let is_name =
-        |name: &str| !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 100
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
     if !is_name(&spec.name.value) {
-        checker.refuse(&spec.name, format!("`{}` is not a name: use letters, digits, `-`, `_` and `.`", spec.name.value), None);
+        checker.refuse(
+            &spec.name,
+            format!(
+                "`{}` is not a name: use letters, digits, `-`, `_` and `.`",
+                spec.name.value
+            ),
+            None,
+        );
     }
     for framework in &spec.frameworks {
         let known = &Catalogue::shipped().frameworks;
         if !known.contains_key(&framework.value) {
             let hint = did_you_mean(&framework.value, known.keys().map(String::as_str));
-            checker.refuse(framework, format!("unknown framework `{}`", framework.value), hint);
+            checker.refuse(
+                framework,
+                format!("unknown framework `{}`", framework.value),
+                hint,
+            );
         }
     }
     for document in &spec.documents {
         if DocumentKind::named(&document.value).is_none() {
             let hint = did_you_mean(&document.value, DOCUMENT_KINDS.iter().map(|kind| kind.id()));
-            checker.refuse(document, format!("unknown document `{}`", document.value), hint);
+            checker.refuse(
+                document,
+                format!("unknown document `{}`", document.value),
+                hint,
+            );
         }
     }
-    if let Some(delimiter) = spec.data.delimiter.as_ref().filter(|delimiter| delimiter.value.len() != 1) {
+    if let Some(delimiter) = spec
+        .data
+        .delimiter
+        .as_ref()
+        .filter(|delimiter| delimiter.value.len() != 1)
+    {
         checker.refuse(delimiter, "a delimiter is one character".to_owned(), None);
     }
     check_criteria(spec, &mut checker);
@@ -101,16 +154,41 @@ pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem
     check_waivers(spec, &mut checker);
     check_dates(spec, &mut checker);
     if spec.data.drop.contains_key(&spec.data.label.column.value) {
-        checker.refuse(&spec.data.label.column, format!("the label `{}` cannot be dropped", spec.data.label.column.value), None);
+        checker.refuse(
+            &spec.data.label.column,
+            format!(
+                "the label `{}` cannot be dropped",
+                spec.data.label.column.value
+            ),
+            None,
+        );
     }
     if spec.split.method == SplitMethodName::Time && spec.split.time.is_none() {
-        checker.refuse_at_name(spec, "a split by time needs `time:` with the name of a column".to_owned(), None);
+        checker.refuse_at_name(
+            spec,
+            "a split by time needs `time:` with the name of a column".to_owned(),
+            None,
+        );
     }
-    match (&spec.split.column, spec.split.method == SplitMethodName::Column) {
-        (None, true) => checker.refuse_at_name(spec, "a split by column needs `column:` with its name".to_owned(), None),
+    match (
+        &spec.split.column,
+        spec.split.method == SplitMethodName::Column,
+    ) {
+        (None, true) => checker.refuse_at_name(
+            spec,
+            "a split by column needs `column:` with its name".to_owned(),
+            None,
+        ),
         (Some(column), true) if !spec.data.drop.contains_key(&column.value) => {
-            let message = format!("`{}` says which part a row belongs to and is no input", column.value);
-            checker.refuse(column, message, Some("list it under `data.drop` with that reason".to_owned()));
+            let message = format!(
+                "`{}` says which part a row belongs to and is no input",
+                column.value
+            );
+            checker.refuse(
+                column,
+                message,
+                Some("list it under `data.drop` with that reason".to_owned()),
+            );
         }
         _ => {}
     }
@@ -123,45 +201,116 @@ fn check_tracked(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let training = &spec.training;
     if training.algorithm != AlgorithmName::Tracked {
         for field in training.version.iter().chain(&training.file) {
-            checker.refuse(field, "`version` and `file` belong to `algorithm: tracked`".to_owned(), None);
+            checker.refuse(
+                field,
+                "`version` and `file` belong to `algorithm: tracked`".to_owned(),
+                None,
+            );
         }
         return;
     }
     match &training.version {
-        None => checker.refuse_at_name(spec, "a tracked model needs `version:`, such as `churn@3`".to_owned(), None),
-        Some(version) if version.value.rsplit_once('@').is_none_or(|(_, number)| number.parse::<u32>().is_err()) => {
-            checker.refuse(version, format!("`{}` is no version of a registered model, such as `churn@3`", version.value), None);
+        None => checker.refuse_at_name(
+            spec,
+            "a tracked model needs `version:`, such as `churn@3`".to_owned(),
+            None,
+        ),
+        Some(version)
+            if version
+                .value
+                .rsplit_once('@')
+                .is_none_or(|(_, number)| number.parse::<u32>().is_err()) =>
+        {
+            checker.refuse(
+                version,
+                format!(
+                    "`{}` is no version of a registered model, such as `churn@3`",
+                    version.value
+                ),
+                None,
+            );
         }
         Some(version) if spec.split.method != SplitMethodName::Column => {
             let hint = "say it with `split: {method: column, column: …}`: only whoever trained it knows which rows it has seen";
-            checker.refuse(version, "a tracked model needs to be told which rows it was trained on".to_owned(), Some(hint.to_owned()));
+            checker.refuse(
+                version,
+                "a tracked model needs to be told which rows it was trained on".to_owned(),
+                Some(hint.to_owned()),
+            );
         }
-        Some(version) if spec.validation.privacy.as_ref().is_some_and(|privacy| privacy.shadows > 0) => {
+        Some(version)
+            if spec
+                .validation
+                .privacy
+                .as_ref()
+                .is_some_and(|privacy| privacy.shadows > 0) =>
+        {
             let hint = Some("set `validation.privacy.shadows: 0`".to_owned());
-            checker.refuse(version, "shadow models of a tracked model cannot be trained here".to_owned(), hint);
+            checker.refuse(
+                version,
+                "shadow models of a tracked model cannot be trained here".to_owned(),
+                hint,
+            );
         }
         Some(_) => {}
     }
-    let settings = [training.learning_rate, training.min_child_weight, training.subsample, training.lambda, training.l2];
-    if training.rounds.is_some() || training.max_depth.is_some() || settings.iter().any(Option::is_some) {
-        checker.refuse_at_name(spec, "a tracked model has its settings from its run: give none here".to_owned(), None);
+    let settings = [
+        training.learning_rate,
+        training.min_child_weight,
+        training.subsample,
+        training.lambda,
+        training.l2,
+    ];
+    if training.rounds.is_some()
+        || training.max_depth.is_some()
+        || settings.iter().any(Option::is_some)
+    {
+        checker.refuse_at_name(
+            spec,
+            "a tracked model has its settings from its run: give none here".to_owned(),
+            None,
+        );
     }
 }
 
 fn check_criteria(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     for criterion in &spec.validation.criteria {
         if Metric::named(&criterion.metric.value).is_none() {
-            let hint = did_you_mean(&criterion.metric.value, METRICS.iter().map(|metric| metric.name));
-            checker.refuse(&criterion.metric, format!("unknown metric `{}`", criterion.metric.value), hint);
+            let hint = did_you_mean(
+                &criterion.metric.value,
+                METRICS.iter().map(|metric| metric.name),
+            );
+            checker.refuse(
+                &criterion.metric,
+                format!("unknown metric `{}`", criterion.metric.value),
+                hint,
+            );
         }
-        check_limit(&criterion.metric, criterion.at_least, criterion.at_most, checker);
+        check_limit(
+            &criterion.metric,
+            criterion.at_least,
+            criterion.at_most,
+            checker,
+        );
     }
     for criterion in &spec.validation.fairness {
         if Disparity::named(&criterion.metric.value).is_none() {
-            let hint = did_you_mean(&criterion.metric.value, DISPARITIES.iter().map(|(_, name)| *name));
-            checker.refuse(&criterion.metric, format!("unknown gap or ratio `{}`", criterion.metric.value), hint);
+            let hint = did_you_mean(
+                &criterion.metric.value,
+                DISPARITIES.iter().map(|(_, name)| *name),
+            );
+            checker.refuse(
+                &criterion.metric,
+                format!("unknown gap or ratio `{}`", criterion.metric.value),
+                hint,
+            );
         }
-        check_limit(&criterion.metric, criterion.at_least, criterion.at_most, checker);
+        check_limit(
+            &criterion.metric,
+            criterion.at_least,
+            criterion.at_most,
+            checker,
+        );
     }
 }
 
@@ -170,12 +319,30 @@ fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let validation = &spec.validation;
     if let Some(robustness) = &validation.robustness {
         if Metric::named(&robustness.metric.value).is_none() {
-            let hint = did_you_mean(&robustness.metric.value, METRICS.iter().map(|metric| metric.name));
-            checker.refuse(&robustness.metric, format!("unknown metric `{}`", robustness.metric.value), hint);
+            let hint = did_you_mean(
+                &robustness.metric.value,
+                METRICS.iter().map(|metric| metric.name),
+            );
+            checker.refuse(
+                &robustness.metric,
+                format!("unknown metric `{}`", robustness.metric.value),
+                hint,
+            );
         }
-        check_limit(&robustness.metric, robustness.at_least, robustness.at_most, checker);
-        if robustness.scenarios.iter().any(|scenario| !scenario.is_possible()) {
-            checker.refuse_at_key("validation.robustness.scenarios: sizes are finite, and shares between 0 and 1");
+        check_limit(
+            &robustness.metric,
+            robustness.at_least,
+            robustness.at_most,
+            checker,
+        );
+        if robustness
+            .scenarios
+            .iter()
+            .any(|scenario| !scenario.is_possible())
+        {
+            checker.refuse_at_key(
+                "validation.robustness.scenarios: sizes are finite, and shares between 0 and 1",
+            );
         }
     }
     if let Some(privacy) = &validation.privacy {
@@ -183,19 +350,38 @@ fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             checker.refuse_at_key("validation.privacy.auc_at_most must be between 0.5 and 1");
         }
         if !crate::robustness::are_shadows_possible(privacy.shadows) {
-            checker.refuse_at_key("validation.privacy.shadows must be 0 or an even number from 4 to 256");
+            checker.refuse_at_key(
+                "validation.privacy.shadows must be 0 or an even number from 4 to 256",
+            );
         }
     }
-    let has_tolerance = |monitoring: &MonitoringSpec| monitoring.tolerance > 0.0 && monitoring.tolerance < 1.0;
-    if spec.monitoring.as_ref().is_some_and(|monitoring| !has_tolerance(monitoring)) {
+    let has_tolerance =
+        |monitoring: &MonitoringSpec| monitoring.tolerance > 0.0 && monitoring.tolerance < 1.0;
+    if spec
+        .monitoring
+        .as_ref()
+        .is_some_and(|monitoring| !has_tolerance(monitoring))
+    {
         checker.refuse_at_key("monitoring.tolerance must be between 0 and 1");
     }
 }
 
-fn check_limit(place: &Spanned<String>, at_least: Option<f64>, at_most: Option<f64>, checker: &mut Checker<'_>) {
+fn check_limit(
+    place: &Spanned<String>,
+    at_least: Option<f64>,
+    at_most: Option<f64>,
+    checker: &mut Checker<'_>,
+) {
     match (at_least, at_most) {
         (Some(limit), None) | (None, Some(limit)) if limit.is_finite() => {}
-        _ => checker.refuse(place, format!("`{}` needs one finite limit: either `at_least` or `at_most`", place.value), None),
+        _ => checker.refuse(
+            place,
+            format!(
+                "`{}` needs one finite limit: either `at_least` or `at_most`",
+                place.value
+            ),
+            None,
+        ),
     }
 }
 
@@ -203,39 +389,91 @@ fn check_numbers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let training = &spec.training;
     let is_share = |share: f64| share > 0.0 && share < 1.0;
     let at_most_one = |share: Option<f64>| share.is_none_or(|share| share > 0.0 && share <= 1.0);
-    let not_negative = |number: Option<f64>| number.is_none_or(|number| number >= 0.0 && number.is_finite());
+    let not_negative =
+        |number: Option<f64>| number.is_none_or(|number| number >= 0.0 && number.is_finite());
     let rules = [
-        (is_share(spec.validation.level), "validation.level must be between 0 and 1"),
-        ((0.0..=1.0).contains(&spec.validation.threshold), "validation.threshold must be between 0 and 1"),
-        ((100..=100_000).contains(&spec.validation.resamples), "validation.resamples must be between 100 and 100,000"),
-        (is_share(spec.split.test), "split.test must be between 0 and 1"),
+        (
+            is_share(spec.validation.level),
+            "validation.level must be between 0 and 1",
+        ),
+        (
+            (0.0..=1.0).contains(&spec.validation.threshold),
+            "validation.threshold must be between 0 and 1",
+        ),
+        (
+            (100..=100_000).contains(&spec.validation.resamples),
+            "validation.resamples must be between 100 and 100,000",
+        ),
+        (
+            is_share(spec.split.test),
+            "split.test must be between 0 and 1",
+        ),
         (
             (0.0..1.0).contains(&spec.split.tune) && spec.split.tune + spec.split.test < 1.0,
             "split.tune and split.test must leave rows to train on",
         ),
-        ((2..=20).contains(&spec.minimisation.folds), "minimisation.folds must be between 2 and 20"),
-        ((1..=20).contains(&spec.minimisation.repeats), "minimisation.repeats must be between 1 and 20"),
-        (spec.minimisation.tolerance >= 0.0 && spec.minimisation.group_tolerance >= 0.0, "minimisation tolerances must not be negative"),
-        ((1..=10_000).contains(&training.rounds.unwrap_or(1)), "training.rounds must be between 1 and 10,000"),
-        ((1..=30).contains(&training.max_depth.unwrap_or(1)), "training.max_depth must be between 1 and 30"),
-        (at_most_one(training.learning_rate), "training.learning_rate must be above 0 and at most 1"),
-        (at_most_one(training.subsample) && at_most_one(training.colsample_bytree), "training shares must be above 0 and at most 1"),
         (
-            not_negative(training.l2) && not_negative(training.lambda) && not_negative(training.min_child_weight),
+            (2..=20).contains(&spec.minimisation.folds),
+            "minimisation.folds must be between 2 and 20",
+        ),
+        (
+            (1..=20).contains(&spec.minimisation.repeats),
+            "minimisation.repeats must be between 1 and 20",
+        ),
+        (
+            spec.minimisation.tolerance >= 0.0 && spec.minimisation.group_tolerance >= 0.0,
+            "minimisation tolerances must not be negative",
+        ),
+        (
+            (1..=10_000).contains(&training.rounds.unwrap_or(1)),
+            "training.rounds must be between 1 and 10,000",
+        ),
+        (
+            (1..=30).contains(&training.max_depth.unwrap_or(1)),
+            "training.max_depth must be between 1 and 30",
+        ),
+        (
+            at_most_one(training.learning_rate),
+            "training.learning_rate must be above 0 and at most 1",
+        ),
+        (
+            at_most_one(training.subsample) && at_most_one(training.colsample_bytree),
+            "training shares must be above 0 and at most 1",
+        ),
+        (
+            not_negative(training.l2)
+                && not_negative(training.lambda)
+                && not_negative(training.min_child_weight),
             "training penalties must not be negative",
         ),
-        ((2..=10_000).contains(&training.categories_max), "training.categories_max must be between 2 and 10,000"),
-        ((1..=1_000_000).contains(&spec.explanation.rows_max), "explanation.rows_max must be between 1 and 1,000,000"),
+        (
+            (2..=10_000).contains(&training.categories_max),
+            "training.categories_max must be between 2 and 10,000",
+        ),
+        (
+            (1..=1_000_000).contains(&spec.explanation.rows_max),
+            "explanation.rows_max must be between 1 and 1,000,000",
+        ),
     ];
     for (_, message) in rules.into_iter().filter(|(holds, _)| !holds) {
         checker.refuse_at_key(message);
     }
-    let boosting = training.rounds.is_some() || training.max_depth.is_some() || training.learning_rate.is_some();
+    let boosting = training.rounds.is_some()
+        || training.max_depth.is_some()
+        || training.learning_rate.is_some();
     if training.algorithm == AlgorithmName::LogisticRegression && boosting {
-        checker.refuse_at_name(spec, "logistic regression has no rounds, depth or learning rate".to_owned(), None);
+        checker.refuse_at_name(
+            spec,
+            "logistic regression has no rounds, depth or learning rate".to_owned(),
+            None,
+        );
     }
     if training.algorithm == AlgorithmName::GradientBoosting && training.l2.is_some() {
-        checker.refuse_at_name(spec, "gradient boosting has no `l2`; its penalty is `lambda`".to_owned(), None);
+        checker.refuse_at_name(
+            spec,
+            "gradient boosting has no `l2`; its penalty is `lambda`".to_owned(),
+            None,
+        );
     }
 }
 
@@ -243,11 +481,24 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let mut writers: BTreeMap<&str, &str> = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for step in &spec.steps {
-        if !ids.insert(step.id.value.as_str()) || super::plan::BUILT_IN.iter().any(|(id, _)| *id == step.id.value) {
-            checker.refuse(&step.id, format!("step `{}` is there twice or is a built-in one", step.id.value), None);
+        if !ids.insert(step.id.value.as_str())
+            || super::plan::BUILT_IN
+                .iter()
+                .any(|(id, _)| *id == step.id.value)
+        {
+            checker.refuse(
+                &step.id,
+                format!(
+                    "step `{}` is there twice or is a built-in one",
+                    step.id.value
+                ),
+                None,
+            );
         }
         for file in step.inputs.iter().chain(&step.outputs) {
-            let is_inside = Path::new(&file.value).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            let is_inside = Path::new(&file.value)
+                .components()
+                .all(|part| matches!(part, std::path::Component::Normal(_)));
             if !is_inside {
                 checker.refuse(
                     file,
@@ -258,22 +509,50 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
         }
         for output in &step.outputs {
             if let Some(other) = writers.insert(&output.value, &step.id.value) {
-                checker.refuse(output, format!("`{}` is written by `{other}` as well", output.value), None);
+                checker.refuse(
+                    output,
+                    format!("`{}` is written by `{other}` as well", output.value),
+                    None,
+                );
             }
         }
     }
     if let Some(cycle) = super::plan::find_cycle(&spec.steps) {
-        let place = spec.steps.iter().find(|step| step.id.value == cycle[0]).map_or(&spec.name, |step| &step.id);
-        checker.refuse(place, format!("steps wait for each other: {}", cycle.join(" → ")), Some("remove one of the inputs".to_owned()));
+        let place = spec
+            .steps
+            .iter()
+            .find(|step| step.id.value == cycle[0])
+            .map_or(&spec.name, |step| &step.id);
+        checker.refuse(
+            place,
+            format!("steps wait for each other: {}", cycle.join(" → ")),
+            Some("remove one of the inputs".to_owned()),
+        );
     }
 }
 
 fn check_dates(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let data = &spec.data;
-    let dates = [&data.collected_from, &data.collected_to, &data.retention_until].into_iter().flatten();
-    let statements = spec.statements.iter().filter_map(|statement| statement.valid_until.as_ref());
-    for date in dates.chain(statements).filter(|date| date.value.parse::<jiff::civil::Date>().is_err()) {
-        checker.refuse(date, format!("`{}` is not a day", date.value), Some("write it as 2027-01-31".to_owned()));
+    let dates = [
+        &data.collected_from,
+        &data.collected_to,
+        &data.retention_until,
+    ]
+    .into_iter()
+    .flatten();
+    let statements = spec
+        .statements
+        .iter()
+        .filter_map(|statement| statement.valid_until.as_ref());
+    for date in dates
+        .chain(statements)
+        .filter(|date| date.value.parse::<jiff::civil::Date>().is_err())
+    {
+        checker.refuse(
+            date,
+            format!("`{}` is not a day", date.value),
+            Some("write it as 2027-01-31".to_owned()),
+        );
     }
 }
 
@@ -281,20 +560,38 @@ fn check_waivers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     for waiver in &spec.waivers {
         let subject = waiver.subject.value.as_str();
         let is_known = match subject.split_once(':') {
-            Some(("rule", id)) => veracta_governance::gate::RULES.iter().any(|rule| rule.id == id),
-            Some(("control", id)) => Catalogue::shipped().controls.iter().any(|control| control.id == id),
+            Some(("rule", id)) => veracta_governance::gate::RULES
+                .iter()
+                .any(|rule| rule.id == id),
+            Some(("control", id)) => Catalogue::shipped()
+                .controls
+                .iter()
+                .any(|control| control.id == id),
             _ => false,
         };
         if !is_known {
-            let rules = veracta_governance::gate::RULES.iter().map(|rule| format!("rule:{}", rule.id));
-            let controls = Catalogue::shipped().controls.iter().map(|control| format!("control:{}", control.id));
+            let rules = veracta_governance::gate::RULES
+                .iter()
+                .map(|rule| format!("rule:{}", rule.id));
+            let controls = Catalogue::shipped()
+                .controls
+                .iter()
+                .map(|control| format!("control:{}", control.id));
             let known: Vec<String> = rules.chain(controls).collect();
             let nearest = did_you_mean(subject, known.iter().map(String::as_str));
             let hint = nearest.unwrap_or_else(|| "write `rule:<id>` or `control:<id>`".to_owned());
-            checker.refuse(&waiver.subject, format!("`{subject}` is not a rule or control"), Some(hint));
+            checker.refuse(
+                &waiver.subject,
+                format!("`{subject}` is not a rule or control"),
+                Some(hint),
+            );
         }
         if waiver.valid_until.parse::<jiff::civil::Date>().is_err() {
-            checker.refuse(&waiver.subject, format!("`{}` is not a day", waiver.valid_until), Some("write it as 2027-01-31".to_owned()));
+            checker.refuse(
+                &waiver.subject,
+                format!("`{}` is not a day", waiver.valid_until),
+                Some("write it as 2027-01-31".to_owned()),
+            );
         }
     }
 }

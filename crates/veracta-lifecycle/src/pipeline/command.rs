@@ -30,13 +30,25 @@ pub(super) struct CommandResult {
 }
 
 /// Returns the digests of a command's inputs.
-pub(super) fn hash_inputs(step: &CommandSpec, folder: &Path) -> Result<Vec<NamedDigest>, LifecycleError> {
-    let hash = |name: &String| Ok(NamedDigest { name: name.clone(), digest: hash_file(&folder.join(name))?.0 });
+pub(super) fn hash_inputs(
+    step: &CommandSpec,
+    folder: &Path,
+) -> Result<Vec<NamedDigest>, LifecycleError> {
+    let hash = |name: &String| {
+        Ok(NamedDigest {
+            name: name.clone(),
+            digest: hash_file(&folder.join(name))?.0,
+        })
+    };
     step.inputs.iter().map(|input| hash(&input.value)).collect()
 }
 
 /// Puts recorded outputs back where a file is missing or differs.
-pub(super) fn restore_outputs(platform: &Platform, folder: &Path, outputs: &[NamedDigest]) -> Result<(), LifecycleError> {
+pub(super) fn restore_outputs(
+    platform: &Platform,
+    folder: &Path,
+    outputs: &[NamedDigest],
+) -> Result<(), LifecycleError> {
     for output in outputs {
         let path = folder.join(&output.name);
         if hash_file(&path).is_ok_and(|(digest, _)| digest == output.digest) {
@@ -52,56 +64,101 @@ pub(super) fn restore_outputs(platform: &Platform, folder: &Path, outputs: &[Nam
 }
 
 /// Stores a file's content and returns the artefact that commits to it. What a command reads and writes may be personal.
-pub(super) fn store_file(platform: &Platform, name: &str, path: &Path) -> Result<Artifact, LifecycleError> {
+pub(super) fn store_file(
+    platform: &Platform,
+    name: &str,
+    path: &Path,
+) -> Result<Artifact, LifecycleError> {
     let (digest, bytes) = hash_file(path)?;
     let mut file = File::open(path).map_err(LifecycleError::file(path))?;
     platform.store.blobs().put_reader(digest, &mut file)?;
-    Ok(Artifact { name: name.to_owned(), digest, bytes, personal: true })
+    Ok(Artifact {
+        name: name.to_owned(),
+        digest,
+        bytes,
+        personal: true,
+    })
 }
 
 /// Runs a command.
-pub(super) fn run(platform: &Platform, step: &CommandSpec, folder: &Path) -> Result<CommandResult, LifecycleError> {
+pub(super) fn run(
+    platform: &Platform,
+    step: &CommandSpec,
+    folder: &Path,
+) -> Result<CommandResult, LifecycleError> {
     let id = &step.id.value;
-    let mut variables: BTreeMap<String, String> =
-        ["PATH", "HOME"].iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
+    let mut variables: BTreeMap<String, String> = ["PATH", "HOME"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+        .collect();
     variables.extend(step.env.clone());
     let mut secrets = Vec::new();
     for name in &step.secrets {
-        let value = std::env::var(name).map_err(|_| LifecycleError::MissingSecret { step: id.clone(), variable: name.clone() })?;
+        let value = std::env::var(name).map_err(|_| LifecycleError::MissingSecret {
+            step: id.clone(),
+            variable: name.clone(),
+        })?;
         variables.insert(name.clone(), value.clone());
         secrets.push(value);
     }
     let aside = SetAside::take(step, folder)?;
-    let (exit_code, log) = execute(&step.run, folder, &variables, Duration::from_secs(step.seconds_max))?;
+    let (exit_code, log) = execute(
+        &step.run,
+        folder,
+        &variables,
+        Duration::from_secs(step.seconds_max),
+    )?;
     let log = mask(log, &secrets);
     if exit_code != 0 {
         let lines: Vec<&str> = log.lines().collect();
         let log_end = lines[lines.len().saturating_sub(12)..].join("\n");
-        return Err(LifecycleError::Command { step: id.clone(), exit_code, log_end });
+        return Err(LifecycleError::Command {
+            step: id.clone(),
+            exit_code,
+            log_end,
+        });
     }
     let mut versions = BTreeMap::new();
     for (name, command) in &step.versions {
         let (_, output) = execute(command, folder, &variables, Duration::from_secs(60))?;
-        versions.insert(name.clone(), mask(output, &secrets).trim().chars().take(200).collect());
+        versions.insert(
+            name.clone(),
+            mask(output, &secrets).trim().chars().take(200).collect(),
+        );
     }
     let mut artifacts = Vec::new();
     for input in &step.inputs {
-        artifacts.push(store_file(platform, &input.value, &folder.join(&input.value))?);
+        artifacts.push(store_file(
+            platform,
+            &input.value,
+            &folder.join(&input.value),
+        )?);
     }
     let mut outputs = Vec::new();
     for output in &step.outputs {
         let path = folder.join(&output.value);
         if !path.is_file() {
-            return Err(LifecycleError::MissingOutput { step: id.clone(), output: output.value.clone() });
+            return Err(LifecycleError::MissingOutput {
+                step: id.clone(),
+                output: output.value.clone(),
+            });
         }
         let artifact = store_file(platform, &output.value, &path)?;
-        outputs.push(NamedDigest { name: output.value.clone(), digest: artifact.digest });
+        outputs.push(NamedDigest {
+            name: output.value.clone(),
+            digest: artifact.digest,
+        });
         artifacts.push(artifact);
     }
     aside.discard();
     let bytes = log.len() as u64;
     let log = platform.store.blobs().put(log.into_bytes())?;
-    artifacts.push(Artifact { name: "log".to_owned(), digest: log, bytes, personal: true });
+    artifacts.push(Artifact {
+        name: "log".to_owned(),
+        digest: log,
+        bytes,
+        personal: true,
+    });
     // Folders of a person's home say who ran it: recorded without their values.
     for name in ["HOME", "PATH"] {
         variables.insert(name.to_owned(), MASK.to_owned());
@@ -109,7 +166,13 @@ pub(super) fn run(platform: &Platform, step: &CommandSpec, folder: &Path) -> Res
     step.secrets.iter().for_each(|name| {
         variables.insert(name.clone(), MASK.to_owned());
     });
-    Ok(CommandResult { outputs, log, artifacts, variables, versions })
+    Ok(CommandResult {
+        outputs,
+        log,
+        artifacts,
+        variables,
+        versions,
+    })
 }
 
 /// Outputs of an earlier run, moved aside so that they cannot pass for new ones; put back unless the command succeeds.
@@ -151,12 +214,28 @@ impl Drop for SetAside {
 }
 
 /// Runs a shell command with these variables only, and returns its exit code and both its streams.
-fn execute(command: &str, folder: &Path, variables: &BTreeMap<String, String>, longest: Duration) -> Result<(i32, String), LifecycleError> {
-    let failed = |source| LifecycleError::File { file: command.to_owned(), source };
+fn execute(
+    command: &str,
+    folder: &Path,
+    variables: &BTreeMap<String, String>,
+    longest: Duration,
+) -> Result<(i32, String), LifecycleError> {
+    let failed = |source| LifecycleError::File {
+        file: command.to_owned(),
+        source,
+    };
     let (mut reader, writer) = std::io::pipe().map_err(failed)?;
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command).current_dir(folder).env_clear().envs(variables).stdin(Stdio::null());
-    shell.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+    shell
+        .arg("-c")
+        .arg(command)
+        .current_dir(folder)
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::null());
+    shell
+        .stdout(writer.try_clone().map_err(failed)?)
+        .stderr(writer);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
     let mut child = shell.spawn().map_err(failed)?;
@@ -186,7 +265,10 @@ fn execute(command: &str, folder: &Path, variables: &BTreeMap<String, String>, l
     let status = child.wait().map_err(failed)?;
     let mut log = String::from_utf8_lossy(&collector.join().unwrap_or_default()).into_owned();
     if timed_out {
-        log += &format!("\nended after {} s, the longest this step may run\n", longest.as_secs());
+        log += &format!(
+            "\nended after {} s, the longest this step may run\n",
+            longest.as_secs()
+        );
         return Ok((-1, log));
     }
     Ok((status.code().unwrap_or(-1), log))
@@ -205,5 +287,8 @@ fn end_group(child: &mut std::process::Child) {
 }
 
 fn mask(text: String, secrets: &[String]) -> String {
-    secrets.iter().filter(|secret| !secret.is_empty()).fold(text, |text, secret| text.replace(secret.as_str(), MASK))
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text, |text, secret| text.replace(secret.as_str(), MASK))
 }

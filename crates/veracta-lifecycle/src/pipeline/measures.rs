@@ -96,12 +96,20 @@ impl RobustnessSpec {
     /// Returns what stands in the plan.
     pub(super) fn criterion(&self) -> RobustnessCriterion {
         RobustnessCriterion {
-            metric: Metric::named(&self.metric.value).expect("the metric is known: checked when the file was read"),
+            metric: Metric::named(&self.metric.value)
+                .expect("the metric is known: checked when the file was read"),
             limit: match self.at_least {
                 Some(limit) => Limit::AtLeast(limit),
-                None => Limit::AtMost(self.at_most.expect("one limit is given: checked when the file was read")),
+                None => Limit::AtMost(
+                    self.at_most
+                        .expect("one limit is given: checked when the file was read"),
+                ),
             },
-            scenarios: if self.scenarios.is_empty() { SCENARIOS.to_vec() } else { self.scenarios.clone() },
+            scenarios: if self.scenarios.is_empty() {
+                SCENARIOS.to_vec()
+            } else {
+                self.scenarios.clone()
+            },
         }
     }
 }
@@ -109,7 +117,10 @@ impl RobustnessSpec {
 impl PrivacySpec {
     /// Returns what stands in the plan.
     pub(super) fn criterion(&self) -> PrivacyCriterion {
-        PrivacyCriterion { auc_at_most: self.auc_at_most, n_shadows: self.shadows }
+        PrivacyCriterion {
+            auc_at_most: self.auc_at_most,
+            n_shadows: self.shadows,
+        }
     }
 }
 

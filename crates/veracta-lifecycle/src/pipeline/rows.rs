@@ -38,6 +38,13 @@ pub enum SplitMethodName {
 
 impl Default for SplitSpec {
     fn default() -> Self {
-        Self { method: SplitMethodName::Stratified, time: None, column: None, test: 0.2, tune: 0.0, seed: 7 }
+        Self {
+            method: SplitMethodName::Stratified,
+            time: None,
+            column: None,
+            test: 0.2,
+            tune: 0.0,
+            seed: 7,
+        }
     }
 }

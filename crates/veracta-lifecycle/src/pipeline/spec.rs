@@ -16,7 +16,10 @@ use veracta_ml::performance::Metric;
 use veracta_ml::table::ColumnType;
 use veracta_ml::training::{BoostingParameters, LogisticParameters, TrainingSpec};
 
-use super::measures::{CriterionSpec, FairnessSpec, MonitoringSpec, OneOrMany, PrivacySpec, RobustnessSpec, ValidationSpec};
+use super::measures::{
+    CriterionSpec, FairnessSpec, MonitoringSpec, OneOrMany, PrivacySpec, RobustnessSpec,
+    ValidationSpec,
+};
 use super::rows::SplitSpec;
 
 /// Version of the format.
@@ -316,7 +319,10 @@ pub struct ScreeningSpec {
 
 impl Default for ScreeningSpec {
     fn default() -> Self {
-        Self { leakage_limit: 0.95, proxy_limit: 0.8 }
+        Self {
+            leakage_limit: 0.95,
+            proxy_limit: 0.8,
+        }
     }
 }
 
@@ -407,7 +413,10 @@ pub struct WaiverSpec {
 
 fn all_documents() -> Vec<Spanned<String>> {
     let nowhere = serde_saphyr::Location::UNKNOWN;
-    DOCUMENT_KINDS.iter().map(|kind| Spanned::new(kind.id().to_owned(), nowhere, nowhere)).collect()
+    DOCUMENT_KINDS
+        .iter()
+        .map(|kind| Spanned::new(kind.id().to_owned(), nowhere, nowhere))
+        .collect()
 }
 
 const fn undeclared() -> DataNature {
@@ -442,11 +451,21 @@ impl PipelineSpec {
             }
             AlgorithmName::LogisticRegression => {
                 let default = LogisticParameters::default();
-                TrainingSpec::LogisticRegression(LogisticParameters { l2: section.l2.unwrap_or(default.l2) })
+                TrainingSpec::LogisticRegression(LogisticParameters {
+                    l2: section.l2.unwrap_or(default.l2),
+                })
             }
             AlgorithmName::Tracked => {
-                let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.value.clone()).unwrap_or_default();
-                TrainingSpec::Tracked { version: text(&section.version), file: text(&section.file) }
+                let text = |value: &Option<Spanned<String>>| {
+                    value
+                        .as_ref()
+                        .map(|value| value.value.clone())
+                        .unwrap_or_default()
+                };
+                TrainingSpec::Tracked {
+                    version: text(&section.version),
+                    file: text(&section.file),
+                }
             }
         }
     }
@@ -454,7 +473,9 @@ impl PipelineSpec {
     /// Returns what is trained again and again to measure something: of a model that was trained elsewhere boosted trees stand in.
     pub fn refit_spec(&self) -> TrainingSpec {
         match self.training_spec() {
-            TrainingSpec::Tracked { .. } => TrainingSpec::GradientBoosting(BoostingParameters::default()),
+            TrainingSpec::Tracked { .. } => {
+                TrainingSpec::GradientBoosting(BoostingParameters::default())
+            }
             own => own,
         }
     }
@@ -464,21 +485,30 @@ impl PipelineSpec {
         let section = &self.validation;
         let limit = |at_least: Option<f64>, at_most: Option<f64>| match at_least {
             Some(limit) => Limit::AtLeast(limit),
-            None => Limit::AtMost(at_most.expect("one limit is given: checked when the file was read")),
+            None => {
+                Limit::AtMost(at_most.expect("one limit is given: checked when the file was read"))
+            }
         };
         let metric = |spec: &CriterionSpec| MetricCriterion {
-            metric: Metric::named(&spec.metric.value).expect("the metric is known: checked when the file was read"),
+            metric: Metric::named(&spec.metric.value)
+                .expect("the metric is known: checked when the file was read"),
             limit: limit(spec.at_least, spec.at_most),
         };
         let disparity = |spec: &FairnessSpec| DisparityCriterion {
             by: spec.by.names(),
-            disparity: Disparity::named(&spec.metric.value).expect("the gap is known: checked when the file was read"),
+            disparity: Disparity::named(&spec.metric.value)
+                .expect("the gap is known: checked when the file was read"),
             limit: limit(spec.at_least, spec.at_most),
         };
         let fairness: Vec<DisparityCriterion> = section.fairness.iter().map(disparity).collect();
         let mut groups: Vec<Vec<String>> = section.groups.iter().map(OneOrMany::names).collect();
         if groups.is_empty() {
-            groups = self.data.protected.iter().map(|attribute| vec![attribute.value.clone()]).collect();
+            groups = self
+                .data
+                .protected
+                .iter()
+                .map(|attribute| vec![attribute.value.clone()])
+                .collect();
         }
         for criterion in &fairness {
             if !groups.contains(&criterion.by) {
@@ -488,7 +518,10 @@ impl PipelineSpec {
         ValidationPlan {
             level: section.level,
             threshold: section.threshold,
-            bootstrap: Bootstrap { n_resamples: section.resamples, seed: section.seed },
+            bootstrap: Bootstrap {
+                n_resamples: section.resamples,
+                seed: section.seed,
+            },
             criteria: section.criteria.iter().map(metric).collect(),
             groups,
             group_rows_min: section.group_rows_min,
@@ -524,7 +557,11 @@ impl PipelineSpec {
             lawful_basis: data.lawful_basis,
             special_categories: data.special_categories,
             special_category_exception: data.special_category_exception,
-            protected: data.protected.into_iter().map(|attribute| attribute.value).collect(),
+            protected: data
+                .protected
+                .into_iter()
+                .map(|attribute| attribute.value)
+                .collect(),
             personal: data.personal,
             collected_from: data.collected_from.map(|date| date.value),
             collected_to: data.collected_to.map(|date| date.value),
@@ -534,7 +571,10 @@ impl PipelineSpec {
 
     /// Returns the frameworks whose controls apply.
     pub fn framework_names(&self) -> Vec<String> {
-        self.frameworks.iter().map(|framework| framework.value.clone()).collect()
+        self.frameworks
+            .iter()
+            .map(|framework| framework.value.clone())
+            .collect()
     }
 }
 

@@ -51,27 +51,43 @@ pub fn checked_path(path: &str) -> Result<String, TrackingError> {
             _ => break,
         }
     }
-    let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty() && *step != ".").collect();
+    let steps: Vec<&str> = path
+        .split('/')
+        .filter(|step| !step.is_empty() && *step != ".")
+        .collect();
     Ok(steps.join("/"))
 }
 
 /// Whether a path begins elsewhere, or has a step that leads up or ends it.
 fn is_leading_out(path: &str) -> bool {
-    let is_drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+    let is_drive =
+        path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
     let leads_up = path.split('/').any(|step| step == "..");
-    path.starts_with('/') || is_drive || leads_up || path.contains(['\\', '#', '\0']) || path.starts_with("file:")
+    path.starts_with('/')
+        || is_drive
+        || leads_up
+        || path.contains(['\\', '#', '\0'])
+        || path.starts_with("file:")
 }
 
 /// Returns the run or the logged model's run that a path belongs to.
 fn owner(view: View<'_>, path: &str) -> Result<Option<Run>, TrackingError> {
     let steps: Vec<&str> = path.split('/').collect();
-    for (position, _) in steps.iter().enumerate().filter(|(_, step)| **step == "artifacts").filter(|(position, _)| *position > 0) {
+    for (position, _) in steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| **step == "artifacts")
+        .filter(|(position, _)| *position > 0)
+    {
         let id = steps[position - 1];
         let folder = uri_of(&steps[..=position].join("/"));
         if let Some(run) = view.run(id)?.filter(|run| run.artifact_uri == folder) {
             return Ok(Some(run));
         }
-        if let Some(model) = view.logged_model(id)?.filter(|model| model.artifact_location == folder) {
+        if let Some(model) = view
+            .logged_model(id)?
+            .filter(|model| model.artifact_location == folder)
+        {
             return Ok(match model.source_run_id {
                 Some(run_id) => view.run(&run_id)?,
                 None => None,
@@ -89,12 +105,23 @@ fn frozen(path: &str, version: &ModelVersion) -> TrackingError {
 }
 
 /// Stores a file at a checked path; memory stays bounded.
-pub fn upload(platform: &Platform, path: String, bytes: &mut dyn Read) -> Result<(), TrackingError> {
+pub fn upload(
+    platform: &Platform,
+    path: String,
+    bytes: &mut dyn Read,
+) -> Result<(), TrackingError> {
     if path.is_empty() {
         return Err(TrackingError::invalid("Invalid path"));
     }
     let (digest, n_bytes) = platform.store.blobs().upload(bytes)?;
-    place(platform, ArtifactFile { path, digest, bytes: n_bytes })
+    place(
+        platform,
+        ArtifactFile {
+            path,
+            digest,
+            bytes: n_bytes,
+        },
+    )
 }
 
 /// Gives stored bytes a path.
@@ -110,14 +137,22 @@ fn place(platform: &Platform, file: ArtifactFile) -> Result<(), TrackingError> {
             return Err(frozen(&file.path, &version));
         }
         if !view.artifacts_below(&file.path)?.is_empty() {
-            return Err(TrackingError::invalid(format!("'{}' is a folder", file.path)));
+            return Err(TrackingError::invalid(format!(
+                "'{}' is a folder",
+                file.path
+            )));
         }
         for (end, _) in file.path.match_indices('/') {
             if view.artifact(&file.path[..end])?.is_some() {
-                return Err(TrackingError::invalid(format!("'{}' is a file", &file.path[..end])));
+                return Err(TrackingError::invalid(format!(
+                    "'{}' is a file",
+                    &file.path[..end]
+                )));
             }
         }
-        let Some(run) = owner(view, &file.path)? else { return Ok(work.draft_of_none().put_artifact(&file, now)?) };
+        let Some(run) = owner(view, &file.path)? else {
+            return Ok(work.draft_of_none().put_artifact(&file, now)?);
+        };
         work.draft(&run).put_artifact(&file, now)?;
         if run.record_idx.is_some() {
             runs::record(work, &run, run.stage, salt, Event::new("changed"))?;
@@ -141,30 +176,65 @@ pub struct PartedUpload {
 }
 
 /// Begins an upload in parts to a checked path; `None` when the object store signs no addresses.
-pub fn begin_parts(platform: &Platform, path: &str, n_parts: i64) -> Result<Option<PartedUpload>, TrackingError> {
+pub fn begin_parts(
+    platform: &Platform,
+    path: &str,
+    n_parts: i64,
+) -> Result<Option<PartedUpload>, TrackingError> {
     if path.is_empty() {
         return Err(TrackingError::invalid("Invalid path"));
     }
-    let n_parts = u32::try_from(n_parts).ok().filter(|n_parts| (1..=PARTS_LIMIT).contains(n_parts));
-    let n_parts = n_parts.ok_or_else(|| TrackingError::invalid(format!("num_parts must be between 1 and {PARTS_LIMIT}.")))?;
+    let n_parts = u32::try_from(n_parts)
+        .ok()
+        .filter(|n_parts| (1..=PARTS_LIMIT).contains(n_parts));
+    let n_parts = n_parts.ok_or_else(|| {
+        TrackingError::invalid(format!("num_parts must be between 1 and {PARTS_LIMIT}."))
+    })?;
     let begun = platform.store.blobs().begin_parts(path, n_parts)?;
     Ok(begun.map(|(id, parts)| PartedUpload { id, parts }))
 }
 
 /// Joins the parts of an upload at its path; each is a number with the ETag that the client was told, if it was.
-pub fn complete_parts(platform: &Platform, path: String, id: &str, mut parts: Vec<(u32, Option<String>)>) -> Result<(), TrackingError> {
+pub fn complete_parts(
+    platform: &Platform,
+    path: String,
+    id: &str,
+    mut parts: Vec<(u32, Option<String>)>,
+) -> Result<(), TrackingError> {
     parts.sort_unstable();
-    if parts.is_empty() || parts.iter().zip(1..).any(|((number, _), expected)| *number != expected) {
-        return Err(TrackingError::invalid("The parts must be numbered from 1, each once, without a gap."));
+    if parts.is_empty()
+        || parts
+            .iter()
+            .zip(1..)
+            .any(|((number, _), expected)| *number != expected)
+    {
+        return Err(TrackingError::invalid(
+            "The parts must be numbered from 1, each once, without a gap.",
+        ));
     }
     let blobs = platform.store.blobs();
-    let mut reader = blobs.join_parts(id, &path, &parts)?.map_err(|problem| match problem {
-        PartProblem::NoUpload => TrackingError::missing(format!("No upload '{id}' is under way for '{path}'.")),
-        PartProblem::Missing(number) => TrackingError::invalid(format!("Part {number} has not been sent.")),
-        PartProblem::Changed(number) => TrackingError::invalid(format!("Part {number} is not the one whose ETag was given.")),
-    })?;
+    let mut reader = blobs
+        .join_parts(id, &path, &parts)?
+        .map_err(|problem| match problem {
+            PartProblem::NoUpload => {
+                TrackingError::missing(format!("No upload '{id}' is under way for '{path}'."))
+            }
+            PartProblem::Missing(number) => {
+                TrackingError::invalid(format!("Part {number} has not been sent."))
+            }
+            PartProblem::Changed(number) => TrackingError::invalid(format!(
+                "Part {number} is not the one whose ETag was given."
+            )),
+        })?;
     let (digest, bytes) = blobs.upload(&mut reader)?;
-    place(platform, ArtifactFile { path: path.clone(), digest, bytes })?;
+    place(
+        platform,
+        ArtifactFile {
+            path: path.clone(),
+            digest,
+            bytes,
+        },
+    )?;
     Ok(blobs.drop_parts(id, &path)?)
 }
 
@@ -197,10 +267,20 @@ pub fn list(platform: &Platform, folder: &str) -> Result<Vec<Listed>, TrackingEr
     };
     let mut found: Vec<Listed> = Vec::new();
     for file in files {
-        let rest = if folder.is_empty() { file.path.as_str() } else { &file.path[folder.len() + 1..] };
+        let rest = if folder.is_empty() {
+            file.path.as_str()
+        } else {
+            &file.path[folder.len() + 1..]
+        };
         let entry = match rest.split_once('/') {
-            Some((name, _)) => Listed { name: name.to_owned(), bytes: None },
-            None => Listed { name: rest.to_owned(), bytes: Some(file.bytes) },
+            Some((name, _)) => Listed {
+                name: name.to_owned(),
+                bytes: None,
+            },
+            None => Listed {
+                name: rest.to_owned(),
+                bytes: Some(file.bytes),
+            },
         };
         if found.last() != Some(&entry) {
             found.push(entry);
@@ -221,7 +301,8 @@ pub fn delete(platform: &Platform, path: String) -> Result<(), TrackingError> {
         if let Some(version) = work.view().version_at(&uri_of(&path))? {
             return Err(frozen(&path, &version));
         }
-        if work.view().artifact(&path)?.is_none() && work.view().artifacts_below(&path)?.is_empty() {
+        if work.view().artifact(&path)?.is_none() && work.view().artifacts_below(&path)?.is_empty()
+        {
             return Ok(());
         }
         let Some(run) = owner(work.view(), &path)? else {

@@ -40,21 +40,33 @@ pub enum TrackingError {
 impl TrackingError {
     /// Refuses a value.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::Refused { refusal: Refusal::InvalidParameterValue, message: message.into() }
+        Self::Refused {
+            refusal: Refusal::InvalidParameterValue,
+            message: message.into(),
+        }
     }
 
     /// Says that something is not there.
     pub fn missing(message: impl Into<String>) -> Self {
-        Self::Refused { refusal: Refusal::ResourceDoesNotExist, message: message.into() }
+        Self::Refused {
+            refusal: Refusal::ResourceDoesNotExist,
+            message: message.into(),
+        }
     }
 
     /// Says that something is there already.
     pub fn exists(message: impl Into<String>) -> Self {
-        Self::Refused { refusal: Refusal::ResourceAlreadyExists, message: message.into() }
+        Self::Refused {
+            refusal: Refusal::ResourceAlreadyExists,
+            message: message.into(),
+        }
     }
 
     /// Refuses what would change evidence.
     pub fn forbidden(message: impl Into<String>) -> Self {
-        Self::Refused { refusal: Refusal::PermissionDenied, message: message.into() }
+        Self::Refused {
+            refusal: Refusal::PermissionDenied,
+            message: message.into(),
+        }
     }
 }

@@ -16,31 +16,59 @@ pub fn begin(platform: &Platform) -> Result<(), TrackingError> {
         return Ok(());
     }
     let now = now_ms(platform);
-    platform.begin().work(move |work| match work.view().experiment(0)? {
-        Some(_) => Ok(()),
-        None => add(work, named(0, "Default".to_owned(), None, Vec::new(), now)).map(|_| ()),
-    })
+    platform
+        .begin()
+        .work(move |work| match work.view().experiment(0)? {
+            Some(_) => Ok(()),
+            None => add(work, named(0, "Default".to_owned(), None, Vec::new(), now)).map(|_| ()),
+        })
 }
 
-fn named(id: i64, name: String, location: Option<String>, tags: Vec<KeyValue>, now: i64) -> Experiment {
-    let artifact_location = location.filter(|location| !location.is_empty()).unwrap_or_else(|| format!("{PROXY_SCHEME}/{id}"));
-    Experiment { id, name, artifact_location, stage: Stage::Active, created_ms: now, updated_ms: now, tags }
+fn named(
+    id: i64,
+    name: String,
+    location: Option<String>,
+    tags: Vec<KeyValue>,
+    now: i64,
+) -> Experiment {
+    let artifact_location = location
+        .filter(|location| !location.is_empty())
+        .unwrap_or_else(|| format!("{PROXY_SCHEME}/{id}"));
+    Experiment {
+        id,
+        name,
+        artifact_location,
+        stage: Stage::Active,
+        created_ms: now,
+        updated_ms: now,
+        tags,
+    }
 }
 
 fn add(work: &mut Work<'_>, new: Experiment) -> Result<i64, TrackingError> {
-    work.commit(of_experiment(&new, 0, Event::new("created")))?.add_experiment(&new)?;
+    work.commit(of_experiment(&new, 0, Event::new("created")))?
+        .add_experiment(&new)?;
     Ok(new.id)
 }
 
 /// Makes an experiment and returns its number.
-pub fn create(platform: &Platform, name: String, location: Option<String>, tags: Vec<KeyValue>) -> Result<i64, TrackingError> {
+pub fn create(
+    platform: &Platform,
+    name: String,
+    location: Option<String>,
+    tags: Vec<KeyValue>,
+) -> Result<i64, TrackingError> {
     names::check_experiment_name(&name)?;
     names::check_experiment_tags(&tags)?;
-    location.iter().try_for_each(|location| names::check_artifact_location(location))?;
+    location
+        .iter()
+        .try_for_each(|location| names::check_artifact_location(location))?;
     let now = now_ms(platform);
     platform.begin().work(move |work| {
         if work.view().experiment_named(&name)?.is_some() {
-            return Err(TrackingError::exists(format!("Experiment(name={name}) already exists.")));
+            return Err(TrackingError::exists(format!(
+                "Experiment(name={name}) already exists."
+            )));
         }
         let id = work.view().next_experiment_id()?;
         add(work, named(id, name, location, tags, now))
@@ -48,14 +76,17 @@ pub fn create(platform: &Platform, name: String, location: Option<String>, tags:
 }
 
 fn find(view: View<'_>, id: i64) -> Result<Experiment, TrackingError> {
-    view.experiment(id)?.ok_or_else(|| TrackingError::missing(format!("No Experiment with id={id} exists")))
+    view.experiment(id)?
+        .ok_or_else(|| TrackingError::missing(format!("No Experiment with id={id} exists")))
 }
 
 /// Returns an experiment that was not deleted.
 pub(super) fn find_active(view: View<'_>, id: i64) -> Result<Experiment, TrackingError> {
     let experiment = find(view, id)?;
     if experiment.stage == Stage::Deleted {
-        return Err(TrackingError::invalid(format!("The experiment {id} must be in the 'active' state. Current state is deleted.")));
+        return Err(TrackingError::invalid(format!(
+            "The experiment {id} must be in the 'active' state. Current state is deleted."
+        )));
     }
     Ok(experiment)
 }
@@ -68,7 +99,9 @@ pub fn get(platform: &Platform, id: i64) -> Result<Experiment, TrackingError> {
 /// Returns the experiment of that name, deleted or not.
 pub fn get_by_name(platform: &Platform, name: &str) -> Result<Experiment, TrackingError> {
     let found = platform.store.reading()?.view().experiment_named(name)?;
-    found.ok_or_else(|| TrackingError::missing(format!("Could not find experiment with name '{name}'")))
+    found.ok_or_else(|| {
+        TrackingError::missing(format!("Could not find experiment with name '{name}'"))
+    })
 }
 
 /// Gives an experiment another name.
@@ -79,22 +112,38 @@ pub fn rename(platform: &Platform, id: i64, new_name: String) -> Result<(), Trac
         let mut experiment = find(work.view(), id)?;
         if experiment.stage == Stage::Deleted {
             let message = "Cannot rename a non-active experiment.".to_owned();
-            return Err(TrackingError::Refused { refusal: super::Refusal::InvalidState, message });
+            return Err(TrackingError::Refused {
+                refusal: super::Refusal::InvalidState,
+                message,
+            });
         }
-        if work.view().experiment_named(&new_name)?.is_some_and(|other| other.id != id) {
-            return Err(TrackingError::exists(format!("Experiment(name={new_name}) already exists.")));
+        if work
+            .view()
+            .experiment_named(&new_name)?
+            .is_some_and(|other| other.id != id)
+        {
+            return Err(TrackingError::exists(format!(
+                "Experiment(name={new_name}) already exists."
+            )));
         }
         if experiment.name == new_name {
             return Ok(());
         }
         (experiment.name, experiment.updated_ms) = (new_name, now);
         let n_runs = work.view().n_runs(id)?;
-        Ok(work.commit(of_experiment(&experiment, n_runs, Event::new("renamed")))?.change_experiment(&experiment)?)
+        Ok(work
+            .commit(of_experiment(&experiment, n_runs, Event::new("renamed")))?
+            .change_experiment(&experiment)?)
     })
 }
 
 /// Deletes an experiment with its runs, or restores them; both can be undone.
-pub fn set_stage(platform: &Platform, id: i64, stage: Stage, reason: Option<String>) -> Result<(), TrackingError> {
+pub fn set_stage(
+    platform: &Platform,
+    id: i64,
+    stage: Stage,
+    reason: Option<String>,
+) -> Result<(), TrackingError> {
     let now = now_ms(platform);
     platform.begin().work(move |work| {
         let mut experiment = find(work.view(), id)?;
@@ -103,9 +152,16 @@ pub fn set_stage(platform: &Platform, id: i64, stage: Stage, reason: Option<Stri
             return Ok(());
         }
         (experiment.stage, experiment.updated_ms) = (stage, now);
-        let event = if stage == Stage::Deleted { "deleted" } else { "restored" };
+        let event = if stage == Stage::Deleted {
+            "deleted"
+        } else {
+            "restored"
+        };
         let n_runs = work.view().n_runs(id)?;
-        let event = Event { event, reason: reason.as_deref() };
+        let event = Event {
+            event,
+            reason: reason.as_deref(),
+        };
         let recorded = work.commit(of_experiment(&experiment, n_runs, event))?;
         recorded.change_experiment(&experiment)?;
         Ok(recorded.set_stage_of_runs(id, stage)?)
@@ -123,7 +179,9 @@ pub fn set_tag(platform: &Platform, id: i64, tag: KeyValue) -> Result<(), Tracki
         experiment.tags.retain(|(name, _)| *name != tag.0);
         experiment.tags.push(tag.clone());
         let n_runs = work.view().n_runs(id)?;
-        Ok(work.commit(of_experiment(&experiment, n_runs, Event::new("tagged")))?.set_experiment_tags(id, &[tag])?)
+        Ok(work
+            .commit(of_experiment(&experiment, n_runs, Event::new("tagged")))?
+            .set_experiment_tags(id, &[tag])?)
     })
 }
 
@@ -134,22 +192,37 @@ pub fn delete_tag(platform: &Platform, id: i64, name: String) -> Result<(), Trac
         let n_tags = experiment.tags.len();
         experiment.tags.retain(|(known, _)| *known != name);
         if experiment.tags.len() == n_tags {
-            return Err(TrackingError::missing(format!("No tag with name: {name} in experiment with id {id}")));
+            return Err(TrackingError::missing(format!(
+                "No tag with name: {name} in experiment with id {id}"
+            )));
         }
         let n_runs = work.view().n_runs(id)?;
-        work.commit(of_experiment(&experiment, n_runs, Event::new("tagged")))?.remove_experiment_tag(id, &name)?;
+        work.commit(of_experiment(&experiment, n_runs, Event::new("tagged")))?
+            .remove_experiment_tag(id, &name)?;
         Ok(())
     })
 }
 
 /// Returns the experiments that a search finds; one more than asked for says that there are more.
-pub fn search(platform: &Platform, query: &Query, viewed: Viewed, selection: Selection) -> Result<Vec<Experiment>, TrackingError> {
+pub fn search(
+    platform: &Platform,
+    query: &Query,
+    viewed: Viewed,
+    selection: Selection,
+) -> Result<Vec<Experiment>, TrackingError> {
     if selection.limit == 0 || selection.limit > RESULTS_LIMIT {
         let n = selection.limit;
         return Err(TrackingError::invalid(format!(
             "Invalid value {n} for parameter 'max_results' supplied. It must be a positive integer and at most {RESULTS_LIMIT}"
         )));
     }
-    let one_more = Selection { limit: selection.limit + 1, ..selection };
-    Ok(platform.store.reading()?.view().search_experiments(query, viewed, one_more)?)
+    let one_more = Selection {
+        limit: selection.limit + 1,
+        ..selection
+    };
+    Ok(platform
+        .store
+        .reading()?
+        .view()
+        .search_experiments(query, viewed, one_more)?)
 }

@@ -7,8 +7,12 @@ use super::{TrackingError, experiments, names, new_id, now_ms};
 use crate::Platform;
 
 /// Every status with the number clients may send for it.
-pub const STATUSES: [(&str, i64); 4] =
-    [("LOGGED_MODEL_STATUS_UNSPECIFIED", 0), ("LOGGED_MODEL_PENDING", 1), ("LOGGED_MODEL_READY", 2), ("LOGGED_MODEL_UPLOAD_FAILED", 3)];
+pub const STATUSES: [(&str, i64); 4] = [
+    ("LOGGED_MODEL_STATUS_UNSPECIFIED", 0),
+    ("LOGGED_MODEL_PENDING", 1),
+    ("LOGGED_MODEL_READY", 2),
+    ("LOGGED_MODEL_UPLOAD_FAILED", 3),
+];
 /// Most logged models of one answer.
 const RESULTS_LIMIT: u64 = 50_000;
 /// Longest key of a parameter or tag: MLflow's own server sets none.
@@ -37,7 +41,14 @@ pub struct NewLoggedModel {
 
 /// Makes a logged model, whose files are uploaded next.
 pub fn create(platform: &Platform, new: NewLoggedModel) -> Result<LoggedModel, TrackingError> {
-    let NewLoggedModel { experiment_id, name, model_type, source_run_id, params, tags } = new;
+    let NewLoggedModel {
+        experiment_id,
+        name,
+        model_type,
+        source_run_id,
+        params,
+        tags,
+    } = new;
     if let Some(name) = &name {
         names::check_logged_model_name(name)?;
     }
@@ -45,12 +56,16 @@ pub fn create(platform: &Platform, new: NewLoggedModel) -> Result<LoggedModel, T
     check_values(&tags, TAG_CHARS)?;
     let (id, now) = (new_id()?, now_ms(platform));
     let random = super::random()?.0;
-    let name = name.unwrap_or_else(|| names::invented_name([random[0], random[1], random[2], random[3]]));
+    let name =
+        name.unwrap_or_else(|| names::invented_name([random[0], random[1], random[2], random[3]]));
     platform.begin().work(move |work| {
         let experiment = experiments::find_active(work.view(), experiment_id)?;
         let id = format!("m-{id}");
         let model = LoggedModel {
-            artifact_location: format!("{}/models/{id}/artifacts", experiment.artifact_location.trim_end_matches('/')),
+            artifact_location: format!(
+                "{}/models/{id}/artifacts",
+                experiment.artifact_location.trim_end_matches('/')
+            ),
             id,
             experiment_id,
             name,
@@ -78,7 +93,9 @@ fn check_values(values: &[KeyValue], limit: usize) -> Result<(), TrackingError> 
 }
 
 pub(super) fn find(view: View<'_>, id: &str) -> Result<LoggedModel, TrackingError> {
-    let found = view.logged_model(id)?.filter(|model| model.stage == Stage::Active);
+    let found = view
+        .logged_model(id)?
+        .filter(|model| model.stage == Stage::Active);
     found.ok_or_else(|| TrackingError::missing(format!("Logged model with ID '{id}' not found.")))
 }
 
@@ -88,7 +105,11 @@ pub fn get(platform: &Platform, id: &str) -> Result<LoggedModel, TrackingError> 
 }
 
 /// Says how the upload of a logged model ended.
-pub fn finish(platform: &Platform, id: String, status: &'static str) -> Result<LoggedModel, TrackingError> {
+pub fn finish(
+    platform: &Platform,
+    id: String,
+    status: &'static str,
+) -> Result<LoggedModel, TrackingError> {
     let now = now_ms(platform);
     platform.begin().work(move |work| {
         let mut model = find(work.view(), &id)?;
@@ -121,7 +142,9 @@ pub fn set_tags(platform: &Platform, id: String, tags: Vec<KeyValue>) -> Result<
     check_values(&tags, TAG_CHARS)?;
     platform.begin().work(move |work| {
         let model = find(work.view(), &id)?;
-        Ok(work.draft_of_none().set_logged_model_tags(&model.id, &tags)?)
+        Ok(work
+            .draft_of_none()
+            .set_logged_model_tags(&model.id, &tags)?)
     })
 }
 
@@ -129,15 +152,24 @@ pub fn set_tags(platform: &Platform, id: String, tags: Vec<KeyValue>) -> Result<
 pub fn delete_tag(platform: &Platform, id: String, name: String) -> Result<(), TrackingError> {
     platform.begin().work(move |work| {
         let model = find(work.view(), &id)?;
-        match work.draft_of_none().remove_logged_model_tag(&model.id, &name)? {
+        match work
+            .draft_of_none()
+            .remove_logged_model_tag(&model.id, &name)?
+        {
             true => Ok(()),
-            false => Err(TrackingError::missing(format!("No tag with key '{name}' found for model with ID '{id}'."))),
+            false => Err(TrackingError::missing(format!(
+                "No tag with key '{name}' found for model with ID '{id}'."
+            ))),
         }
     })
 }
 
 /// Logs parameters of a logged model; the same value again is fine, another is not.
-pub fn log_params(platform: &Platform, id: String, params: Vec<KeyValue>) -> Result<(), TrackingError> {
+pub fn log_params(
+    platform: &Platform,
+    id: String,
+    params: Vec<KeyValue>,
+) -> Result<(), TrackingError> {
     check_values(&params, PARAM_CHARS)?;
     platform.begin().work(move |work| {
         let model = find(work.view(), &id)?;
@@ -162,7 +194,9 @@ pub fn search(
     selection: Selection,
 ) -> Result<Vec<LoggedModel>, TrackingError> {
     if selection.limit == 0 || selection.limit > RESULTS_LIMIT {
-        return Err(TrackingError::invalid(format!("max_results must be between 1 and {RESULTS_LIMIT}.")));
+        return Err(TrackingError::invalid(format!(
+            "max_results must be between 1 and {RESULTS_LIMIT}."
+        )));
     }
     if experiment_ids.is_empty() {
         return Ok(Vec::new());
@@ -174,6 +208,14 @@ pub fn search(
             }
         }
     }
-    let one_more = Selection { limit: selection.limit + 1, ..selection };
-    Ok(platform.store.reading()?.view().search_logged_models(experiment_ids, Viewed::Active, &query, one_more)?)
+    let one_more = Selection {
+        limit: selection.limit + 1,
+        ..selection
+    };
+    Ok(platform.store.reading()?.view().search_logged_models(
+        experiment_ids,
+        Viewed::Active,
+        &query,
+        one_more,
+    )?)
 }

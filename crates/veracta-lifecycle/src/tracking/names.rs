@@ -31,19 +31,26 @@ const BATCH_TOTAL: usize = 1_000;
 /// Refuses a text over a limit.
 pub(super) fn check_length(what: &str, text: &str, limit: usize) -> Result<(), TrackingError> {
     if text.chars().count() > limit {
-        return Err(TrackingError::invalid(format!("'{what}' exceeds the maximum length of {limit} characters")));
+        return Err(TrackingError::invalid(format!(
+            "'{what}' exceeds the maximum length of {limit} characters"
+        )));
     }
     Ok(())
 }
 
 fn cut(text: &str, limit: usize) -> String {
-    text.char_indices().nth(limit).map_or(text, |(end, _)| &text[..end]).to_owned()
+    text.char_indices()
+        .nth(limit)
+        .map_or(text, |(end, _)| &text[..end])
+        .to_owned()
 }
 
 /// Quotes a value as the API's messages do.
 pub(super) fn invalid_value(path: &str, value: &str, why: &str) -> TrackingError {
     let value = serde_json::Value::from(value);
-    TrackingError::invalid(format!("Invalid value {value} for parameter '{path}' supplied: {why}"))
+    TrackingError::invalid(format!(
+        "Invalid value {value} for parameter '{path}' supplied: {why}"
+    ))
 }
 
 /// Whether a key is a relative path in its shortest form.
@@ -66,14 +73,22 @@ fn check_key(name: &str, path: impl Fn() -> String) -> Result<(), TrackingError>
 }
 
 /// Checks metrics; `path` names one in messages.
-pub(super) fn check_metrics(metrics: &[Metric], path: impl Fn(usize) -> String) -> Result<(), TrackingError> {
+pub(super) fn check_metrics(
+    metrics: &[Metric],
+    path: impl Fn(usize) -> String,
+) -> Result<(), TrackingError> {
     for (position, Metric { name, point }) in metrics.iter().enumerate() {
         check_key(name, || path(position) + "name")?;
         if point.timestamp_ms < 0 {
-            let why = format!("metric '{name}' (value={}). Timestamp must be a nonnegative long (64-bit integer) ", point.value);
+            let why = format!(
+                "metric '{name}' (value={}). Timestamp must be a nonnegative long (64-bit integer) ",
+                point.value
+            );
             let path = path(position);
             let time = point.timestamp_ms;
-            return Err(TrackingError::invalid(format!("Invalid value {time} for parameter '{path}timestamp' supplied: {why}")));
+            return Err(TrackingError::invalid(format!(
+                "Invalid value {time} for parameter '{path}timestamp' supplied: {why}"
+            )));
         }
         check_length("Metric name", name, KEY_CHARS)?;
     }
@@ -81,7 +96,10 @@ pub(super) fn check_metrics(metrics: &[Metric], path: impl Fn(usize) -> String) 
 }
 
 /// Checks parameters and cuts long values.
-pub(super) fn checked_params(params: Vec<KeyValue>, path: impl Fn(usize) -> String) -> Result<Vec<KeyValue>, TrackingError> {
+pub(super) fn checked_params(
+    params: Vec<KeyValue>,
+    path: impl Fn(usize) -> String,
+) -> Result<Vec<KeyValue>, TrackingError> {
     let check = |(position, (name, value)): (usize, KeyValue)| {
         check_key(&name, || path(position) + "key")?;
         check_length("Param key", &name, KEY_CHARS)?;
@@ -91,7 +109,10 @@ pub(super) fn checked_params(params: Vec<KeyValue>, path: impl Fn(usize) -> Stri
 }
 
 /// Checks tags of a run and cuts long values.
-pub(super) fn checked_tags(tags: Vec<KeyValue>, path: impl Fn(usize) -> String) -> Result<Vec<KeyValue>, TrackingError> {
+pub(super) fn checked_tags(
+    tags: Vec<KeyValue>,
+    path: impl Fn(usize) -> String,
+) -> Result<Vec<KeyValue>, TrackingError> {
     let check = |(position, (name, value)): (usize, KeyValue)| {
         let path = format!("{}key", path(position));
         check_key(&name, || path.clone())?;
@@ -121,7 +142,11 @@ fn check_tags(tags: &[KeyValue], limit: usize) -> Result<(), TrackingError> {
 }
 
 /// Checks the size of a batch, and that no parameter is there twice.
-pub(super) fn check_batch(n_metrics: usize, params: &[KeyValue], n_tags: usize) -> Result<(), TrackingError> {
+pub(super) fn check_batch(
+    n_metrics: usize,
+    params: &[KeyValue],
+    n_tags: usize,
+) -> Result<(), TrackingError> {
     let check = |what: &str, limit: usize, n: usize| {
         if n <= limit {
             return Ok(());
@@ -134,9 +159,17 @@ pub(super) fn check_batch(n_metrics: usize, params: &[KeyValue], n_tags: usize) 
     check("metrics", BATCH_METRICS, n_metrics)?;
     check("params", BATCH_PARAMS, params.len())?;
     check("tags", BATCH_PARAMS, n_tags)?;
-    check("metrics, params, and tags", BATCH_TOTAL, n_metrics + params.len() + n_tags)?;
+    check(
+        "metrics, params, and tags",
+        BATCH_TOTAL,
+        n_metrics + params.len() + n_tags,
+    )?;
     let mut seen = std::collections::HashSet::new();
-    let twice: Vec<String> = params.iter().filter(|(name, _)| !seen.insert(name)).map(|(name, _)| format!("'{name}'")).collect();
+    let twice: Vec<String> = params
+        .iter()
+        .filter(|(name, _)| !seen.insert(name))
+        .map(|(name, _)| format!("'{name}'"))
+        .collect();
     if !twice.is_empty() {
         let message = format!(
             "Duplicate parameter keys have been submitted: [{}]. Please ensure the request contains only one param value per param key.",
@@ -155,7 +188,9 @@ pub(super) fn check_experiment_name(name: &str) -> Result<(), TrackingError> {
 /// Checks where an experiment's artifacts are to be.
 pub(super) fn check_artifact_location(location: &str) -> Result<(), TrackingError> {
     if location.starts_with("runs:") {
-        return Err(TrackingError::invalid(format!("Artifact location cannot be a runs:/ URI. Given: '{location}'")));
+        return Err(TrackingError::invalid(format!(
+            "Artifact location cannot be a runs:/ URI. Given: '{location}'"
+        )));
     }
     // What is below this server's own root is a name, looked up and never opened.
     if location.starts_with(super::PROXY_SCHEME) && !location.contains(['#', '\\']) {
@@ -171,27 +206,43 @@ pub(super) fn check_artifact_location(location: &str) -> Result<(), TrackingErro
 
 /// Checks the id of an experiment and returns its number.
 pub fn experiment_number(id: &str) -> Result<i64, TrackingError> {
-    id.parse().map_err(|_| TrackingError::invalid(format!("Invalid experiment ID '{id}'. Experiment ID must be a valid integer.")))
+    id.parse().map_err(|_| {
+        TrackingError::invalid(format!(
+            "Invalid experiment ID '{id}'. Experiment ID must be a valid integer."
+        ))
+    })
 }
 
 /// Checks the form of a run's id.
 pub(super) fn check_run_id(id: &str) -> Result<(), TrackingError> {
-    let is_word = |character: char| character.is_alphanumeric() || character == '_' || character == '-';
-    let is_id = id.chars().next().is_some_and(|first| first.is_ascii_alphanumeric()) && id.chars().all(is_word) && id.len() <= 256;
+    let is_word =
+        |character: char| character.is_alphanumeric() || character == '_' || character == '-';
+    let is_id = id
+        .chars()
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric())
+        && id.chars().all(is_word)
+        && id.len() <= 256;
     if is_id {
         return Ok(());
     }
     let value = serde_json::Value::from(id);
-    Err(TrackingError::invalid(format!("Invalid value {value} for parameter 'run_id' supplied.")))
+    Err(TrackingError::invalid(format!(
+        "Invalid value {value} for parameter 'run_id' supplied."
+    )))
 }
 
 /// Checks the name of a registered model.
 pub(super) fn check_model_name(name: &str, parameter: &str) -> Result<(), TrackingError> {
     if name.trim().is_empty() {
-        return Err(TrackingError::invalid(format!("Missing value for required parameter '{parameter}'.")));
+        return Err(TrackingError::invalid(format!(
+            "Missing value for required parameter '{parameter}'."
+        )));
     }
     if name.contains(['/', ':']) {
-        return Err(TrackingError::invalid(format!("Invalid model name '{name}'. Names cannot contain '/' or ':'.")));
+        return Err(TrackingError::invalid(format!(
+            "Invalid model name '{name}'. Names cannot contain '/' or ':'."
+        )));
     }
     if !is_normal_path(name) {
         let why = "Names may be treated as files in certain cases, and must not resolve to other names when treated as such.";
@@ -204,16 +255,23 @@ pub(super) fn check_model_name(name: &str, parameter: &str) -> Result<(), Tracki
 pub fn version_number(version: &str) -> Result<i64, TrackingError> {
     version.trim().parse().map_err(|_| {
         let value = serde_json::Value::from(version);
-        TrackingError::invalid(format!("Parameter 'version' must be an integer, got {value}"))
+        TrackingError::invalid(format!(
+            "Parameter 'version' must be an integer, got {value}"
+        ))
     })
 }
 
 /// Checks an alias.
 pub(super) fn check_alias(alias: &str) -> Result<(), TrackingError> {
     if alias.is_empty() {
-        return Err(TrackingError::invalid("Registered model alias name cannot be empty."));
+        return Err(TrackingError::invalid(
+            "Registered model alias name cannot be empty.",
+        ));
     }
-    if !alias.chars().all(|character| character.is_alphanumeric() || character == '_' || character == '-') {
+    if !alias
+        .chars()
+        .all(|character| character.is_alphanumeric() || character == '_' || character == '-')
+    {
         return Err(TrackingError::invalid(format!(
             "Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-)."
         )));
@@ -224,12 +282,17 @@ pub(super) fn check_alias(alias: &str) -> Result<(), TrackingError> {
 /// Checks that an alias is not one with a meaning of its own.
 pub(super) fn check_alias_is_free(alias: &str) -> Result<(), TrackingError> {
     if alias.eq_ignore_ascii_case("latest") {
-        return Err(TrackingError::invalid("'latest' alias name (case insensitive) is reserved."));
+        return Err(TrackingError::invalid(
+            "'latest' alias name (case insensitive) is reserved.",
+        ));
     }
-    let is_version =
-        alias.strip_prefix(['v', 'V']).is_some_and(|digits| !digits.is_empty() && digits.chars().all(|digit| digit.is_ascii_digit()));
+    let is_version = alias.strip_prefix(['v', 'V']).is_some_and(|digits| {
+        !digits.is_empty() && digits.chars().all(|digit| digit.is_ascii_digit())
+    });
     if is_version {
-        return Err(TrackingError::invalid(format!("Version alias name '{alias}' is reserved.")));
+        return Err(TrackingError::invalid(format!(
+            "Version alias name '{alias}' is reserved."
+        )));
     }
     Ok(())
 }
@@ -248,13 +311,17 @@ pub(super) fn check_logged_model_name(name: &str) -> Result<(), TrackingError> {
 /// Returns a name for a run that has none: an adjective, an animal and a number, from random bytes.
 pub(super) fn invented_name(random: [u8; 4]) -> String {
     const ADJECTIVES: [&str; 16] = [
-        "able", "brisk", "calm", "daring", "eager", "fair", "gentle", "honest", "keen", "lively", "merry", "nimble", "patient", "quiet",
-        "steady", "upright",
+        "able", "brisk", "calm", "daring", "eager", "fair", "gentle", "honest", "keen", "lively",
+        "merry", "nimble", "patient", "quiet", "steady", "upright",
     ];
     const ANIMALS: [&str; 16] = [
-        "badger", "crane", "dolphin", "egret", "falcon", "gecko", "heron", "ibex", "jackdaw", "lynx", "marten", "newt", "otter", "plover",
-        "seal", "wren",
+        "badger", "crane", "dolphin", "egret", "falcon", "gecko", "heron", "ibex", "jackdaw",
+        "lynx", "marten", "newt", "otter", "plover", "seal", "wren",
     ];
     let number = u16::from_be_bytes([random[2], random[3]]) % 1000;
-    format!("{}-{}-{number}", ADJECTIVES[usize::from(random[0] % 16)], ANIMALS[usize::from(random[1] % 16)])
+    format!(
+        "{}-{}-{number}",
+        ADJECTIVES[usize::from(random[0] % 16)],
+        ANIMALS[usize::from(random[1] % 16)]
+    )
 }

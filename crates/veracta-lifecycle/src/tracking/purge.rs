@@ -33,8 +33,15 @@ struct Belongings {
 }
 
 fn belongings(view: View<'_>, run: &Run) -> Result<Belongings, TrackingError> {
-    let data = view.run_data(std::slice::from_ref(run))?.pop().unwrap_or_default();
-    let models: Vec<String> = data.model_outputs.iter().map(|link| link.model_id.clone()).collect();
+    let data = view
+        .run_data(std::slice::from_ref(run))?
+        .pop()
+        .unwrap_or_default();
+    let models: Vec<String> = data
+        .model_outputs
+        .iter()
+        .map(|link| link.model_id.clone())
+        .collect();
     let mut folders: Vec<String> = path_of(&run.artifact_uri).into_iter().collect();
     for model in &models {
         let model = view.logged_model(model)?;
@@ -46,13 +53,19 @@ fn belongings(view: View<'_>, run: &Run) -> Result<Belongings, TrackingError> {
     }
     digests.sort_unstable();
     digests.dedup();
-    Ok(Belongings { models, folders, digests })
+    Ok(Belongings {
+        models,
+        folders,
+        digests,
+    })
 }
 
 /// Erases a run with everything of it, for `reason`. A run that a registered version was made by is not erased.
 pub fn purge_run(platform: &Platform, id: String, reason: String) -> Result<Purged, TrackingError> {
     if reason.trim().is_empty() {
-        return Err(TrackingError::invalid("Missing value for required parameter 'reason'. An erasure is recorded with its reason."));
+        return Err(TrackingError::invalid(
+            "Missing value for required parameter 'reason'. An erasure is recorded with its reason.",
+        ));
     }
     super::names::check_length("reason", &reason, REASON_CHARS)?;
     let (purged, candidates) = platform.begin().work(move |work| {

@@ -33,7 +33,14 @@ struct Lexer<'f> {
     rest: &'f str,
 }
 
-const SYMBOLS: [(&str, &str); 6] = [(">=", ">="), ("<=", "<="), ("!=", "!="), ("=", "="), (">", ">"), ("<", "<")];
+const SYMBOLS: [(&str, &str); 6] = [
+    (">=", ">="),
+    ("<=", "<="),
+    ("!=", "!="),
+    ("=", "="),
+    (">", ">"),
+    ("<", "<"),
+];
 
 fn is_name(character: char) -> bool {
     character.is_alphanumeric() || "_./:-".contains(character)
@@ -41,7 +48,10 @@ fn is_name(character: char) -> bool {
 
 impl<'f> Lexer<'f> {
     fn failed(&self) -> TrackingError {
-        TrackingError::invalid(format!("Invalid clause(s) in filter string: '{}'", self.filter))
+        TrackingError::invalid(format!(
+            "Invalid clause(s) in filter string: '{}'",
+            self.filter
+        ))
     }
 
     /// Takes a text in quotes; a doubled quote stands for one.
@@ -59,13 +69,21 @@ impl<'f> Lexer<'f> {
                 return Ok(text);
             }
         }
-        Err(TrackingError::invalid(format!("Invalid clause(s) in filter string: a quote is not closed in '{}'", self.filter)))
+        Err(TrackingError::invalid(format!(
+            "Invalid clause(s) in filter string: a quote is not closed in '{}'",
+            self.filter
+        )))
     }
 
     fn next(&mut self) -> Result<Option<Token>, TrackingError> {
         self.rest = self.rest.trim_start();
-        let Some(first) = self.rest.chars().next() else { return Ok(None) };
-        if let Some((symbol, operator)) = SYMBOLS.iter().find(|(symbol, _)| self.rest.starts_with(symbol)) {
+        let Some(first) = self.rest.chars().next() else {
+            return Ok(None);
+        };
+        if let Some((symbol, operator)) = SYMBOLS
+            .iter()
+            .find(|(symbol, _)| self.rest.starts_with(symbol))
+        {
             self.rest = &self.rest[symbol.len()..];
             return Ok(Some(Token::Operator(operator)));
         }
@@ -86,8 +104,9 @@ impl<'f> Lexer<'f> {
         let mut end = 0;
         for (position, character) in self.rest.char_indices() {
             let follows_exponent = self.rest[..position].ends_with(['e', 'E']);
-            let is_part =
-                character.is_ascii_digit() || ".eE".contains(character) || "+-".contains(character) && (position == 0 || follows_exponent);
+            let is_part = character.is_ascii_digit()
+                || ".eE".contains(character)
+                || "+-".contains(character) && (position == 0 || follows_exponent);
             if !is_part {
                 break;
             }
@@ -102,12 +121,17 @@ impl<'f> Lexer<'f> {
     }
 
     fn name(&mut self) -> Result<Token, TrackingError> {
-        let end = self.rest.find(|character| !is_name(character)).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|character| !is_name(character))
+            .unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         let quote = rest.chars().next().filter(|next| ['"', '`'].contains(next));
         match (name.strip_suffix('.'), quote) {
-            (Some(entity), Some(quote)) => Ok(Token::Name(entity.to_owned(), Some(self.quoted(quote)?))),
+            (Some(entity), Some(quote)) => {
+                Ok(Token::Name(entity.to_owned(), Some(self.quoted(quote)?)))
+            }
             _ => Ok(Token::Name(name.to_owned(), None)),
         }
     }
@@ -115,9 +139,15 @@ impl<'f> Lexer<'f> {
 
 fn tokens(filter: &str) -> Result<Vec<Token>, TrackingError> {
     if filter.len() > FILTER_BYTES {
-        return Err(TrackingError::invalid(format!("The filter has {} bytes; the limit is {FILTER_BYTES}", filter.len())));
+        return Err(TrackingError::invalid(format!(
+            "The filter has {} bytes; the limit is {FILTER_BYTES}",
+            filter.len()
+        )));
     }
-    let mut lexer = Lexer { filter, rest: filter };
+    let mut lexer = Lexer {
+        filter,
+        rest: filter,
+    };
     let mut found = Vec::new();
     while let Some(token) = lexer.next()? {
         found.push(token);
@@ -149,14 +179,23 @@ pub fn parse_filter(noun: Noun, filter: &str) -> Result<Vec<Comparison>, Trackin
         }
     }
     if comparisons.len() > CLAUSES_LIMIT {
-        return Err(TrackingError::invalid(format!("A filter can have at most {CLAUSES_LIMIT} comparisons")));
+        return Err(TrackingError::invalid(format!(
+            "A filter can have at most {CLAUSES_LIMIT} comparisons"
+        )));
     }
     Ok(comparisons)
 }
 
-fn comparison<'t>(noun: Noun, filter: &str, tokens: &'t [Token]) -> Result<(Comparison, &'t [Token]), TrackingError> {
-    let malformed =
-        || TrackingError::invalid(format!("Invalid clause(s) in filter string: '{filter}'. Expected 'Identifier' comparison value"));
+fn comparison<'t>(
+    noun: Noun,
+    filter: &str,
+    tokens: &'t [Token],
+) -> Result<(Comparison, &'t [Token]), TrackingError> {
+    let malformed = || {
+        TrackingError::invalid(format!(
+            "Invalid clause(s) in filter string: '{filter}'. Expected 'Identifier' comparison value"
+        ))
+    };
     let (first, rest) = tokens.split_first().ok_or_else(malformed)?;
     let field = match first {
         Token::Name(name, key) => field(noun, name, key.as_deref())?,
@@ -166,10 +205,24 @@ fn comparison<'t>(noun: Noun, filter: &str, tokens: &'t [Token]) -> Result<(Comp
     let (operator, rest) = operator(rest).ok_or_else(malformed)?;
     check_operator(noun, &field, operator)?;
     if matches!(operator, Operator::IsNull | Operator::IsNotNull) {
-        return Ok((Comparison { field, operator, operand: Operand::Nothing }, rest));
+        return Ok((
+            Comparison {
+                field,
+                operator,
+                operand: Operand::Nothing,
+            },
+            rest,
+        ));
     }
     let (operand, rest) = operand(&field, operator, rest).ok_or_else(malformed)??;
-    Ok((Comparison { field, operator, operand }, rest))
+    Ok((
+        Comparison {
+            field,
+            operator,
+            operand,
+        },
+        rest,
+    ))
 }
 
 fn operator(tokens: &[Token]) -> Option<(Operator, &[Token])> {
@@ -192,12 +245,21 @@ fn operator(tokens: &[Token]) -> Option<(Operator, &[Token])> {
         (&["IS", "NULL"], Operator::IsNull),
         (&["IS", "NOT", "NULL"], Operator::IsNotNull),
     ];
-    let found = words.iter().find(|(words, _)| words.iter().enumerate().all(|(position, word)| is_word(tokens.get(position), word)));
+    let found = words.iter().find(|(words, _)| {
+        words
+            .iter()
+            .enumerate()
+            .all(|(position, word)| is_word(tokens.get(position), word))
+    });
     found.map(|(words, operator)| (*operator, &tokens[words.len()..]))
 }
 
 /// Reads what is compared with; the inner error says what is wrong with it.
-fn operand<'t>(field: &Field, operator: Operator, tokens: &'t [Token]) -> Option<Result<(Operand, &'t [Token]), TrackingError>> {
+fn operand<'t>(
+    field: &Field,
+    operator: Operator,
+    tokens: &'t [Token],
+) -> Option<Result<(Operand, &'t [Token]), TrackingError>> {
     if matches!(operator, Operator::In | Operator::NotIn) {
         let Some(Token::Open) = tokens.first() else {
             return Some(Err(TrackingError::invalid(
@@ -205,17 +267,26 @@ fn operand<'t>(field: &Field, operator: Operator, tokens: &'t [Token]) -> Option
             )));
         };
         let end = tokens.iter().position(|token| *token == Token::Close)?;
-        return Some(list(&tokens[1..end]).map(|texts| (Operand::Texts(texts), &tokens[end + 1..])));
+        return Some(
+            list(&tokens[1..end]).map(|texts| (Operand::Texts(texts), &tokens[end + 1..])),
+        );
     }
     let (value, rest) = tokens.split_first()?;
-    let is_number = matches!(field, Field::Metric(..)) || matches!(field, Field::Attribute(attribute) if attribute.is_number);
+    let is_number = matches!(field, Field::Metric(..))
+        || matches!(field, Field::Attribute(attribute) if attribute.is_number);
     Some(match (value, is_number) {
         (Token::Number(number), true) => Ok((number_operand(field, number), rest)),
-        (Token::Text(number, _), true) if matches!(field, Field::Attribute(_)) && number.parse::<i64>().is_ok() => {
+        (Token::Text(number, _), true)
+            if matches!(field, Field::Attribute(_)) && number.parse::<i64>().is_ok() =>
+        {
             Ok((number_operand(field, number), rest))
         }
         (Token::Text(text, _), false) => Ok((Operand::Text(text.clone()), rest)),
-        (other, true) => Err(TrackingError::invalid(format!("Expected numeric value type for {}. Found {}", kind_of(field), shown(other)))),
+        (other, true) => Err(TrackingError::invalid(format!(
+            "Expected numeric value type for {}. Found {}",
+            kind_of(field),
+            shown(other)
+        ))),
         (other, false) => Err(TrackingError::invalid(format!(
             "Expected a quoted string value for {} (e.g. 'my-value'). Got value {}",
             kind_of(field),
@@ -233,7 +304,9 @@ fn number_operand(field: &Field, number: &str) -> Operand {
 
 fn list(tokens: &[Token]) -> Result<Vec<String>, TrackingError> {
     let ill = |what: &str| {
-        TrackingError::invalid(format!("While parsing a list in the query, expected a non-empty list of string values, but got {what}"))
+        TrackingError::invalid(format!(
+            "While parsing a list in the query, expected a non-empty list of string values, but got {what}"
+        ))
     };
     if tokens.is_empty() {
         return Err(ill("empty list"));
@@ -252,7 +325,9 @@ fn list(tokens: &[Token]) -> Result<Vec<String>, TrackingError> {
 
 fn shown(token: &Token) -> String {
     match token {
-        Token::Name(name, key) => key.as_ref().map_or_else(|| name.clone(), |key| format!("{name}.{key}")),
+        Token::Name(name, key) => key
+            .as_ref()
+            .map_or_else(|| name.clone(), |key| format!("{name}.{key}")),
         Token::Text(text, quote) => format!("{quote}{text}{quote}"),
         Token::Number(number) => number.clone(),
         Token::Operator(symbol) => (*symbol).to_owned(),
@@ -274,7 +349,10 @@ fn kind_of(field: &Field) -> &'static str {
 }
 
 fn check_operator(noun: Noun, field: &Field, operator: Operator) -> Result<(), TrackingError> {
-    use Operator::{Equal, Greater, GreaterOrEqual, ILike, In, IsNotNull, IsNull, Less, LessOrEqual, Like, NotEqual, NotIn};
+    use Operator::{
+        Equal, Greater, GreaterOrEqual, ILike, In, IsNotNull, IsNull, Less, LessOrEqual, Like,
+        NotEqual, NotIn,
+    };
     const NUMERIC: &[Operator] = &[Equal, NotEqual, Greater, GreaterOrEqual, Less, LessOrEqual];
     const TEXT: &[Operator] = &[Equal, NotEqual, Like, ILike];
     const LISTED: &[Operator] = &[Equal, NotEqual, Like, ILike, In, NotIn];
@@ -287,7 +365,9 @@ fn check_operator(noun: Noun, field: &Field, operator: Operator) -> Result<(), T
             Noun::RegisteredModels => &["name"],
             Noun::LoggedModels => &["name", "model_id", "model_type", "status", "source_run_id"],
         };
-        names.iter().any(|name| Attribute::of(noun, name) == Some(*attribute))
+        names
+            .iter()
+            .any(|name| Attribute::of(noun, name) == Some(*attribute))
     };
     let allowed = match field {
         Field::Metric(..) => NUMERIC,
@@ -301,13 +381,19 @@ fn check_operator(noun: Noun, field: &Field, operator: Operator) -> Result<(), T
         return Ok(());
     }
     if matches!(operator, IsNull | IsNotNull) {
-        return Err(TrackingError::invalid("IS NULL / IS NOT NULL is only supported for tags and params"));
+        return Err(TrackingError::invalid(
+            "IS NULL / IS NOT NULL is only supported for tags and params",
+        ));
     }
     let words: Vec<&str> = allowed.iter().map(|operator| operator.word()).collect();
     Err(TrackingError::invalid(format!(
         "Invalid comparator '{}' not one of '{{{}}}'",
         operator.word(),
-        words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
+        words
+            .iter()
+            .map(|word| format!("'{word}'"))
+            .collect::<Vec<_>>()
+            .join(", ")
     )))
 }
 
@@ -323,7 +409,9 @@ fn field(noun: Noun, name: &str, quoted_key: Option<&str>) -> Result<Field, Trac
     match entity {
         "attribute" | "attributes" | "attr" | "run" => attribute(noun, key),
         "tag" | "tags" => Ok(Field::Tag(key.to_owned())),
-        "param" | "params" | "parameter" | "parameters" if has_values => Ok(Field::Param(key.to_owned())),
+        "param" | "params" | "parameter" | "parameters" if has_values => {
+            Ok(Field::Param(key.to_owned()))
+        }
         "metric" | "metrics" if has_values => Ok(Field::Metric(key.to_owned(), None)),
         "dataset" | "datasets" if noun == Noun::Runs => match key {
             "name" => Ok(Field::DatasetName),
@@ -334,8 +422,14 @@ fn field(noun: Noun, name: &str, quoted_key: Option<&str>) -> Result<Field, Trac
             ))),
         },
         _ => {
-            let valid = if has_values { "['metric', 'parameter', 'tag', 'attribute', 'dataset']" } else { "['attribute', 'tag']" };
-            Err(TrackingError::invalid(format!("Invalid entity type '{entity}'. Valid values are {valid}")))
+            let valid = if has_values {
+                "['metric', 'parameter', 'tag', 'attribute', 'dataset']"
+            } else {
+                "['attribute', 'tag']"
+            };
+            Err(TrackingError::invalid(format!(
+                "Invalid entity type '{entity}'. Valid values are {valid}"
+            )))
         }
     }
 }
@@ -349,23 +443,35 @@ fn attribute(noun: Noun, key: &str) -> Result<Field, TrackingError> {
         (Noun::LoggedModels, "last_updated_timestamp_ms") => "last_updated_timestamp",
         (_, key) => key,
     };
-    Attribute::of(noun, name).map(Field::Attribute).ok_or_else(|| {
-        TrackingError::invalid(format!("Invalid attribute key '{key}' specified. Valid keys are {:?}", Attribute::names(noun)))
-    })
+    Attribute::of(noun, name)
+        .map(Field::Attribute)
+        .ok_or_else(|| {
+            TrackingError::invalid(format!(
+                "Invalid attribute key '{key}' specified. Valid keys are {:?}",
+                Attribute::names(noun)
+            ))
+        })
 }
 
 /// Reads what to sort by: `entity.key [ASC|DESC]` each.
 pub fn parse_order(noun: Noun, clauses: &[String]) -> Result<Vec<Order>, TrackingError> {
     if clauses.len() > CLAUSES_LIMIT {
-        return Err(TrackingError::invalid(format!("order_by can have at most {CLAUSES_LIMIT} fields")));
+        return Err(TrackingError::invalid(format!(
+            "order_by can have at most {CLAUSES_LIMIT} fields"
+        )));
     }
     let mut orders: Vec<Order> = Vec::new();
     for clause in clauses {
-        let malformed = || TrackingError::invalid(format!("Invalid order_by clause '{clause}'. Could not be parsed."));
+        let malformed = || {
+            TrackingError::invalid(format!(
+                "Invalid order_by clause '{clause}'. Could not be parsed."
+            ))
+        };
         let tokens = tokens(clause).map_err(|_| malformed())?;
         let (first, rest) = tokens.split_first().ok_or_else(malformed)?;
         // `run name` is two words.
-        let is_run_name = noun == Noun::Runs && is_word(Some(first), "run") && is_word(rest.first(), "name");
+        let is_run_name =
+            noun == Noun::Runs && is_word(Some(first), "run") && is_word(rest.first(), "name");
         let (field, rest) = match first {
             _ if is_run_name => (attribute(noun, "run name")?, &rest[1..]),
             Token::Name(name, key) => (field(noun, name, key.as_deref())?, rest),
@@ -379,10 +485,17 @@ pub fn parse_order(noun: Noun, clauses: &[String]) -> Result<Vec<Order>, Trackin
             _ => return Err(malformed()),
         };
         if orders.iter().any(|known| known.field == field) {
-            return Err(TrackingError::invalid(format!("`order_by` contains duplicate fields: {clauses:?}")));
+            return Err(TrackingError::invalid(format!(
+                "`order_by` contains duplicate fields: {clauses:?}"
+            )));
         }
-        if matches!(field, Field::DatasetName | Field::DatasetDigest | Field::DatasetContext) {
-            return Err(TrackingError::invalid(format!("Invalid order_by entity: {clause}")));
+        if matches!(
+            field,
+            Field::DatasetName | Field::DatasetDigest | Field::DatasetContext
+        ) {
+            return Err(TrackingError::invalid(format!(
+                "Invalid order_by entity: {clause}"
+            )));
         }
         orders.push(Order { field, direction });
     }
@@ -393,14 +506,22 @@ pub fn parse_order(noun: Noun, clauses: &[String]) -> Result<Vec<Order>, Trackin
 pub fn without_prompts(mut comparisons: Vec<Comparison>) -> Vec<Comparison> {
     for comparison in &mut comparisons {
         // As clients ask for models alone: a model without the tag is no prompt either.
-        if comparison.field == Field::Tag(PROMPT_TAG.to_owned()) && comparison.operator == Operator::NotEqual {
+        if comparison.field == Field::Tag(PROMPT_TAG.to_owned())
+            && comparison.operator == Operator::NotEqual
+        {
             (comparison.operator, comparison.operand) = (Operator::IsNull, Operand::Nothing);
         }
     }
-    let names_prompts = comparisons.iter().any(|comparison| comparison.field == Field::Tag(PROMPT_TAG.to_owned()));
+    let names_prompts = comparisons
+        .iter()
+        .any(|comparison| comparison.field == Field::Tag(PROMPT_TAG.to_owned()));
     if !names_prompts {
         let field = Field::Tag(PROMPT_TAG.to_owned());
-        comparisons.push(Comparison { field, operator: Operator::IsNull, operand: Operand::Nothing });
+        comparisons.push(Comparison {
+            field,
+            operator: Operator::IsNull,
+            operand: Operand::Nothing,
+        });
     }
     comparisons
 }

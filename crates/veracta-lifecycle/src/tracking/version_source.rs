@@ -11,11 +11,18 @@ use super::{TrackingError, logged_models, names};
 const PROMPT_SOURCE: &str = "dummy-source";
 
 /// Returns where the files of a new version are, and the logged model they belong to; the source must be the run's or the model's own.
-pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, Option<String>), TrackingError> {
+pub(super) fn locate(
+    view: View<'_>,
+    new: &NewModelVersion,
+) -> Result<(String, Option<String>), TrackingError> {
     let source = new.source.as_str();
-    let invalid = |why: &str| TrackingError::invalid(format!("Invalid model version source: '{source}'. {why}"));
+    let invalid = |why: &str| {
+        TrackingError::invalid(format!("Invalid model version source: '{source}'. {why}"))
+    };
     if source.is_empty() {
-        return Err(TrackingError::invalid("Missing value for required parameter 'source'."));
+        return Err(TrackingError::invalid(
+            "Missing value for required parameter 'source'.",
+        ));
     }
     // A prompt has its text in a tag, and no files.
     if source == PROMPT_SOURCE && new.tags.iter().any(|(name, _)| name == PROMPT_TAG) {
@@ -25,7 +32,9 @@ pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, O
         return locate_model(view, rest.trim_matches('/'), new);
     }
     if source.contains(['?', '#', '\\']) || source.split('/').any(|step| step == "..") {
-        return Err(invalid("A source must not have a query, a fragment or `..`."));
+        return Err(invalid(
+            "A source must not have a query, a fragment or `..`.",
+        ));
     }
     if source.starts_with('/') || source.starts_with("file:") || !source.contains(":/") {
         return Err(invalid(
@@ -34,49 +43,89 @@ pub(super) fn locate(view: View<'_>, new: &NewModelVersion) -> Result<(String, O
         ));
     }
     // Nobody reads what a web server says under such a name tomorrow.
-    if let Some(scheme) = ["http", "https", "ftp"].into_iter().find(|scheme| source.starts_with(&format!("{scheme}:"))) {
+    if let Some(scheme) = ["http", "https", "ftp"]
+        .into_iter()
+        .find(|scheme| source.starts_with(&format!("{scheme}:")))
+    {
         return Err(TrackingError::invalid(format!(
             "'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host other than the tracking server's configured artifact \
              storage."
         )));
     }
     let location = source.trim_end_matches('/').to_owned();
-    if let Some((id, path)) = location.strip_prefix("runs:/").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+    if let Some((id, path)) = location
+        .strip_prefix("runs:/")
+        .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    {
         // Followed now: the files it stands for are the ones that cannot change.
         let run = view.run(id)?.filter(|run| run.id == new.run_id);
-        let run = run.ok_or_else(|| invalid("The run_id request parameter must identify the resource that contains the source."))?;
-        return Ok((format!("{}/{path}", run.artifact_uri).trim_end_matches('/').to_owned(), new.model_id.clone()));
+        let run = run.ok_or_else(|| {
+            invalid(
+                "The run_id request parameter must identify the resource that contains the source.",
+            )
+        })?;
+        return Ok((
+            format!("{}/{path}", run.artifact_uri)
+                .trim_end_matches('/')
+                .to_owned(),
+            new.model_id.clone(),
+        ));
     }
     if path_of(source).is_none() {
         return Ok((location, new.model_id.clone()));
     }
-    let is_within = |folder: &str| location == folder || location.starts_with(&format!("{folder}/"));
+    let is_within =
+        |folder: &str| location == folder || location.starts_with(&format!("{folder}/"));
     if let Some(model_id) = &new.model_id
-        && view.logged_model(model_id)?.is_some_and(|model| is_within(&model.artifact_location))
+        && view
+            .logged_model(model_id)?
+            .is_some_and(|model| is_within(&model.artifact_location))
     {
         return Ok((location, new.model_id.clone()));
     }
     if new.run_id.is_empty() {
-        return Err(invalid("The run_id request parameter must identify the resource that contains the source."));
+        return Err(invalid(
+            "The run_id request parameter must identify the resource that contains the source.",
+        ));
     }
     let run = super::runs::find(view, &new.run_id)?;
     // Files of a model that the run made count as the run's.
     let mut folders = vec![run.artifact_uri.clone()];
-    for link in view.run_data(std::slice::from_ref(&run))?.pop().unwrap_or_default().model_outputs {
-        folders.extend(view.logged_model(&link.model_id)?.map(|model| model.artifact_location));
+    for link in view
+        .run_data(std::slice::from_ref(&run))?
+        .pop()
+        .unwrap_or_default()
+        .model_outputs
+    {
+        folders.extend(
+            view.logged_model(&link.model_id)?
+                .map(|model| model.artifact_location),
+        );
     }
     if folders.iter().any(|folder| is_within(folder)) {
         return Ok((location, new.model_id.clone()));
     }
-    Err(invalid("The run_id request parameter must identify the resource that contains the source."))
+    Err(invalid(
+        "The run_id request parameter must identify the resource that contains the source.",
+    ))
 }
 
 /// Follows `models:/…` to the files it stands for.
-fn locate_model(view: View<'_>, reference: &str, new: &NewModelVersion) -> Result<(String, Option<String>), TrackingError> {
+fn locate_model(
+    view: View<'_>,
+    reference: &str,
+    new: &NewModelVersion,
+) -> Result<(String, Option<String>), TrackingError> {
     if let Some((name, alias)) = reference.split_once('@') {
         let model = find(view, name)?;
-        let version = model.aliases.iter().find(|(known, _)| known == alias).map(|(_, version)| *version);
-        let version = version.ok_or_else(|| TrackingError::invalid(format!("Registered model alias {alias} not found.")))?;
+        let version = model
+            .aliases
+            .iter()
+            .find(|(known, _)| known == alias)
+            .map(|(_, version)| *version);
+        let version = version.ok_or_else(|| {
+            TrackingError::invalid(format!("Registered model alias {alias} not found."))
+        })?;
         let version = find_version(view, name, version)?;
         return Ok((version.storage_location, version.model_id));
     }
@@ -85,7 +134,11 @@ fn locate_model(view: View<'_>, reference: &str, new: &NewModelVersion) -> Resul
         return Ok((version.storage_location, version.model_id));
     }
     let model = logged_models::find(view, reference)?;
-    if new.model_id.as_ref().is_some_and(|model_id| *model_id != model.id) {
+    if new
+        .model_id
+        .as_ref()
+        .is_some_and(|model_id| *model_id != model.id)
+    {
         return Err(TrackingError::invalid(format!(
             "Invalid model version source: '{}'. The model_id request parameter must identify the resource that contains the source.",
             new.source

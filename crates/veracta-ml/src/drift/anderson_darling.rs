@@ -31,7 +31,9 @@ pub fn test(reference: &Sample, current: &Sample) -> Option<TestResult> {
         let ties = f + g;
         let middle = below + ties / 2.0;
         let divisor = middle * (total - middle) - total * ties / 4.0;
-        let part = |below: f64, own: f64, size: f64| ties / total * (total * (below + own / 2.0) - middle * size).powi(2) / divisor;
+        let part = |below: f64, own: f64, size: f64| {
+            ties / total * (total * (below + own / 2.0) - middle * size).powi(2) / divisor
+        };
         if divisor > 0.0 {
             sum_n += part(below_n, f, n);
             sum_m += part(below_m, g, m);
@@ -44,7 +46,10 @@ pub fn test(reference: &Sample, current: &Sample) -> Option<TestResult> {
     }
     let raw = (sum_n / n + sum_m / m) * (total - 1.0) / total;
     let statistic = (raw - 1.0) / variance(n, m).sqrt();
-    Some(TestResult { statistic, p_value: Some(p_value(statistic)) })
+    Some(TestResult {
+        statistic,
+        p_value: Some(p_value(statistic)),
+    })
 }
 
 /// Returns the variance of the raw statistic of two samples (equation 4 with k = 2).
@@ -59,10 +64,16 @@ fn variance(n: f64, m: f64) -> f64 {
     }
     let h = partial + 1.0;
     let a = (4.0 * g - 6.0) + (10.0 - 6.0 * g) * inverse;
-    let b = (2.0 * g - 4.0) * 4.0 + 16.0 * h + (2.0 * g - 14.0 * h - 4.0) * inverse - 8.0 * h + 4.0 * g - 6.0;
-    let c = (6.0 * h + 2.0 * g - 2.0) * 4.0 + (4.0 * h - 4.0 * g + 6.0) * 2.0 + (2.0 * h - 6.0) * inverse + 4.0 * h;
+    let b = (2.0 * g - 4.0) * 4.0 + 16.0 * h + (2.0 * g - 14.0 * h - 4.0) * inverse - 8.0 * h
+        + 4.0 * g
+        - 6.0;
+    let c = (6.0 * h + 2.0 * g - 2.0) * 4.0
+        + (4.0 * h - 4.0 * g + 6.0) * 2.0
+        + (2.0 * h - 6.0) * inverse
+        + 4.0 * h;
     let d = (2.0 * h + 6.0) * 4.0 - 8.0 * h;
-    (a * total.powi(3) + b * total.powi(2) + c * total + d) / ((total - 1.0) * (total - 2.0) * (total - 3.0))
+    (a * total.powi(3) + b * total.powi(2) + c * total + d)
+        / ((total - 1.0) * (total - 2.0) * (total - 3.0))
 }
 
 /// Interpolates ln(level) by a parabola through the critical values, in the sense of least squares.
@@ -79,8 +90,15 @@ fn p_value(statistic: f64) -> f64 {
     let y: Vec<f64> = LEVELS.iter().map(|level| level.ln()).collect();
     let power = |p: i32| x.iter().map(|x| x.powi(p)).sum::<f64>();
     let moment = |p: i32| x.iter().zip(&y).map(|(x, y)| x.powi(p) * y).sum::<f64>();
-    let matrix = [[7.0, power(1), power(2)], [power(1), power(2), power(3)], [power(2), power(3), power(4)]];
-    let solution = solve([matrix[0], matrix[1], matrix[2]], [moment(0), moment(1), moment(2)]);
+    let matrix = [
+        [7.0, power(1), power(2)],
+        [power(1), power(2), power(3)],
+        [power(2), power(3), power(4)],
+    ];
+    let solution = solve(
+        [matrix[0], matrix[1], matrix[2]],
+        [moment(0), moment(1), moment(2)],
+    );
     let at = statistic - centre;
     (solution[0] + solution[1] * at + solution[2] * at * at).exp()
 }
@@ -88,17 +106,30 @@ fn p_value(statistic: f64) -> f64 {
 /// Solves three equations by elimination with pivoting.
 fn solve(mut matrix: [[f64; 3]; 3], mut right: [f64; 3]) -> [f64; 3] {
     for column in 0..3 {
-        let pivot = (column..3).max_by(|a, b| matrix[*a][column].abs().total_cmp(&matrix[*b][column].abs())).unwrap_or(column);
+        let pivot = (column..3)
+            .max_by(|a, b| {
+                matrix[*a][column]
+                    .abs()
+                    .total_cmp(&matrix[*b][column].abs())
+            })
+            .unwrap_or(column);
         matrix.swap(column, pivot);
         right.swap(column, pivot);
         for row in 0..3 {
             if row != column {
                 let factor = matrix[row][column] / matrix[column][column];
                 let above = matrix[column];
-                matrix[row].iter_mut().zip(above).for_each(|(value, above)| *value -= factor * above);
+                matrix[row]
+                    .iter_mut()
+                    .zip(above)
+                    .for_each(|(value, above)| *value -= factor * above);
                 right[row] -= factor * right[column];
             }
         }
     }
-    [right[0] / matrix[0][0], right[1] / matrix[1][1], right[2] / matrix[2][2]]
+    [
+        right[0] / matrix[0][0],
+        right[1] / matrix[1][1],
+        right[2] / matrix[2][2],
+    ]
 }

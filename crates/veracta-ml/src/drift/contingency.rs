@@ -48,12 +48,22 @@ fn cells(counts: &CategoryCounts, correction: Correction) -> Option<Vec<(f64, f6
 fn contingency(counts: &CategoryCounts, statistic: f64, plain: f64) -> ContingencyTest {
     let degrees = (counts.levels.len() - 1) as f64;
     let (n, m) = counts.totals();
-    let result = TestResult { statistic, p_value: Some(chi_squared_tail(statistic, degrees)) };
-    ContingencyTest { result, degrees, cramers_v: (plain / (n + m)).sqrt() }
+    let result = TestResult {
+        statistic,
+        p_value: Some(chi_squared_tail(statistic, degrees)),
+    };
+    ContingencyTest {
+        result,
+        degrees,
+        cramers_v: (plain / (n + m)).sqrt(),
+    }
 }
 
 fn pearson(cells: &[(f64, f64)]) -> f64 {
-    cells.iter().map(|(observed, expected)| (observed - expected).powi(2) / expected).sum()
+    cells
+        .iter()
+        .map(|(observed, expected)| (observed - expected).powi(2) / expected)
+        .sum()
 }
 
 /// Returns Pearson's test; `None` when a sample is empty or there is one category.
@@ -65,9 +75,23 @@ pub fn chi_squared(counts: &CategoryCounts, correction: Correction) -> Option<Co
 
 /// Returns the log-likelihood ratio test; `None` when a sample is empty or there is one category.
 pub fn g_test(counts: &CategoryCounts) -> Option<ContingencyTest> {
-    let term = |(observed, expected): &(f64, f64)| if *observed > 0.0 { observed * (observed / expected).ln() } else { 0.0 };
-    let statistic: f64 = 2.0 * cells(counts, Correction::None)?.iter().map(term).sum::<f64>();
-    Some(contingency(counts, statistic, pearson(&cells(counts, Correction::None)?)))
+    let term = |(observed, expected): &(f64, f64)| {
+        if *observed > 0.0 {
+            observed * (observed / expected).ln()
+        } else {
+            0.0
+        }
+    };
+    let statistic: f64 = 2.0
+        * cells(counts, Correction::None)?
+            .iter()
+            .map(term)
+            .sum::<f64>();
+    Some(contingency(
+        counts,
+        statistic,
+        pearson(&cells(counts, Correction::None)?),
+    ))
 }
 
 /// Returns Evidently's one-sample form: current counts against reference shares. A category the reference lacks gives an infinite
@@ -79,11 +103,22 @@ pub fn chi_squared_against_reference(counts: &CategoryCounts) -> Option<TestResu
     }
     let cell = |(r, c): (&f64, &f64)| {
         let expected = r * m / n;
-        if expected > 0.0 { (c - expected).powi(2) / expected } else { f64::INFINITY }
+        if expected > 0.0 {
+            (c - expected).powi(2) / expected
+        } else {
+            f64::INFINITY
+        }
     };
     let statistic: f64 = counts.reference.iter().zip(&counts.current).map(cell).sum();
-    let p = if statistic.is_infinite() { 0.0 } else { chi_squared_tail(statistic, (counts.levels.len() - 1) as f64) };
-    Some(TestResult { statistic, p_value: Some(p) })
+    let p = if statistic.is_infinite() {
+        0.0
+    } else {
+        chi_squared_tail(statistic, (counts.levels.len() - 1) as f64)
+    };
+    Some(TestResult {
+        statistic,
+        p_value: Some(p),
+    })
 }
 
 /// Returns the pooled z test of the share of the first category; `None` unless both samples have rows. With one category, or two
@@ -97,14 +132,20 @@ pub fn proportion_z(counts: &CategoryCounts) -> Option<TestResult> {
     let pooled = (counts.reference[0] + counts.current[0]) / (n + m);
     let spread = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
     let statistic = if spread > 0.0 { (p - q) / spread } else { 0.0 };
-    Some(TestResult { statistic, p_value: Some(normal_two_sided(statistic)) })
+    Some(TestResult {
+        statistic,
+        p_value: Some(normal_two_sided(statistic)),
+    })
 }
 
 /// Returns the odds ratio and the two-sided p-value of Fisher's exact test on two categories; `None` for other tables.
 ///
 /// The p-value sums the probabilities of all tables with the same margins that are not more likely than the observed one.
 pub fn fisher_exact(counts: &CategoryCounts) -> Option<TestResult> {
-    let ([a, b], [c, d]) = (<[f64; 2]>::try_from(counts.reference.as_slice()).ok()?, <[f64; 2]>::try_from(counts.current.as_slice()).ok()?);
+    let ([a, b], [c, d]) = (
+        <[f64; 2]>::try_from(counts.reference.as_slice()).ok()?,
+        <[f64; 2]>::try_from(counts.current.as_slice()).ok()?,
+    );
     let (row, other, column) = (a + b, c + d, a + c);
     if row == 0.0 || other == 0.0 {
         return None;
@@ -122,8 +163,15 @@ pub fn fisher_exact(counts: &CategoryCounts) -> Option<TestResult> {
         }
         x += 1.0;
     }
-    let statistic = if b * c > 0.0 { a * d / (b * c) } else { f64::INFINITY };
-    Some(TestResult { statistic, p_value: Some(p.min(1.0)) })
+    let statistic = if b * c > 0.0 {
+        a * d / (b * c)
+    } else {
+        f64::INFINITY
+    };
+    Some(TestResult {
+        statistic,
+        p_value: Some(p.min(1.0)),
+    })
 }
 
 fn gaps(counts: &CategoryCounts) -> Option<Vec<f64>> {

@@ -18,7 +18,11 @@ pub fn test(reference: &Sample, current: &Sample) -> Option<TestResult> {
     for_each_distinct(reference, current, |_, in_reference, in_current| {
         let rank = below + (in_reference + in_current + 1) as f64 / 2.0;
         // Σ (rank − i)² over the places i of tied values.
-        let squares = |before: f64, count: usize| (1..=count).map(|step| (rank - before - step as f64).powi(2)).sum::<f64>();
+        let squares = |before: f64, count: usize| {
+            (1..=count)
+                .map(|step| (rank - before - step as f64).powi(2))
+                .sum::<f64>()
+        };
         sum_n += squares(below_n, in_reference);
         sum_m += squares(below_m, in_current);
         (below_n, below_m) = (below_n + in_reference as f64, below_m + in_current as f64);
@@ -28,10 +32,18 @@ pub fn test(reference: &Sample, current: &Sample) -> Option<TestResult> {
     let u = n * sum_n + m * sum_m;
     let statistic = u / (product * total) - (4.0 * product - 1.0) / (6.0 * total);
     let expected = (1.0 + 1.0 / total) / 6.0;
-    let variance = (total + 1.0) * (4.0 * product * total - 3.0 * (n * n + m * m) - 2.0 * product) / (45.0 * total * total * 4.0 * product);
+    let variance = (total + 1.0) * (4.0 * product * total - 3.0 * (n * n + m * m) - 2.0 * product)
+        / (45.0 * total * total * 4.0 * product);
     let normalised = 1.0 / 6.0 + (statistic - expected) / (45.0 * variance).sqrt();
-    let p = if normalised < 0.003 { 1.0 } else { (1.0 - limit(normalised)).max(0.0) };
-    Some(TestResult { statistic, p_value: Some(p) })
+    let p = if normalised < 0.003 {
+        1.0
+    } else {
+        (1.0 - limit(normalised)).max(0.0)
+    };
+    Some(TestResult {
+        statistic,
+        p_value: Some(p),
+    })
 }
 
 /// Returns the limiting distribution function at x > 0.
@@ -41,7 +53,8 @@ fn limit(x: f64) -> f64 {
         let k = f64::from(k);
         let y = 4.0 * k + 1.0;
         let q = y * y / (16.0 * x);
-        let weight = (ln_gamma(k + 0.5) - ln_gamma(k + 1.0)).exp() / (std::f64::consts::PI.powf(1.5) * x.sqrt());
+        let weight = (ln_gamma(k + 0.5) - ln_gamma(k + 1.0)).exp()
+            / (std::f64::consts::PI.powf(1.5) * x.sqrt());
         let term = weight * y.sqrt() * scaled_bessel_quarter(q);
         total += term;
         if term < TERM_MIN {

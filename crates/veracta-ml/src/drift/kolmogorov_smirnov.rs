@@ -28,7 +28,10 @@ pub enum Method {
 /// Counts are compared, not accumulated shares, so that the statistic has no rounding in it.
 pub fn distance(reference: &Sample, current: &Sample) -> Option<f64> {
     // 2^31 rows of a column fill 16 GiB: the products stay below 2^62.
-    let (n, m) = (i64::from(i32::try_from(reference.n()).ok()?), i64::from(i32::try_from(current.n()).ok()?));
+    let (n, m) = (
+        i64::from(i32::try_from(reference.n()).ok()?),
+        i64::from(i32::try_from(current.n()).ok()?),
+    );
     if n == 0 || m == 0 {
         return None;
     }
@@ -42,7 +45,12 @@ pub fn distance(reference: &Sample, current: &Sample) -> Option<f64> {
 
 /// Returns distance and two-sided p-value; `None` for an empty sample.
 pub fn test(reference: &Sample, current: &Sample, method: Method) -> Option<TestResult> {
-    Some(test_at(distance(reference, current)?, reference.n(), current.n(), method))
+    Some(test_at(
+        distance(reference, current)?,
+        reference.n(),
+        current.n(),
+        method,
+    ))
 }
 
 /// Returns the test of a distance that is known already, for samples of `n` and `m` values.
@@ -59,7 +67,10 @@ pub fn test_at(statistic: f64, n: usize, m: usize, method: Method) -> TestResult
         // Half to even, as NumPy rounds.
         one_sample_tail(harmonic.round_ties_even(), statistic)
     };
-    TestResult { statistic, p_value: Some(p.clamp(0.0, 1.0)) }
+    TestResult {
+        statistic,
+        p_value: Some(p.clamp(0.0, 1.0)),
+    }
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -74,7 +85,11 @@ fn exact_p(n: usize, m: usize, d: f64) -> f64 {
     if h == 0.0 {
         return 1.0;
     }
-    if n == m { outside_square(n, h as usize) } else { outside_band(n.max(m), n.min(m), divisor, h) }
+    if n == m {
+        outside_square(n, h as usize)
+    } else {
+        outside_band(n.max(m), n.min(m), divisor, h)
+    }
 }
 
 /// Equal sizes: the reflection principle gives an alternating sum, evaluated by Horner's scheme from the smallest term.
@@ -106,7 +121,11 @@ fn outside_band(m: usize, n: usize, divisor: usize, h: f64) -> f64 {
         let mut below = if low_now == 0 { 0.0 } else { 1.0 };
         let mut column = Vec::with_capacity(high_now - low_now);
         for j in low_now..high_now {
-            let left = if (low..high).contains(&j) { outside[j - low] } else { 1.0 };
+            let left = if (low..high).contains(&j) {
+                outside[j - low]
+            } else {
+                1.0
+            };
             below = (left * i as f64 + below * j as f64) / (i + j) as f64;
             column.push(below);
         }
@@ -134,7 +153,11 @@ fn one_sample_tail(n: f64, x: f64) -> f64 {
     let scaled = t * x;
     if n <= 140.0 {
         // The matrix method loses the tail to cancellation above 4, where twice the one-sided tail is accurate.
-        return if scaled <= 4.0 { 1.0 - by_matrix(n, x) } else { 2.0 * one_sided_tail(n, x) };
+        return if scaled <= 4.0 {
+            1.0 - by_matrix(n, x)
+        } else {
+            2.0 * one_sided_tail(n, x)
+        };
     }
     if scaled >= 370.0 {
         return 0.0;
@@ -154,16 +177,27 @@ fn one_sided_tail(n: f64, x: f64) -> f64 {
     let log_n_factorial = ln_gamma(n + 1.0);
     let log_term = |k: f64| {
         let (up, down) = (x + k / n, 1.0 - x - k / n);
-        let rest = if k == n { 0.0 } else { (n - k) * down.max(0.0).ln() };
+        let rest = if k == n {
+            0.0
+        } else {
+            (n - k) * down.max(0.0).ln()
+        };
         log_n_factorial - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0) + (k - 1.0) * up.ln() + rest
     };
     // Terms rise and then fall: from the largest outwards until they no longer count, some √n of them.
     let (mut low, mut high) = (0.0, last);
     while high - low > 2.0 {
         let third = ((high - low) / 3.0).floor().max(1.0);
-        if log_term(low + third) < log_term(high - third) { low += third } else { high -= third }
+        if log_term(low + third) < log_term(high - third) {
+            low += third
+        } else {
+            high -= third
+        }
     }
-    let peak = ((low as u64)..=(high as u64)).map(|k| k as f64).max_by(|a, b| log_term(*a).total_cmp(&log_term(*b))).unwrap_or(low);
+    let peak = ((low as u64)..=(high as u64))
+        .map(|k| k as f64)
+        .max_by(|a, b| log_term(*a).total_cmp(&log_term(*b)))
+        .unwrap_or(low);
     let mut total = 0.0;
     for (start, step) in [(peak, 1.0), (peak - 1.0, -1.0)] {
         let mut k = start;
@@ -228,7 +262,9 @@ fn matrix_power(base: &[f64], size: usize, power: u64) -> (Vec<f64>, i32) {
         }
         product
     };
-    let mut result: Vec<f64> = (0..size * size).map(|idx| f64::from(u8::from(idx % (size + 1) == 0))).collect();
+    let mut result: Vec<f64> = (0..size * size)
+        .map(|idx| f64::from(u8::from(idx % (size + 1) == 0)))
+        .collect();
     let (mut square, mut left, mut exponent, mut square_exponent) = (base.to_vec(), power, 0, 0);
     let shrink = |matrix: &mut Vec<f64>, exponent: &mut i32| {
         if matrix[(size / 2) * size + size / 2] > 1e140 {
@@ -269,7 +305,11 @@ fn by_expansion(n: f64, x: f64) -> f64 {
         k0 += weight;
         k1 += weight * (pi2 * h2 - z2);
         let (h4, h6) = (h2 * h2, h2 * h2 * h2);
-        k2 += weight * (6.0 * z6 + 2.0 * z4 + pi2 * (2.0 * z4 - 5.0 * z2) * h2 + pi4 * (1.0 - 2.0 * z2) * h4);
+        k2 += weight
+            * (6.0 * z6
+                + 2.0 * z4
+                + pi2 * (2.0 * z4 - 5.0 * z2) * h2
+                + pi4 * (1.0 - 2.0 * z2) * h4);
         k3 += weight
             * (-30.0 * z6 - 90.0 * z.powi(8)
                 + pi2 * (135.0 * z4 - 96.0 * z6) * h2
@@ -290,7 +330,10 @@ fn by_expansion(n: f64, x: f64) -> f64 {
         whole2 += k2_step * weight;
         whole3 += weight * (3.0 * pi2 * k2_step * z2 - pi4 * k2_step * k2_step);
     }
-    total += ((PI / 2.0).sqrt() / (36.0 * z.powi(7)) * k2 - root * pi2 / (36.0 * z.powi(3)) * whole2) / n;
-    total += ((PI / 2.0).sqrt() / (3240.0 * z.powi(10)) * k3 + root / (216.0 * z6) * whole3) / n.powf(1.5);
+    total += ((PI / 2.0).sqrt() / (36.0 * z.powi(7)) * k2
+        - root * pi2 / (36.0 * z.powi(3)) * whole2)
+        / n;
+    total += ((PI / 2.0).sqrt() / (3240.0 * z.powi(10)) * k3 + root / (216.0 * z6) * whole3)
+        / n.powf(1.5);
     total
 }

@@ -36,5 +36,8 @@ pub fn test(reference: &Sample, current: &Sample, alternative: Alternative) -> O
         return None;
     }
     let z = (u - n * m / 2.0 - 0.5) / variance.sqrt();
-    Some(TestResult { statistic: own, p_value: Some((factor * normal_upper_tail(z)).min(1.0)) })
+    Some(TestResult {
+        statistic: own,
+        p_value: Some((factor * normal_upper_tail(z)).min(1.0)),
+    })
 }

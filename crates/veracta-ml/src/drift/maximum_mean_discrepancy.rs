@@ -26,15 +26,25 @@ pub fn univariate(reference: &Sample, current: &Sample) -> Option<Discrepancy> {
         return None;
     }
     // A column of which most values are equal has a middle distance of 0, and takes 1 in its place.
-    let middle = Some(middle_squared_distance(&reference.sorted)).filter(|middle| *middle > 0.0).unwrap_or(1.0);
+    let middle = Some(middle_squared_distance(&reference.sorted))
+        .filter(|middle| *middle > 0.0)
+        .unwrap_or(1.0);
     let sigma = (0.5 * middle).sqrt();
     let kernel = |x: f64, y: f64| (-(x - y).powi(2) / (2.0 * sigma * sigma)).exp();
     let within = |values: &[f64]| {
-        let rows = values.iter().enumerate().map(|(i, x)| values[..i].iter().map(|y| kernel(*x, *y)).sum::<f64>());
+        let rows = values
+            .iter()
+            .enumerate()
+            .map(|(i, x)| values[..i].iter().map(|y| kernel(*x, *y)).sum::<f64>());
         2.0 * sum(&rows.collect::<Vec<f64>>()) / (values.len() * (values.len() - 1)) as f64
     };
-    let cross: Vec<f64> = reference.sorted.iter().map(|x| current.sorted.iter().map(|y| kernel(*x, *y)).sum()).collect();
-    let statistic = within(&reference.sorted) + within(&current.sorted) - 2.0 * sum(&cross) / (n * m) as f64;
+    let cross: Vec<f64> = reference
+        .sorted
+        .iter()
+        .map(|x| current.sorted.iter().map(|y| kernel(*x, *y)).sum())
+        .collect();
+    let statistic =
+        within(&reference.sorted) + within(&current.sorted) - 2.0 * sum(&cross) / (n * m) as f64;
     Some(Discrepancy { statistic, sigma })
 }
 
@@ -64,11 +74,23 @@ impl KernelMatrix {
     /// # Panics
     /// When `sigma` is not positive, or rows are not whole or more than 2 × [`ROWS_MAX`].
     pub fn new(rows: &[f64], n_columns: usize, sigma: f64) -> Self {
-        assert!(sigma > 0.0 && rows.len().is_multiple_of(n_columns) && rows.len() / n_columns <= 2 * ROWS_MAX);
+        assert!(
+            sigma > 0.0
+                && rows.len().is_multiple_of(n_columns)
+                && rows.len() / n_columns <= 2 * ROWS_MAX
+        );
         let n = rows.len() / n_columns;
         let row = |idx: usize| &rows[idx * n_columns..(idx + 1) * n_columns];
-        let squared = |i: usize, j: usize| row(i).iter().zip(row(j)).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-        let values = (0..n * n).map(|idx| (-squared(idx / n, idx % n) / (2.0 * sigma * sigma)).exp()).collect();
+        let squared = |i: usize, j: usize| {
+            row(i)
+                .iter()
+                .zip(row(j))
+                .map(|(a, b)| (a - b).powi(2))
+                .sum::<f64>()
+        };
+        let values = (0..n * n)
+            .map(|idx| (-squared(idx / n, idx % n) / (2.0 * sigma * sigma)).exp())
+            .collect();
         Self { values, n }
     }
 
@@ -80,10 +102,19 @@ impl KernelMatrix {
             return None;
         }
         let total = |left: &[usize], right: &[usize]| {
-            let rows = left.iter().map(|i| right.iter().filter(|j| *j != i).map(|j| self.values[i * self.n + j]).sum::<f64>());
+            let rows = left.iter().map(|i| {
+                right
+                    .iter()
+                    .filter(|j| *j != i)
+                    .map(|j| self.values[i * self.n + j])
+                    .sum::<f64>()
+            });
             sum(&rows.collect::<Vec<f64>>())
         };
         let (n, m) = (a.len() as f64, b.len() as f64);
-        Some(total(a, a) / (n * (n - 1.0)) + total(b, b) / (m * (m - 1.0)) - 2.0 * total(a, b) / (n * m))
+        Some(
+            total(a, a) / (n * (n - 1.0)) + total(b, b) / (m * (m - 1.0))
+                - 2.0 * total(a, b) / (n * m),
+        )
     }
 }

@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::rule::{
-    Change, ColumnDrift, EvidentlyVerdict, MissingCounts, Tolerances, evidently_at, evidently_categorical, judge_categorical,
-    judge_numeric_at,
+    Change, ColumnDrift, EvidentlyVerdict, MissingCounts, Tolerances, evidently_at,
+    evidently_categorical, judge_categorical, judge_numeric_at,
 };
-use super::{CATEGORICAL_TESTS, CategoryCounts, NUMERIC_TESTS, NumericTest, Prepared, Sample, TestResult, kolmogorov_smirnov, transport};
+use super::{
+    CATEGORICAL_TESTS, CategoryCounts, NUMERIC_TESTS, NumericTest, Prepared, Sample, TestResult,
+    kolmogorov_smirnov, transport,
+};
 use crate::multiplicity::benjamini_hochberg;
 use crate::profile::SHOWN_COUNT_MIN;
 use crate::table::Column;
@@ -14,7 +17,15 @@ use crate::table::Column;
 /// Reference rows up to which Evidently tests with p-values.
 const EVIDENTLY_SMALL: f64 = 1000.0;
 /// Tests measured unless others are asked for: quick ones on any number of rows.
-pub const DEFAULT_TESTS: [&str; 7] = ["ks", "wasserstein", "psi", "jensen_shannon", "chi_squared", "total_variation", "l_infinity"];
+pub const DEFAULT_TESTS: [&str; 7] = [
+    "ks",
+    "wasserstein",
+    "psi",
+    "jensen_shannon",
+    "chi_squared",
+    "total_variation",
+    "l_infinity",
+];
 /// Most categories shown with their shares.
 const SHOWN_LEVELS_MAX: usize = 12;
 /// Points of the drawn distribution functions.
@@ -31,7 +42,10 @@ pub struct DriftOptions {
 
 impl Default for DriftOptions {
     fn default() -> Self {
-        Self { tolerances: Tolerances::default(), tests: DEFAULT_TESTS.map(str::to_owned).to_vec() }
+        Self {
+            tolerances: Tolerances::default(),
+            tests: DEFAULT_TESTS.map(str::to_owned).to_vec(),
+        }
     }
 }
 
@@ -111,8 +125,19 @@ pub enum Shape {
 }
 
 /// Measures one column among `n_columns`; `None` when the columns are of different types.
-pub fn measure_column(reference: &Column, current: &Column, n_columns: usize, options: &DriftOptions) -> Option<ColumnMeasurement> {
-    measure_prepared(&reference.name, &Prepared::new(reference), &Prepared::new(current), n_columns, options)
+pub fn measure_column(
+    reference: &Column,
+    current: &Column,
+    n_columns: usize,
+    options: &DriftOptions,
+) -> Option<ColumnMeasurement> {
+    measure_prepared(
+        &reference.name,
+        &Prepared::new(reference),
+        &Prepared::new(current),
+        n_columns,
+        options,
+    )
 }
 
 /// Measures one column made ready before.
@@ -126,41 +151,94 @@ pub fn measure_prepared(
     let is_asked = |name: &str| options.tests.iter().any(|test| test == name);
     let mut slack = 0.0;
     let (kind, n, drift, verdict, tests, shape) = match (reference, current) {
-        (Prepared::Numbers { sample: a, rank_error: first }, Prepared::Numbers { sample: b, rank_error: second }) => {
+        (
+            Prepared::Numbers {
+                sample: a,
+                rank_error: first,
+            },
+            Prepared::Numbers {
+                sample: b,
+                rank_error: second,
+            },
+        ) => {
             slack = first + second;
             // Each is a pass over both samples that a test and a rule share.
             let distance = kolmogorov_smirnov::distance(a, b);
             let area = transport::wasserstein_normed(a, b);
             let result = |test: &NumericTest| match test.name {
-                "ks" => distance.map(|distance| kolmogorov_smirnov::test_at(distance, a.n(), b.n(), kolmogorov_smirnov::Method::Auto)),
+                "ks" => distance.map(|distance| {
+                    kolmogorov_smirnov::test_at(
+                        distance,
+                        a.n(),
+                        b.n(),
+                        kolmogorov_smirnov::Method::Auto,
+                    )
+                }),
                 "wasserstein" => area.map(TestResult::distance),
                 _ => (test.compute)(a, b),
             };
             let tests = NUMERIC_TESTS.iter().filter(|test| is_asked(test.name));
-            let tests = tests.map(|test| measured(test.name, result(test))).collect();
-            let drift = judge_numeric_at(distance.map(|distance| (distance, slack)), a, b, n_columns, options.tolerances);
+            let tests = tests
+                .map(|test| measured(test.name, result(test)))
+                .collect();
+            let drift = judge_numeric_at(
+                distance.map(|distance| (distance, slack)),
+                a,
+                b,
+                n_columns,
+                options.tolerances,
+            );
             let verdict = evidently_at(a, b, &|| area);
-            ("numeric", [a.n(), b.n()], drift, verdict, tests, Shape::Numbers(distribution_points(a, b)))
+            (
+                "numeric",
+                [a.n(), b.n()],
+                drift,
+                verdict,
+                tests,
+                Shape::Numbers(distribution_points(a, b)),
+            )
         }
         (Prepared::Categories(a), Prepared::Categories(b)) => {
             let counts = CategoryCounts::of_columns(a, b);
             let (n, m) = counts.totals();
-            let missing = MissingCounts { reference: (a.n_rows, a.n_rows - n as usize), current: (b.n_rows, b.n_rows - m as usize) };
+            let missing = MissingCounts {
+                reference: (a.n_rows, a.n_rows - n as usize),
+                current: (b.n_rows, b.n_rows - m as usize),
+            };
             let tests = CATEGORICAL_TESTS.iter().filter(|test| is_asked(test.name));
-            let tests = tests.map(|test| measured(test.name, (test.compute)(&counts))).collect();
+            let tests = tests
+                .map(|test| measured(test.name, (test.compute)(&counts)))
+                .collect();
             let drift = judge_categorical(&counts, missing, n_columns, options.tolerances);
             let verdict = evidently_categorical(&counts, n <= EVIDENTLY_SMALL);
-            ("categorical", [n as usize, m as usize], drift, verdict, tests, Shape::Categories(shares(&counts)))
+            (
+                "categorical",
+                [n as usize, m as usize],
+                drift,
+                verdict,
+                tests,
+                Shape::Categories(shares(&counts)),
+            )
         }
         _ => return None,
     };
-    let EvidentlyVerdict { method, score, threshold, drift: is_drift } = verdict;
+    let EvidentlyVerdict {
+        method,
+        score,
+        threshold,
+        drift: is_drift,
+    } = verdict;
     Some(ColumnMeasurement {
         name: name.to_owned(),
         kind: kind.to_owned(),
         n,
         drift,
-        evidently: EvidentlyScore { method: method.to_owned(), score, threshold, drift: is_drift },
+        evidently: EvidentlyScore {
+            method: method.to_owned(),
+            score,
+            threshold,
+            drift: is_drift,
+        },
         tests,
         shape,
         rank_error: slack,
@@ -174,8 +252,12 @@ fn is_zero(share: &f64) -> bool {
 fn measured(test: &str, found: Option<TestResult>) -> Measured {
     Measured {
         test: test.to_owned(),
-        statistic: found.map(|found| found.statistic).filter(|statistic| statistic.is_finite()),
-        p_value: found.and_then(|found| found.p_value).filter(|p| p.is_finite()),
+        statistic: found
+            .map(|found| found.statistic)
+            .filter(|statistic| statistic.is_finite()),
+        p_value: found
+            .and_then(|found| found.p_value)
+            .filter(|p| p.is_finite()),
         p_adjusted: None,
     }
 }
@@ -188,46 +270,95 @@ fn distribution_points(reference: &Sample, current: &Sample) -> Vec<[f64; 3]> {
         let share = 0.01 + 0.98 * step as f64 / (DRAWN_POINTS - 1) as f64;
         Some(sample.sorted[(last as f64 * share) as usize])
     };
-    let mut values: Vec<f64> = (0..DRAWN_POINTS).flat_map(|step| [place(reference, step), place(current, step)]).flatten().collect();
+    let mut values: Vec<f64> = (0..DRAWN_POINTS)
+        .flat_map(|step| [place(reference, step), place(current, step)])
+        .flatten()
+        .collect();
     values.sort_by(f64::total_cmp);
     values.dedup();
     let share = |sample: &Sample, value: f64| match sample.n() {
         0 => 0.0,
         n => sample.sorted.partition_point(|held| *held <= value) as f64 / n as f64,
     };
-    values.into_iter().map(|value| [value, share(reference, value), share(current, value)]).collect()
+    values
+        .into_iter()
+        .map(|value| [value, share(reference, value), share(current, value)])
+        .collect()
 }
 
 fn shares(counts: &CategoryCounts) -> Vec<(String, [f64; 2])> {
     let (n, m) = counts.totals();
     let share = |count: f64, total: f64| if total > 0.0 { count / total } else { 0.0 };
-    let is_shown = |idx: &usize| counts.reference[*idx] + counts.current[*idx] >= SHOWN_COUNT_MIN as f64;
+    let is_shown =
+        |idx: &usize| counts.reference[*idx] + counts.current[*idx] >= SHOWN_COUNT_MIN as f64;
     let mut order: Vec<usize> = (0..counts.levels.len()).filter(is_shown).collect();
-    order.sort_by(|a, b| (counts.reference[*b] + counts.current[*b]).total_cmp(&(counts.reference[*a] + counts.current[*a])));
+    order.sort_by(|a, b| {
+        (counts.reference[*b] + counts.current[*b])
+            .total_cmp(&(counts.reference[*a] + counts.current[*a]))
+    });
     order.truncate(SHOWN_LEVELS_MAX);
-    order.iter().map(|idx| (counts.levels[*idx].clone(), [share(counts.reference[*idx], n), share(counts.current[*idx], m)])).collect()
+    order
+        .iter()
+        .map(|idx| {
+            (
+                counts.levels[*idx].clone(),
+                [
+                    share(counts.reference[*idx], n),
+                    share(counts.current[*idx], m),
+                ],
+            )
+        })
+        .collect()
 }
 
 impl DriftMeasurement {
     /// Gathers columns measured one by one and adjusts their p-values.
-    pub fn new(n: [usize; 2], options: DriftOptions, mut columns: Vec<ColumnMeasurement>, lost: Vec<String>, added: Vec<String>) -> Self {
+    pub fn new(
+        n: [usize; 2],
+        options: DriftOptions,
+        mut columns: Vec<ColumnMeasurement>,
+        lost: Vec<String>,
+        added: Vec<String>,
+    ) -> Self {
         for test in &options.tests {
             let places: Vec<(usize, usize, f64)> = columns
                 .iter()
                 .enumerate()
-                .flat_map(|(column, found)| found.tests.iter().enumerate().map(move |(place, test)| (column, place, test)))
-                .filter_map(|(column, place, found)| Some((column, place, found.p_value.filter(|_| found.test == *test)?)))
+                .flat_map(|(column, found)| {
+                    found
+                        .tests
+                        .iter()
+                        .enumerate()
+                        .map(move |(place, test)| (column, place, test))
+                })
+                .filter_map(|(column, place, found)| {
+                    Some((
+                        column,
+                        place,
+                        found.p_value.filter(|_| found.test == *test)?,
+                    ))
+                })
                 .collect();
-            let adjusted = benjamini_hochberg(&places.iter().map(|(.., p)| *p).collect::<Vec<f64>>());
+            let adjusted =
+                benjamini_hochberg(&places.iter().map(|(.., p)| *p).collect::<Vec<f64>>());
             for ((column, place, _), p) in places.into_iter().zip(adjusted) {
                 columns[column].tests[place].p_adjusted = Some(p);
             }
         }
-        Self { n_reference: n[0], n_current: n[1], options, columns, lost, added }
+        Self {
+            n_reference: n[0],
+            n_current: n[1],
+            options,
+            columns,
+            lost,
+            added,
+        }
     }
 
     /// Returns the columns with this verdict.
     pub fn with_change(&self, change: Change) -> impl Iterator<Item = &ColumnMeasurement> {
-        self.columns.iter().filter(move |column| column.drift.change == change)
+        self.columns
+            .iter()
+            .filter(move |column| column.drift.change == change)
     }
 }

@@ -80,7 +80,10 @@ pub struct TestResult {
 
 impl TestResult {
     fn distance(statistic: f64) -> Self {
-        Self { statistic, p_value: None }
+        Self {
+            statistic,
+            p_value: None,
+        }
     }
 }
 
@@ -116,7 +119,9 @@ pub const NUMERIC_TESTS: &[NumericTest] = &[
         name: "ks",
         title: "Kolmogorov-Smirnov",
         meaning: "largest distance of the distribution functions, 0 to 1; p exact up to 10,000 rows a sample (Hodges 1958)",
-        compute: |reference, current| kolmogorov_smirnov::test(reference, current, kolmogorov_smirnov::Method::Auto),
+        compute: |reference, current| {
+            kolmogorov_smirnov::test(reference, current, kolmogorov_smirnov::Method::Auto)
+        },
     },
     NumericTest {
         name: "cramer_von_mises",
@@ -125,7 +130,10 @@ pub const NUMERIC_TESTS: &[NumericTest] = &[
         compute: |reference, current| {
             // The limiting distribution is that of values without ties; with them it is far too small.
             let found = cramer_von_mises::test(reference, current)?;
-            Some(TestResult { p_value: found.p_value.filter(|_| !has_ties(reference, current)), ..found })
+            Some(TestResult {
+                p_value: found.p_value.filter(|_| !has_ties(reference, current)),
+                ..found
+            })
         },
     },
     NumericTest {
@@ -138,13 +146,17 @@ pub const NUMERIC_TESTS: &[NumericTest] = &[
         name: "mann_whitney",
         title: "Mann-Whitney",
         meaning: "rank sum, two-sided normal approximation with ties and continuity (Mann and Whitney 1947)",
-        compute: |reference, current| mann_whitney::test(reference, current, mann_whitney::Alternative::TwoSided),
+        compute: |reference, current| {
+            mann_whitney::test(reference, current, mann_whitney::Alternative::TwoSided)
+        },
     },
     NumericTest {
         name: "t_test",
         title: "Welch's t",
         meaning: "difference of means over its standard error, unequal variances (Welch 1947)",
-        compute: |reference, current| student::test(reference, current, student::Variances::Unequal).map(|found| found.result),
+        compute: |reference, current| {
+            student::test(reference, current, student::Variances::Unequal).map(|found| found.result)
+        },
     },
     NumericTest {
         name: "epps_singleton",
@@ -156,13 +168,17 @@ pub const NUMERIC_TESTS: &[NumericTest] = &[
         name: "wasserstein",
         title: "Wasserstein, over the reference's spread",
         meaning: "area between the distribution functions over the larger of the reference's standard deviation and 0.001",
-        compute: |reference, current| transport::wasserstein_normed(reference, current).map(TestResult::distance),
+        compute: |reference, current| {
+            transport::wasserstein_normed(reference, current).map(TestResult::distance)
+        },
     },
     NumericTest {
         name: "energy",
         title: "Energy distance",
         meaning: "square root of twice the squared area between the distribution functions (Székely 2003)",
-        compute: |reference, current| transport::energy(reference, current).map(TestResult::distance),
+        compute: |reference, current| {
+            transport::energy(reference, current).map(TestResult::distance)
+        },
     },
     NumericTest {
         name: "psi",
@@ -174,20 +190,25 @@ pub const NUMERIC_TESTS: &[NumericTest] = &[
         name: "jensen_shannon",
         title: "Jensen-Shannon distance",
         meaning: "root of the Jensen-Shannon divergence over equal bins, natural logarithm; 0 to 0.8326 (Lin 1991)",
-        compute: |reference, current| binned::jensen_shannon(&binned::bins(reference, current)?).map(TestResult::distance),
+        compute: |reference, current| {
+            binned::jensen_shannon(&binned::bins(reference, current)?).map(TestResult::distance)
+        },
     },
     NumericTest {
         name: "hellinger",
         title: "Hellinger distance",
         meaning: "root of one minus the overlap of densities; 0 to 1",
-        compute: |reference, current| binned::hellinger_numeric(reference, current).map(TestResult::distance),
+        compute: |reference, current| {
+            binned::hellinger_numeric(reference, current).map(TestResult::distance)
+        },
     },
     NumericTest {
         name: "mmd",
         title: "Maximum mean discrepancy",
         meaning: "unbiased squared distance in the space of an RBF kernel of median width (Gretton et al. 2012); rows up to 5,000",
         compute: |reference, current| {
-            maximum_mean_discrepancy::univariate(reference, current).map(|found| TestResult::distance(found.statistic))
+            maximum_mean_discrepancy::univariate(reference, current)
+                .map(|found| TestResult::distance(found.statistic))
         },
     },
 ];
@@ -198,7 +219,10 @@ pub const CATEGORICAL_TESTS: &[CategoricalTest] = &[
         name: "chi_squared",
         title: "Chi-squared",
         meaning: "Pearson's statistic of the two-sample table (Pearson 1900)",
-        compute: |counts| contingency::chi_squared(counts, contingency::Correction::None).map(|found| found.result),
+        compute: |counts| {
+            contingency::chi_squared(counts, contingency::Correction::None)
+                .map(|found| found.result)
+        },
     },
     CategoricalTest {
         name: "g_test",
@@ -258,7 +282,11 @@ fn has_ties(reference: &Sample, current: &Sample) -> bool {
 impl Sample {
     /// Sorts the finite values of a column.
     pub fn new(values: &[f64]) -> Self {
-        let finite = values.iter().copied().filter(|value| value.is_finite()).collect();
+        let finite = values
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite())
+            .collect();
         Self::from_finite(finite, values.len())
     }
 
@@ -267,7 +295,10 @@ impl Sample {
         // Minus zero is zero: the two must be one value.
         values.iter_mut().for_each(|value| *value += 0.0);
         radsort::sort(&mut values);
-        Self { sorted: values, n_rows }
+        Self {
+            sorted: values,
+            n_rows,
+        }
     }
 
     /// Returns how many finite values there are.
@@ -290,9 +321,22 @@ impl CountedColumn {
     /// Counts the categories of a column.
     pub fn new(coded: &Coded) -> Self {
         let mut counts = vec![0.0; coded.levels.len()];
-        coded.codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[*code as usize] += 1.0);
-        let counts = coded.levels.iter().cloned().zip(counts).filter(|(_, count)| *count > 0.0).collect();
-        Self { counts, n_rows: coded.codes.len() }
+        coded
+            .codes
+            .iter()
+            .filter(|code| **code != MISSING)
+            .for_each(|code| counts[*code as usize] += 1.0);
+        let counts = coded
+            .levels
+            .iter()
+            .cloned()
+            .zip(counts)
+            .filter(|(_, count)| *count > 0.0)
+            .collect();
+        Self {
+            counts,
+            n_rows: coded.codes.len(),
+        }
     }
 }
 
@@ -300,7 +344,10 @@ impl Prepared {
     /// Prepares a column.
     pub fn new(column: &Column) -> Self {
         match &column.values {
-            Values::Numeric(values) => Self::Numbers { sample: Sample::new(values), rank_error: 0.0 },
+            Values::Numeric(values) => Self::Numbers {
+                sample: Sample::new(values),
+                rank_error: 0.0,
+            },
             Values::Coded(coded) => Self::Categories(CountedColumn::new(coded)),
         }
     }
@@ -308,13 +355,22 @@ impl Prepared {
     /// Prepares a column of which only a summary is kept; `n_rows` are those of its table.
     pub fn of_sketch(column: &ColumnSketch, n_rows: u64) -> Result<Self, SketchError> {
         Ok(match &column.values {
-            ValueSketch::Numbers(numbers) => Self::Numbers { sample: numbers.sample(n_rows)?, rank_error: numbers.rank_error_share() },
+            ValueSketch::Numbers(numbers) => Self::Numbers {
+                sample: numbers.sample(n_rows)?,
+                rank_error: numbers.rank_error_share(),
+            },
             ValueSketch::Categories { counts, n_other } => {
-                let mut counts: Vec<(String, f64)> = counts.iter().map(|(level, count)| (level.clone(), *count as f64)).collect();
+                let mut counts: Vec<(String, f64)> = counts
+                    .iter()
+                    .map(|(level, count)| (level.clone(), *count as f64))
+                    .collect();
                 if *n_other > 0 {
                     counts.push(("(all other categories)".to_owned(), *n_other as f64));
                 }
-                Self::Categories(CountedColumn { counts, n_rows: n_rows as usize })
+                Self::Categories(CountedColumn {
+                    counts,
+                    n_rows: n_rows as usize,
+                })
             }
         })
     }
@@ -328,18 +384,27 @@ impl CategoryCounts {
 
     /// Joins the counts of two columns.
     pub fn of_columns(reference: &CountedColumn, current: &CountedColumn) -> Self {
-        let mut levels: Vec<&String> = reference.counts.iter().chain(&current.counts).map(|(level, _)| level).collect();
+        let mut levels: Vec<&String> = reference
+            .counts
+            .iter()
+            .chain(&current.counts)
+            .map(|(level, _)| level)
+            .collect();
         levels.sort_unstable();
         levels.dedup();
         let count = |column: &CountedColumn| {
             let mut counts = vec![0.0; levels.len()];
             for (level, count) in &column.counts {
-                counts[levels.binary_search(&level).expect("every level was collected")] += count;
+                counts[levels
+                    .binary_search(&level)
+                    .expect("every level was collected")] += count;
             }
             counts
         };
         let (reference, current) = (count(reference), count(current));
-        let used: Vec<usize> = (0..levels.len()).filter(|idx| reference[*idx] + current[*idx] > 0.0).collect();
+        let used: Vec<usize> = (0..levels.len())
+            .filter(|idx| reference[*idx] + current[*idx] > 0.0)
+            .collect();
         Self {
             levels: used.iter().map(|idx| levels[*idx].clone()).collect(),
             reference: used.iter().map(|idx| reference[*idx]).collect(),
@@ -349,7 +414,11 @@ impl CategoryCounts {
 
     /// Counts the distinct values of two numeric samples, each value a category.
     pub fn of_numbers(reference: &Sample, current: &Sample) -> Self {
-        let mut counts = Self { levels: Vec::new(), reference: Vec::new(), current: Vec::new() };
+        let mut counts = Self {
+            levels: Vec::new(),
+            reference: Vec::new(),
+            current: Vec::new(),
+        };
         for_each_distinct(reference, current, |value, in_reference, in_current| {
             counts.levels.push(value.to_string());
             counts.reference.push(in_reference as f64);
@@ -367,13 +436,20 @@ impl CategoryCounts {
     pub fn bins(&self) -> Option<binned::Bins> {
         let (n, m) = self.totals();
         let share = |counts: &[f64], total: f64| counts.iter().map(|count| count / total).collect();
-        (n > 0.0 && m > 0.0).then(|| binned::Bins { reference: share(&self.reference, n), current: share(&self.current, m) })
+        (n > 0.0 && m > 0.0).then(|| binned::Bins {
+            reference: share(&self.reference, n),
+            current: share(&self.current, m),
+        })
     }
 }
 
 /// Calls `visit` with each distinct value of both sorted samples and how often it occurs in each, in ascending order.
 #[inline]
-fn for_each_distinct(reference: &Sample, current: &Sample, mut visit: impl FnMut(f64, usize, usize)) {
+fn for_each_distinct(
+    reference: &Sample,
+    current: &Sample,
+    mut visit: impl FnMut(f64, usize, usize),
+) {
     let (mut a, mut b) = (reference.sorted.as_slice(), current.sorted.as_slice());
     // Infinity stands for "no more": samples hold finite values.
     let first = |values: &[f64]| values.first().copied().unwrap_or(f64::INFINITY);

@@ -34,21 +34,38 @@ pub struct EvidentlyVerdict {
 
 /// Returns what Evidently's default rule says of a numeric column.
 pub fn evidently(reference: &Sample, current: &Sample) -> EvidentlyVerdict {
-    evidently_at(reference, current, &|| transport::wasserstein_normed(reference, current))
+    evidently_at(reference, current, &|| {
+        transport::wasserstein_normed(reference, current)
+    })
 }
 
 /// Returns the same with a way to know the Wasserstein distance over the reference's spread.
-pub fn evidently_at(reference: &Sample, current: &Sample, wasserstein: &dyn Fn() -> Option<f64>) -> EvidentlyVerdict {
+pub fn evidently_at(
+    reference: &Sample,
+    current: &Sample,
+    wasserstein: &dyn Fn() -> Option<f64>,
+) -> EvidentlyVerdict {
     let is_small = reference.n() <= EVIDENTLY_SMALL;
     if has_few_distinct(reference, current) {
         return evidently_categorical(&CategoryCounts::of_numbers(reference, current), is_small);
     }
     if is_small {
-        let score = kolmogorov_smirnov::test(reference, current, kolmogorov_smirnov::Method::Auto).and_then(|found| found.p_value);
-        return EvidentlyVerdict { method: "ks", score, threshold: 0.05, drift: score.is_some_and(|p| p <= 0.05) };
+        let score = kolmogorov_smirnov::test(reference, current, kolmogorov_smirnov::Method::Auto)
+            .and_then(|found| found.p_value);
+        return EvidentlyVerdict {
+            method: "ks",
+            score,
+            threshold: 0.05,
+            drift: score.is_some_and(|p| p <= 0.05),
+        };
     }
     let score = wasserstein();
-    EvidentlyVerdict { method: "wasserstein", score, threshold: 0.1, drift: score.is_some_and(|score| score >= 0.1) }
+    EvidentlyVerdict {
+        method: "wasserstein",
+        score,
+        threshold: 0.1,
+        drift: score.is_some_and(|score| score >= 0.1),
+    }
 }
 
 /// Returns whether both samples together have at most [`EVIDENTLY_DISTINCT`] distinct values, without looking at all of them.
@@ -74,13 +91,26 @@ pub fn evidently_categorical(counts: &CategoryCounts, is_small: bool) -> Evident
     if is_small {
         let (method, found) = match counts.levels.len() {
             0..=2 => ("z", contingency::proportion_z(counts)),
-            _ => ("chisquare", contingency::chi_squared_against_reference(counts)),
+            _ => (
+                "chisquare",
+                contingency::chi_squared_against_reference(counts),
+            ),
         };
         let score = found.and_then(|found| found.p_value);
-        return EvidentlyVerdict { method, score, threshold: 0.05, drift: score.is_some_and(|p| p < 0.05) };
+        return EvidentlyVerdict {
+            method,
+            score,
+            threshold: 0.05,
+            drift: score.is_some_and(|p| p < 0.05),
+        };
     }
     let score = counts.bins().and_then(|bins| binned::jensen_shannon(&bins));
-    EvidentlyVerdict { method: "jensenshannon", score, threshold: 0.1, drift: score.is_some_and(|score| score >= 0.1) }
+    EvidentlyVerdict {
+        method: "jensenshannon",
+        score,
+        threshold: 0.1,
+        drift: score.is_some_and(|score| score >= 0.1),
+    }
 }
 
 /// Limits of our own rule.
@@ -98,7 +128,12 @@ pub struct Tolerances {
 
 impl Default for Tolerances {
     fn default() -> Self {
-        Self { effect: 0.1, missing: 0.05, unseen: 0.01, level: 0.95 }
+        Self {
+            effect: 0.1,
+            missing: 0.05,
+            unseen: 0.01,
+            level: 0.95,
+        }
     }
 }
 
@@ -148,7 +183,12 @@ pub struct MissingCounts {
 }
 
 /// Judges a numeric column among `n_columns`.
-pub fn judge_numeric(reference: &Sample, current: &Sample, n_columns: usize, tolerances: Tolerances) -> ColumnDrift {
+pub fn judge_numeric(
+    reference: &Sample,
+    current: &Sample,
+    n_columns: usize,
+    tolerances: Tolerances,
+) -> ColumnDrift {
     judge_numeric_at(
         kolmogorov_smirnov::distance(reference, current).map(|distance| (distance, 0.0)),
         reference,
@@ -166,32 +206,61 @@ pub fn judge_numeric_at(
     n_columns: usize,
     tolerances: Tolerances,
 ) -> ColumnDrift {
-    let missing = MissingCounts { reference: (reference.n_rows, reference.n_missing()), current: (current.n_rows, current.n_missing()) };
+    let missing = MissingCounts {
+        reference: (reference.n_rows, reference.n_missing()),
+        current: (current.n_rows, current.n_missing()),
+    };
     let alpha = level_left(n_columns, tolerances);
     let effect = distance.map(|(estimate, slack)| {
         // Massart: each distribution function is within √(ln(2/α) / 2n) of the true one.
         let reach = |n: usize| ((4.0 / alpha).ln() / (2.0 * n as f64)).sqrt();
         let half = reach(reference.n()) + reach(current.n()) + slack;
-        Effect { estimate, lower: (estimate - half).max(0.0), upper: (estimate + half).min(1.0) }
+        Effect {
+            estimate,
+            lower: (estimate - half).max(0.0),
+            upper: (estimate + half).min(1.0),
+        }
     });
     judge(effect, missing, None, alpha, tolerances)
 }
 
 /// Judges a categorical column among `n_columns`.
-pub fn judge_categorical(counts: &CategoryCounts, missing: MissingCounts, n_columns: usize, tolerances: Tolerances) -> ColumnDrift {
+pub fn judge_categorical(
+    counts: &CategoryCounts,
+    missing: MissingCounts,
+    n_columns: usize,
+    tolerances: Tolerances,
+) -> ColumnDrift {
     let alpha = level_left(n_columns, tolerances);
     let (n, m) = counts.totals();
     let effect = contingency::total_variation(counts).map(|estimate| {
         // The estimate is too large by at most this on average, and one row moves it by at most 1/n.
         let share = |r: f64, c: f64| (r + c) / (n + m);
-        let bias = |(r, c): (&f64, &f64)| (share(*r, *c) * (1.0 - share(*r, *c)) * (1.0 / n + 1.0 / m)).sqrt() / 2.0;
+        let bias = |(r, c): (&f64, &f64)| {
+            (share(*r, *c) * (1.0 - share(*r, *c)) * (1.0 / n + 1.0 / m)).sqrt() / 2.0
+        };
         let bias: f64 = counts.reference.iter().zip(&counts.current).map(bias).sum();
         let half = ((2.0 / alpha).ln() / 2.0 * (1.0 / n + 1.0 / m)).sqrt();
-        Effect { estimate, lower: (estimate - bias - half).max(0.0), upper: (estimate + half).min(1.0) }
+        Effect {
+            estimate,
+            lower: (estimate - bias - half).max(0.0),
+            upper: (estimate + half).min(1.0),
+        }
     });
-    let n_unseen: f64 = counts.reference.iter().zip(&counts.current).filter(|(r, _)| **r == 0.0).map(|(_, c)| c).sum::<f64>() + 0.0;
+    let n_unseen: f64 = counts
+        .reference
+        .iter()
+        .zip(&counts.current)
+        .filter(|(r, _)| **r == 0.0)
+        .map(|(_, c)| c)
+        .sum::<f64>()
+        + 0.0;
     let unseen = wilson_interval(n_unseen, m, 1.0 - alpha).filter(|_| n > 0.0);
-    let unseen = unseen.map(|found| Effect { estimate: found.estimate, lower: found.lower, upper: found.upper });
+    let unseen = unseen.map(|found| Effect {
+        estimate: found.estimate,
+        lower: found.lower,
+        upper: found.upper,
+    });
     judge(effect, missing, unseen, alpha, tolerances)
 }
 
@@ -200,13 +269,26 @@ fn level_left(n_columns: usize, tolerances: Tolerances) -> f64 {
     (1.0 - tolerances.level) / (3 * n_columns.max(1)) as f64
 }
 
-fn judge(effect: Option<Effect>, missing: MissingCounts, unseen: Option<Effect>, alpha: f64, tolerances: Tolerances) -> ColumnDrift {
+fn judge(
+    effect: Option<Effect>,
+    missing: MissingCounts,
+    unseen: Option<Effect>,
+    alpha: f64,
+    tolerances: Tolerances,
+) -> ColumnDrift {
     let pair = |(n_rows, n_missing): (usize, usize)| (n_missing as f64, n_rows as f64);
     let gap = newcombe_interval(pair(missing.current), pair(missing.reference), 1.0 - alpha);
-    let gap = gap.map(|found| Effect { estimate: found.estimate, lower: found.lower, upper: found.upper });
+    let gap = gap.map(|found| Effect {
+        estimate: found.estimate,
+        lower: found.lower,
+        upper: found.upper,
+    });
     // A change of missing values counts in both directions.
     let size = |gap: Effect| match gap.lower > 0.0 || gap.upper < 0.0 {
-        true => (gap.lower.abs().min(gap.upper.abs()), gap.lower.abs().max(gap.upper.abs())),
+        true => (
+            gap.lower.abs().min(gap.upper.abs()),
+            gap.lower.abs().max(gap.upper.abs()),
+        ),
         false => (0.0, gap.lower.abs().max(gap.upper.abs())),
     };
     let bounds = [
@@ -222,5 +304,10 @@ fn judge(effect: Option<Effect>, missing: MissingCounts, unseen: Option<Effect>,
     } else {
         Change::Undecided
     };
-    ColumnDrift { change, effect, missing: gap, unseen }
+    ColumnDrift {
+        change,
+        effect,
+        missing: gap,
+        unseen,
+    }
 }

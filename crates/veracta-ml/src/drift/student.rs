@@ -29,12 +29,23 @@ pub fn test(reference: &Sample, current: &Sample, variances: Variances) -> Optio
     let (v, w) = (variance(&reference.sorted)?, variance(&current.sorted)?);
     // Against a value of the column, so that a large offset common to both does not cost digits.
     let origin = *reference.sorted.first()?;
-    let centred = |sample: &Sample| mean(&sample.sorted.iter().map(|value| value - origin).collect::<Vec<f64>>());
+    let centred = |sample: &Sample| {
+        mean(
+            &sample
+                .sorted
+                .iter()
+                .map(|value| value - origin)
+                .collect::<Vec<f64>>(),
+        )
+    };
     let gap = centred(reference)? - centred(current)?;
     let (degrees, spread) = match variances {
         Variances::Equal => {
             let degrees = n + m - 2.0;
-            (degrees, ((n - 1.0) * v + (m - 1.0) * w) / degrees * (1.0 / n + 1.0 / m))
+            (
+                degrees,
+                ((n - 1.0) * v + (m - 1.0) * w) / degrees * (1.0 / n + 1.0 / m),
+            )
         }
         Variances::Unequal => {
             let (a, b) = (v / n, w / m);
@@ -48,6 +59,16 @@ pub fn test(reference: &Sample, current: &Sample, variances: Variances) -> Optio
         return None;
     }
     let statistic = gap / spread.sqrt();
-    let p = if statistic.is_infinite() { 0.0 } else { student_two_sided(statistic, degrees) };
-    Some(StudentTest { result: TestResult { statistic, p_value: Some(p) }, degrees })
+    let p = if statistic.is_infinite() {
+        0.0
+    } else {
+        student_two_sided(statistic, degrees)
+    };
+    Some(StudentTest {
+        result: TestResult {
+            statistic,
+            p_value: Some(p),
+        },
+        degrees,
+    })
 }

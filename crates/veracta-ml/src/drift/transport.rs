@@ -40,7 +40,11 @@ pub fn wasserstein_normed(reference: &Sample, current: &Sample) -> Option<f64> {
 /// Returns a Wasserstein distance that is known already over the spread of the reference.
 pub fn normed(distance: f64, reference: &Sample) -> Option<f64> {
     let centre = mean(&reference.sorted)?;
-    let squares: Vec<f64> = reference.sorted.iter().map(|value| (value - centre).powi(2)).collect();
+    let squares: Vec<f64> = reference
+        .sorted
+        .iter()
+        .map(|value| (value - centre).powi(2))
+        .collect();
     let spread = (sum(&squares) / reference.n() as f64).sqrt();
     Some(distance / spread.max(1e-3))
 }

@@ -27,9 +27,15 @@ pub struct AttributionDrift {
 /// When `n_features` is 0 or does not divide the contributions.
 pub fn strengths(contributions: &[f64], n_features: usize) -> Vec<f64> {
     let mut totals = vec![0.0; n_features];
-    assert!(contributions.len().is_multiple_of(n_features), "contributions are whole rows");
+    assert!(
+        contributions.len().is_multiple_of(n_features),
+        "contributions are whole rows"
+    );
     for row in contributions.chunks(n_features) {
-        totals.iter_mut().zip(row).for_each(|(total, value)| *total += value.abs());
+        totals
+            .iter_mut()
+            .zip(row)
+            .for_each(|(total, value)| *total += value.abs());
     }
     let n_rows = (contributions.len() / n_features).max(1) as f64;
     totals.into_iter().map(|total| total / n_rows).collect()
@@ -40,11 +46,19 @@ pub fn strengths(contributions: &[f64], n_features: usize) -> Vec<f64> {
 /// # Panics
 /// When the lengths differ.
 pub fn ndcg(reference: &[f64], current: &[f64]) -> Option<f64> {
-    assert_eq!(reference.len(), current.len(), "both are over the same features");
+    assert_eq!(
+        reference.len(),
+        current.len(),
+        "both are over the same features"
+    );
     let gain = |by: &[f64]| {
         let mut order: Vec<usize> = (0..by.len()).collect();
         order.sort_by(|a, b| by[*b].total_cmp(&by[*a]));
-        order.iter().enumerate().map(|(place, feature)| reference[*feature] / (place as f64 + 2.0).log2()).sum::<f64>()
+        order
+            .iter()
+            .enumerate()
+            .map(|(place, feature)| reference[*feature] / (place as f64 + 2.0).log2())
+            .sum::<f64>()
     };
     let ideal = gain(reference);
     (ideal > 0.0).then(|| gain(current) / ideal)
@@ -54,9 +68,18 @@ pub fn ndcg(reference: &[f64], current: &[f64]) -> Option<f64> {
 ///
 /// # Panics
 /// When contributions are not whole rows of these features.
-pub fn attribution_drift(names: &[String], reference: &[f64], current: &[f64], level: f64, bootstrap: Bootstrap) -> AttributionDrift {
+pub fn attribution_drift(
+    names: &[String],
+    reference: &[f64],
+    current: &[f64],
+    level: f64,
+    bootstrap: Bootstrap,
+) -> AttributionDrift {
     let n_features = names.len();
-    let (before, now) = (strengths(reference, n_features), strengths(current, n_features));
+    let (before, now) = (
+        strengths(reference, n_features),
+        strengths(current, n_features),
+    );
     let n_rows = current.len() / n_features.max(1);
     let draw = |resample: u32| {
         let mut rng = generator(bootstrap.seed, u64::from(resample));
@@ -64,17 +87,36 @@ pub fn attribution_drift(names: &[String], reference: &[f64], current: &[f64], l
         for _ in 0..n_rows {
             let row = below(&mut rng, n_rows);
             let values = &current[row * n_features..(row + 1) * n_features];
-            drawn.iter_mut().zip(values).for_each(|(total, value)| *total += value.abs());
+            drawn
+                .iter_mut()
+                .zip(values)
+                .for_each(|(total, value)| *total += value.abs());
         }
         ndcg(&before, &drawn)
     };
     let estimate = ndcg(&before, &now).filter(|_| n_rows > 0);
     let interval = estimate.and_then(|estimate| {
-        let values = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
-        resampled_estimate(Some(estimate), values, level, bootstrap, Method::BootstrapRows).map(Estimate::holding_itself)
+        let values = (0..bootstrap.n_resamples)
+            .into_par_iter()
+            .filter_map(draw)
+            .collect();
+        resampled_estimate(
+            Some(estimate),
+            values,
+            level,
+            bootstrap,
+            Method::BootstrapRows,
+        )
+        .map(Estimate::holding_itself)
     });
-    let mut features: Vec<(String, [f64; 2])> =
-        names.iter().zip(before.iter().zip(&now)).map(|(name, (a, b))| (name.clone(), [*a, *b])).collect();
+    let mut features: Vec<(String, [f64; 2])> = names
+        .iter()
+        .zip(before.iter().zip(&now))
+        .map(|(name, (a, b))| (name.clone(), [*a, *b]))
+        .collect();
     features.sort_by(|a, b| b.1[0].total_cmp(&a.1[0]).then_with(|| a.0.cmp(&b.0)));
-    AttributionDrift { ndcg: interval, features }
+    AttributionDrift {
+        ndcg: interval,
+        features,
+    }
 }

@@ -33,13 +33,35 @@ pub struct Sampling {
 }
 
 /// Returns the mean prediction of each output when the features in `members` are the row's and the others the background's.
-fn value(predict: &Predict<'_>, row: &[f64], background: &[Vec<f64>], members: impl Fn(usize) -> bool) -> Vec<f64> {
-    let filled =
-        |other: &Vec<f64>| (0..row.len()).map(|feature| if members(feature) { row[feature] } else { other[feature] }).collect::<Vec<_>>();
+fn value(
+    predict: &Predict<'_>,
+    row: &[f64],
+    background: &[Vec<f64>],
+    members: impl Fn(usize) -> bool,
+) -> Vec<f64> {
+    let filled = |other: &Vec<f64>| {
+        (0..row.len())
+            .map(|feature| {
+                if members(feature) {
+                    row[feature]
+                } else {
+                    other[feature]
+                }
+            })
+            .collect::<Vec<_>>()
+    };
     let outputs = predict(&background.iter().flat_map(filled).collect::<Vec<f64>>());
     let n_outputs = outputs.len() / background.len();
     (0..n_outputs)
-        .map(|output| sum(&outputs.iter().skip(output).step_by(n_outputs).copied().collect::<Vec<_>>()) / background.len() as f64)
+        .map(|output| {
+            sum(&outputs
+                .iter()
+                .skip(output)
+                .step_by(n_outputs)
+                .copied()
+                .collect::<Vec<_>>())
+                / background.len() as f64
+        })
         .collect()
 }
 
@@ -47,24 +69,37 @@ fn value(predict: &Predict<'_>, row: &[f64], background: &[Vec<f64>], members: i
 ///
 /// # Panics
 /// When the row has more than [`EXACT_FEATURES_MAX`] features.
-pub fn exact(predict: &Predict<'_>, row: &[f64], background: &[Vec<f64>]) -> Result<Vec<Attribution>, ExplanationError> {
+pub fn exact(
+    predict: &Predict<'_>,
+    row: &[f64],
+    background: &[Vec<f64>],
+) -> Result<Vec<Attribution>, ExplanationError> {
     let n = row.len();
-    assert!(n <= EXACT_FEATURES_MAX, "the exact form tries every coalition");
+    assert!(
+        n <= EXACT_FEATURES_MAX,
+        "the exact form tries every coalition"
+    );
     if background.is_empty() {
         return Err(ExplanationError::NoBackground);
     }
-    let coalition = |mask: usize| value(predict, row, background, |feature| mask >> feature & 1 == 1);
+    let coalition =
+        |mask: usize| value(predict, row, background, |feature| mask >> feature & 1 == 1);
     let values: Vec<Vec<f64>> = (0..1usize << n).into_par_iter().map(coalition).collect();
     // |S|! (n − |S| − 1)! / n! = 1 / (n · C(n − 1, |S|)).
     let choose = |k: usize| (1..=k).fold(1.0, |product, i| product * (n - i) as f64 / i as f64);
     let weights: Vec<f64> = (0..n).map(|size| 1.0 / (n as f64 * choose(size))).collect();
     let contribution = |feature: usize, output: usize| {
         let without = (0..values.len()).filter(|mask| mask >> feature & 1 == 0);
-        let gains = without.map(|mask| weights[mask.count_ones() as usize] * (values[mask | 1 << feature][output] - values[mask][output]));
+        let gains = without.map(|mask| {
+            weights[mask.count_ones() as usize]
+                * (values[mask | 1 << feature][output] - values[mask][output])
+        });
         sum(&gains.collect::<Vec<f64>>())
     };
     let attribution = |output: usize| Attribution {
-        contributions: (0..n).map(|feature| contribution(feature, output)).collect(),
+        contributions: (0..n)
+            .map(|feature| contribution(feature, output))
+            .collect(),
         base_value: values[0][output],
     };
     Ok((0..values[0].len()).map(attribution).collect())
@@ -80,7 +115,10 @@ pub fn sampled(
     background: &[Vec<f64>],
     sampling: Sampling,
 ) -> Result<Vec<SampledAttribution>, ExplanationError> {
-    assert!(sampling.n_pairs >= 2, "a sampling error needs two pairs of orders");
+    assert!(
+        sampling.n_pairs >= 2,
+        "a sampling error needs two pairs of orders"
+    );
     if background.is_empty() {
         return Err(ExplanationError::NoBackground);
     }
@@ -107,12 +145,24 @@ pub fn sampled(
         gains
     };
     let pairs: Vec<Vec<Vec<f64>>> = (0..sampling.n_pairs).into_par_iter().map(of_pair).collect();
-    let column = |output: usize, feature: usize| pairs.iter().map(|pair| pair[output][feature]).collect::<Vec<f64>>();
+    let column = |output: usize, feature: usize| {
+        pairs
+            .iter()
+            .map(|pair| pair[output][feature])
+            .collect::<Vec<f64>>()
+    };
     let attribution = |output: usize| {
-        let contributions = (0..n).map(|feature| mean(&column(output, feature)).unwrap_or(0.0)).collect();
-        let error = |feature: usize| (variance(&column(output, feature)).unwrap_or(0.0) / f64::from(sampling.n_pairs)).sqrt();
+        let contributions = (0..n)
+            .map(|feature| mean(&column(output, feature)).unwrap_or(0.0))
+            .collect();
+        let error = |feature: usize| {
+            (variance(&column(output, feature)).unwrap_or(0.0) / f64::from(sampling.n_pairs)).sqrt()
+        };
         SampledAttribution {
-            attribution: Attribution { contributions, base_value: base[output] },
+            attribution: Attribution {
+                contributions,
+                base_value: base[output],
+            },
             standard_errors: (0..n).map(error).collect(),
         }
     };

@@ -79,15 +79,26 @@ impl PartialOrd for Candidate {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.cost.total_cmp(&other.cost).then_with(|| self.options.cmp(&other.options))
+        self.cost
+            .total_cmp(&other.cost)
+            .then_with(|| self.options.cmp(&other.options))
     }
 }
 
 /// Returns the cheapest change that brings the prediction below `target`, trying at most `n_candidates_max`.
 ///
 /// `predict` gives one number a row.
-pub fn counterfactual(predict: &Predict<'_>, row: &[f64], mutable: &[Mutable], target: f64, n_candidates_max: usize) -> Counterfactual {
-    let options: Vec<Vec<(f64, f64)>> = mutable.iter().map(|feature| options(row[feature.feature], feature)).collect();
+pub fn counterfactual(
+    predict: &Predict<'_>,
+    row: &[f64],
+    mutable: &[Mutable],
+    target: f64,
+    n_candidates_max: usize,
+) -> Counterfactual {
+    let options: Vec<Vec<(f64, f64)>> = mutable
+        .iter()
+        .map(|feature| options(row[feature.feature], feature))
+        .collect();
     let apply = |candidate: &Candidate| {
         let mut changed = row.to_vec();
         for ((feature, options), option) in mutable.iter().zip(&options).zip(&candidate.options) {
@@ -95,7 +106,10 @@ pub fn counterfactual(predict: &Predict<'_>, row: &[f64], mutable: &[Mutable], t
         }
         changed
     };
-    let mut heap = BinaryHeap::from([Reverse(Candidate { cost: 0.0, options: vec![0; mutable.len()] })]);
+    let mut heap = BinaryHeap::from([Reverse(Candidate {
+        cost: 0.0,
+        options: vec![0; mutable.len()],
+    })]);
     let (mut lowest_prediction, mut n_tried) = (f64::INFINITY, 0);
     while !heap.is_empty() {
         if n_tried >= n_candidates_max {
@@ -103,7 +117,9 @@ pub fn counterfactual(predict: &Predict<'_>, row: &[f64], mutable: &[Mutable], t
         }
         let mut batch = Vec::with_capacity(BATCH);
         while batch.len() < BATCH.min(n_candidates_max - n_tried) {
-            let Some(Reverse(candidate)) = heap.pop() else { break };
+            let Some(Reverse(candidate)) = heap.pop() else {
+                break;
+            };
             successors(&candidate, &options, &mut heap);
             batch.push(candidate);
         }
@@ -112,9 +128,21 @@ pub fn counterfactual(predict: &Predict<'_>, row: &[f64], mutable: &[Mutable], t
         for (candidate, prediction) in batch.iter().zip(predictions) {
             lowest_prediction = lowest_prediction.min(prediction);
             if prediction < target {
-                let changed = mutable.iter().zip(&options).zip(&candidate.options).filter(|(_, option)| **option > 0);
-                let changes = changed.map(|((feature, options), option)| (feature.feature, options[*option as usize].1)).collect();
-                return Counterfactual::Found { changes, cost: candidate.cost, prediction };
+                let changed = mutable
+                    .iter()
+                    .zip(&options)
+                    .zip(&candidate.options)
+                    .filter(|(_, option)| **option > 0);
+                let changes = changed
+                    .map(|((feature, options), option)| {
+                        (feature.feature, options[*option as usize].1)
+                    })
+                    .collect();
+                return Counterfactual::Found {
+                    changes,
+                    cost: candidate.cost,
+                    prediction,
+                };
             }
         }
     }
@@ -129,9 +157,19 @@ fn options(current: f64, mutable: &Mutable) -> Vec<(f64, f64)> {
         Direction::Increase => *value >= current,
         Direction::Decrease => *value <= current,
     };
-    let cost = |value: f64| if current.is_nan() { mutable.cost_from_missing } else { (value - current).abs() * mutable.cost_per_unit };
-    let mut options: Vec<(f64, f64)> =
-        mutable.values.iter().filter(|value| **value != current && is_allowed(value)).map(|value| (cost(*value), *value)).collect();
+    let cost = |value: f64| {
+        if current.is_nan() {
+            mutable.cost_from_missing
+        } else {
+            (value - current).abs() * mutable.cost_per_unit
+        }
+    };
+    let mut options: Vec<(f64, f64)> = mutable
+        .values
+        .iter()
+        .filter(|value| **value != current && is_allowed(value))
+        .map(|value| (cost(*value), *value))
+        .collect();
     options.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     options.dedup();
     options.insert(0, (0.0, current));
@@ -140,15 +178,28 @@ fn options(current: f64, mutable: &Mutable) -> Vec<(f64, f64)> {
 
 /// Pushes the candidates after this one: its last changed feature, or one after it, moves on by one option. Each candidate has one
 /// predecessor, so none is met twice, and none is cheaper than its predecessor.
-fn successors(candidate: &Candidate, options: &[Vec<(f64, f64)>], heap: &mut BinaryHeap<Reverse<Candidate>>) {
-    let last = candidate.options.iter().rposition(|option| *option > 0).unwrap_or(0);
+fn successors(
+    candidate: &Candidate,
+    options: &[Vec<(f64, f64)>],
+    heap: &mut BinaryHeap<Reverse<Candidate>>,
+) {
+    let last = candidate
+        .options
+        .iter()
+        .rposition(|option| *option > 0)
+        .unwrap_or(0);
     for feature in last..options.len() {
         let option = candidate.options[feature] as usize;
         if option + 1 < options[feature].len() {
             let mut next = candidate.clone();
             next.options[feature] += 1;
             // Summed anew: costs that were added and taken away would drift.
-            next.cost = next.options.iter().zip(options).map(|(option, options)| options[*option as usize].0).sum();
+            next.cost = next
+                .options
+                .iter()
+                .zip(options)
+                .map(|(option, options)| options[*option as usize].0)
+                .sum();
             heap.push(Reverse(next));
         }
     }

@@ -8,24 +8,39 @@ use crate::numeric::{mean, quantile_sorted};
 
 /// Returns `n_points` values from the 5 % to the 95 % quantile, evenly spaced; the distinct values when there are no more of them.
 pub fn grid(column: &[f64], n_points: usize) -> Vec<f64> {
-    let mut sorted: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut sorted: Vec<f64> = column
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     if sorted.is_empty() || n_points < 2 {
         return Vec::new();
     }
     sorted.sort_by(f64::total_cmp);
-    let (low, high) = (quantile_sorted(&sorted, 0.05), quantile_sorted(&sorted, 0.95));
+    let (low, high) = (
+        quantile_sorted(&sorted, 0.05),
+        quantile_sorted(&sorted, 0.95),
+    );
     sorted.dedup();
     if sorted.len() <= n_points {
         return sorted;
     }
-    (0..n_points).map(|step| low + (high - low) * step as f64 / (n_points - 1) as f64).collect()
+    (0..n_points)
+        .map(|step| low + (high - low) * step as f64 / (n_points - 1) as f64)
+        .collect()
 }
 
 /// Returns the outputs of every row with some features set: rows after rows, outputs of a row together.
-fn with_features(predict: &Predict<'_>, values: &[f64], n_columns: usize, set: &[(usize, f64)]) -> Vec<f64> {
+fn with_features(
+    predict: &Predict<'_>,
+    values: &[f64],
+    n_columns: usize,
+    set: &[(usize, f64)],
+) -> Vec<f64> {
     let mut changed = values.to_vec();
     for row in changed.chunks_mut(n_columns) {
-        set.iter().for_each(|(feature, value)| row[*feature] = *value);
+        set.iter()
+            .for_each(|(feature, value)| row[*feature] = *value);
     }
     predict(&changed)
 }
@@ -48,7 +63,10 @@ pub fn individual_expectation(
     for point in grid {
         let outputs = with_features(predict, values, n_columns, &[(feature, *point)]);
         let n_outputs = outputs.len() / n_rows.max(1);
-        curves.iter_mut().enumerate().for_each(|(row, curve)| curve.push(outputs[row * n_outputs + output]));
+        curves
+            .iter_mut()
+            .enumerate()
+            .for_each(|(row, curve)| curve.push(outputs[row * n_outputs + output]));
     }
     curves
 }
@@ -63,7 +81,9 @@ pub fn partial_dependence(
     output: usize,
 ) -> Vec<f64> {
     let curves = individual_expectation(predict, values, n_columns, feature, grid, output);
-    let at = |point: usize| mean(&curves.iter().map(|curve| curve[point]).collect::<Vec<_>>()).unwrap_or(f64::NAN);
+    let at = |point: usize| {
+        mean(&curves.iter().map(|curve| curve[point]).collect::<Vec<_>>()).unwrap_or(f64::NAN)
+    };
     (0..grid.len()).map(at).collect()
 }
 
@@ -79,12 +99,28 @@ pub fn partial_dependence_pair(
     grids: [&[f64]; 2],
     output: usize,
 ) -> Vec<Vec<f64>> {
-    assert!(features.iter().all(|feature| *feature < n_columns), "both features are columns");
+    assert!(
+        features.iter().all(|feature| *feature < n_columns),
+        "both features are columns"
+    );
     let at = |first: f64, second: f64| {
-        let outputs = with_features(predict, values, n_columns, &[(features[0], first), (features[1], second)]);
+        let outputs = with_features(
+            predict,
+            values,
+            n_columns,
+            &[(features[0], first), (features[1], second)],
+        );
         let n_outputs = outputs.len() / (values.len() / n_columns).max(1);
-        let picked: Vec<f64> = outputs.iter().skip(output).step_by(n_outputs.max(1)).copied().collect();
+        let picked: Vec<f64> = outputs
+            .iter()
+            .skip(output)
+            .step_by(n_outputs.max(1))
+            .copied()
+            .collect();
         mean(&picked).unwrap_or(f64::NAN)
     };
-    grids[0].iter().map(|first| grids[1].iter().map(|second| at(*first, *second)).collect()).collect()
+    grids[0]
+        .iter()
+        .map(|first| grids[1].iter().map(|second| at(*first, *second)).collect())
+        .collect()
 }

@@ -52,7 +52,10 @@ pub fn interventional(
         return Err(ExplanationError::NoBackground);
     }
     let is_logistic = matches!(ensemble.link, Link::Logistic { .. }) && ensemble.n_outputs() == 1;
-    assert!(scale == Scale::Margin || is_logistic, "probabilities are explained of one logistic output");
+    assert!(
+        scale == Scale::Margin || is_logistic,
+        "probabilities are explained of one logistic output"
+    );
     let (n_features, n_outputs) = (ensemble.n_features, ensemble.n_outputs());
     let margins = ensemble.margins(row);
     let x = ensemble.rounded(row);
@@ -61,41 +64,64 @@ pub fn interventional(
         let mut contributions = vec![0.0; n_outputs * n_features];
         for tree in &ensemble.trees {
             let out = &mut contributions[tree.output * n_features..(tree.output + 1) * n_features];
-            Walk { tree, row: &x, background: &b, decided: Vec::new(), n_row: 0, n_background: 0 }.visit(0, out);
+            Walk {
+                tree,
+                row: &x,
+                background: &b,
+                decided: Vec::new(),
+                n_row: 0,
+                n_background: 0,
+            }
+            .visit(0, out);
         }
         if let Some(linear) = &ensemble.linear {
             let filled = |value: f64| if value.is_nan() { 0.0 } else { value };
             for feature in 0..n_features {
                 for output in 0..n_outputs {
                     let weight = f64::from(linear.weights[feature * n_outputs + output]);
-                    contributions[output * n_features + feature] += weight * (filled(x[feature]) - filled(b[feature]));
+                    contributions[output * n_features + feature] +=
+                        weight * (filled(x[feature]) - filled(b[feature]));
                 }
             }
         }
         let mut base = ensemble.margins(background_row);
         if scale == Scale::Probability {
-            let (to, from) = (ensemble.predictions(&margins)[0], ensemble.predictions(&base)[0]);
+            let (to, from) = (
+                ensemble.predictions(&margins)[0],
+                ensemble.predictions(&base)[0],
+            );
             let gap = margins[0] - base[0];
             let stretch = if gap == 0.0 { 0.0 } else { (to - from) / gap };
-            contributions.iter_mut().for_each(|contribution| *contribution *= stretch);
+            contributions
+                .iter_mut()
+                .for_each(|contribution| *contribution *= stretch);
             base = vec![from];
         }
         (contributions, base)
     };
     // Each background row on its own, then sums in row order: the same digits on any number of threads.
     let (all, bases): (Vec<Vec<f64>>, Vec<Vec<f64>>) = background.par_iter().map(against).unzip();
-    let mean = |rows: &[Vec<f64>], position: usize| sum(&rows.iter().map(|row| row[position]).collect::<Vec<f64>>()) / rows.len() as f64;
+    let mean = |rows: &[Vec<f64>], position: usize| {
+        sum(&rows.iter().map(|row| row[position]).collect::<Vec<f64>>()) / rows.len() as f64
+    };
     let attribution = |output: usize| Attribution {
-        contributions: (0..n_features).map(|feature| mean(&all, output * n_features + feature)).collect(),
+        contributions: (0..n_features)
+            .map(|feature| mean(&all, output * n_features + feature))
+            .collect(),
         base_value: mean(&bases, output),
     };
     let attributions: Vec<Attribution> = (0..n_outputs).map(attribution).collect();
     if scale == Scale::Margin {
         for (output, attribution) in attributions.iter().enumerate() {
             let total = attribution.base_value + attribution.contributions.iter().sum::<f64>();
-            let leaves = ensemble.trees.iter().filter(|tree| tree.output == output).flat_map(|tree| &tree.nodes);
-            let added =
-                attribution.base_value.abs() + leaves.map(|node| node.value.abs()).fold(0.0, f64::max) * ensemble.trees.len() as f64;
+            let leaves = ensemble
+                .trees
+                .iter()
+                .filter(|tree| tree.output == output)
+                .flat_map(|tree| &tree.nodes);
+            let added = attribution.base_value.abs()
+                + leaves.map(|node| node.value.abs()).fold(0.0, f64::max)
+                    * ensemble.trees.len() as f64;
             assert_additive(ensemble.precision, total, margins[output], added);
         }
     }
@@ -112,7 +138,11 @@ impl Walk<'_> {
         let child = |goes_left: bool| if goes_left { left } else { right };
         let of_row = child(node.goes_left(self.row[feature as usize]));
         let of_background = child(node.goes_left(self.background[feature as usize]));
-        let known = self.decided.iter().find(|(decided, _)| *decided == feature).map(|(_, side)| *side);
+        let known = self
+            .decided
+            .iter()
+            .find(|(decided, _)| *decided == feature)
+            .map(|(_, side)| *side);
         match known {
             Some(Side::Row) => self.visit(of_row, out),
             Some(Side::Background) => self.visit(of_background, out),
@@ -139,7 +169,10 @@ impl Walk<'_> {
         if p + q == 0 {
             return;
         }
-        debug_assert!(p + q <= DEPTH_LIMIT, "a path is no longer than the tree is deep");
+        debug_assert!(
+            p + q <= DEPTH_LIMIT,
+            "a path is no longer than the tree is deep"
+        );
         // (p−1)! q! / (p+q)! = 1 / (p · C(p+q, q)), and the same with p and q exchanged.
         let choose = (1..=q).fold(1.0, |product, k| product * (p + k) as f64 / k as f64);
         for (feature, side) in &self.decided {

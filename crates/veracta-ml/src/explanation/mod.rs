@@ -29,10 +29,14 @@ pub struct Attribution {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExplanationError {
     /// Leaves that are linear functions.
-    #[error("trees with linear leaves have no exact attributions; use permutation importance or partial dependence")]
+    #[error(
+        "trees with linear leaves have no exact attributions; use permutation importance or partial dependence"
+    )]
     LinearLeaves,
     /// Trees without the training rows of their branches.
-    #[error("the file does not say how many training rows passed each branch; give background rows to compare with")]
+    #[error(
+        "the file does not say how many training rows passed each branch; give background rows to compare with"
+    )]
     NoCovers,
     /// Something else than trees or a linear model.
     #[error("{kind} is explained against background rows only; give some")]
@@ -46,22 +50,52 @@ pub enum ExplanationError {
 }
 
 /// Returns the contributions of a linear model: coefficient × (value − mean value), in margin units.
-pub fn linear_attribution(coefficients: &[f64], intercept: f64, row: &[f64], means: &[f64]) -> Attribution {
-    let base_value = intercept + coefficients.iter().zip(means).map(|(b, mean)| b * mean).sum::<f64>();
-    let contributions = coefficients.iter().zip(row).zip(means).map(|((b, x), mean)| b * (x - mean)).collect();
-    Attribution { contributions, base_value }
+pub fn linear_attribution(
+    coefficients: &[f64],
+    intercept: f64,
+    row: &[f64],
+    means: &[f64],
+) -> Attribution {
+    let base_value = intercept
+        + coefficients
+            .iter()
+            .zip(means)
+            .map(|(b, mean)| b * mean)
+            .sum::<f64>();
+    let contributions = coefficients
+        .iter()
+        .zip(row)
+        .zip(means)
+        .map(|((b, x), mean)| b * (x - mean))
+        .collect();
+    Attribution {
+        contributions,
+        base_value,
+    }
 }
 
 /// Refuses what has no exact attributions.
 fn refuse_linear_leaves(ensemble: &TreeEnsemble) -> Result<(), ExplanationError> {
-    let has_terms = ensemble.trees.iter().flat_map(|tree| tree.linear.values()).any(|leaf| !leaf.terms.is_empty());
-    if has_terms { Err(ExplanationError::LinearLeaves) } else { Ok(()) }
+    let has_terms = ensemble
+        .trees
+        .iter()
+        .flat_map(|tree| tree.linear.values())
+        .any(|leaf| !leaf.terms.is_empty());
+    if has_terms {
+        Err(ExplanationError::LinearLeaves)
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses trees whose branches have no weight: a split that no training row passed.
 fn refuse_without_covers(ensemble: &TreeEnsemble) -> Result<(), ExplanationError> {
     let has_none = |tree: &crate::tree::Tree| tree.nodes.len() > 1 && tree.nodes[0].cover == 0.0;
-    if ensemble.trees.iter().any(has_none) { Err(ExplanationError::NoCovers) } else { Ok(()) }
+    if ensemble.trees.iter().any(has_none) {
+        Err(ExplanationError::NoCovers)
+    } else {
+        Ok(())
+    }
 }
 
 /// Asserts that attributions and base value add up to the margin.
@@ -77,5 +111,8 @@ fn assert_additive(precision: Precision, total: f64, margin: f64, added: f64) {
         return;
     }
     let tolerance = unit * (1.0 + added);
-    assert!((total - margin).abs() <= tolerance, "attributions add up to {total}, the margin is {margin}");
+    assert!(
+        (total - margin).abs() <= tolerance,
+        "attributions add up to {total}, the margin is {margin}"
+    );
 }

@@ -10,7 +10,9 @@
 
 use rayon::prelude::*;
 
-use super::{Attribution, ExplanationError, assert_additive, refuse_linear_leaves, refuse_without_covers};
+use super::{
+    Attribution, ExplanationError, assert_additive, refuse_linear_leaves, refuse_without_covers,
+};
 use crate::tree::compiled::CompiledTrees;
 use crate::tree::{Tree, TreeEnsemble};
 
@@ -80,19 +82,40 @@ impl<'e> TreeExplainer<'e> {
         refuse_linear_leaves(ensemble)?;
         refuse_without_covers(ensemble)?;
         let compiled = CompiledTrees::new(ensemble);
-        let rules: Vec<Rule> = POINTS.iter().map(|n_points| gauss_legendre(*n_points)).collect();
+        let rules: Vec<Rule> = POINTS
+            .iter()
+            .map(|n_points| gauss_legendre(*n_points))
+            .collect();
         let prepare = |(idx, tree): (usize, &Tree)| prepare(tree, compiled.decisions(idx), &rules);
         let trees = ensemble.trees.iter().enumerate().map(prepare).collect();
-        let failing = rules.iter().map(|rule| rule.t.iter().zip(&rule.w).map(|(t, w)| -w / (1.0 - t)).collect()).collect();
-        Ok(Self { ensemble, compiled, trees, failing })
+        let failing = rules
+            .iter()
+            .map(|rule| {
+                rule.t
+                    .iter()
+                    .zip(&rule.w)
+                    .map(|(t, w)| -w / (1.0 - t))
+                    .collect()
+            })
+            .collect();
+        Ok(Self {
+            ensemble,
+            compiled,
+            trees,
+            failing,
+        })
     }
 
     /// Returns the margin expected without knowing any feature, for each output.
     pub fn base_values(&self) -> Vec<f64> {
         let mut base = self.ensemble.base_margins.clone();
-        self.trees.iter().for_each(|tree| base[tree.output] += tree.expected);
+        self.trees
+            .iter()
+            .for_each(|tree| base[tree.output] += tree.expected);
         if let Some(linear) = &self.ensemble.linear {
-            base.iter_mut().zip(&linear.intercepts).for_each(|(base, intercept)| *base += f64::from(*intercept));
+            base.iter_mut()
+                .zip(&linear.intercepts)
+                .for_each(|(base, intercept)| *base += f64::from(*intercept));
         }
         base
     }
@@ -108,8 +131,15 @@ impl<'e> TreeExplainer<'e> {
             // One row waits for no other thread.
             self.block(&row[..n_features], n_features, &mut contributions);
         }
-        let outputs = contributions.chunks(self.ensemble.n_features.max(1)).zip(self.base_values());
-        outputs.map(|(contributions, base_value)| Attribution { contributions: contributions.to_vec(), base_value }).collect()
+        let outputs = contributions
+            .chunks(self.ensemble.n_features.max(1))
+            .zip(self.base_values());
+        outputs
+            .map(|(contributions, base_value)| Attribution {
+                contributions: contributions.to_vec(),
+                base_value,
+            })
+            .collect()
     }
 
     /// Returns the contributions of every row: for each row and output one number a feature. `values` holds rows of `n_columns`.
@@ -117,13 +147,19 @@ impl<'e> TreeExplainer<'e> {
     /// # Panics
     /// When `n_columns` is less than the number of features or does not divide the values.
     pub fn explain_batch(&self, values: &[f64], n_columns: usize) -> Vec<f64> {
-        assert!(n_columns >= self.ensemble.n_features && values.len().is_multiple_of(n_columns.max(1)), "values are whole rows");
+        assert!(
+            n_columns >= self.ensemble.n_features && values.len().is_multiple_of(n_columns.max(1)),
+            "values are whole rows"
+        );
         let width = self.ensemble.n_outputs() * self.ensemble.n_features;
         let n_rows = values.len() / n_columns.max(1);
         let mut contributions = vec![0.0; n_rows * width];
         if width > 0 {
             let blocks = values.par_chunks(BLOCK_ROWS * n_columns);
-            contributions.par_chunks_mut(BLOCK_ROWS * width).zip(blocks).for_each(|(out, values)| self.block(values, n_columns, out));
+            contributions
+                .par_chunks_mut(BLOCK_ROWS * width)
+                .zip(blocks)
+                .for_each(|(out, values)| self.block(values, n_columns, out));
         }
         contributions
     }
@@ -132,19 +168,39 @@ impl<'e> TreeExplainer<'e> {
         let (n_features, n_outputs) = (self.ensemble.n_features, self.ensemble.n_outputs());
         let ranks = self.compiled.ranks(values, n_columns);
         let rank_width = self.compiled.width();
-        let rows: Vec<Vec<f64>> = values.chunks(n_columns).map(|row| self.ensemble.rounded(row)).collect();
-        let mut scratch = Scratch { goes_left: Vec::new(), passes: Vec::new(), down: Vec::new(), up: Vec::new() };
+        let rows: Vec<Vec<f64>> = values
+            .chunks(n_columns)
+            .map(|row| self.ensemble.rounded(row))
+            .collect();
+        let mut scratch = Scratch {
+            goes_left: Vec::new(),
+            passes: Vec::new(),
+            down: Vec::new(),
+            up: Vec::new(),
+        };
         for (prepared, tree) in self.trees.iter().zip(&self.ensemble.trees) {
-            let points = POINTS.iter().position(|n_points| *n_points == prepared.n_points).expect("a prepared tree has a known rule");
+            let points = POINTS
+                .iter()
+                .position(|n_points| *n_points == prepared.n_points)
+                .expect("a prepared tree has a known rule");
             for (row, out) in contributions.chunks_mut(n_features * n_outputs).enumerate() {
-                let out = &mut out[prepared.output * n_features..(prepared.output + 1) * n_features];
+                let out =
+                    &mut out[prepared.output * n_features..(prepared.output + 1) * n_features];
                 scratch.goes_left.clear();
                 match &prepared.decisions {
                     Some(decisions) => {
                         let ranks = &ranks[row * rank_width..(row + 1) * rank_width];
-                        scratch.goes_left.extend(decisions.iter().map(|(column, rank)| ranks[usize::from(*column)] <= *rank));
+                        scratch.goes_left.extend(
+                            decisions
+                                .iter()
+                                .map(|(column, rank)| ranks[usize::from(*column)] <= *rank),
+                        );
                     }
-                    None => scratch.goes_left.extend(tree.nodes.iter().map(|node| node.goes_left(rows[row][node.feature as usize]))),
+                    None => scratch.goes_left.extend(
+                        tree.nodes
+                            .iter()
+                            .map(|node| node.goes_left(rows[row][node.feature as usize])),
+                    ),
                 }
                 let failing = &self.failing[points];
                 match prepared.n_points {
@@ -163,20 +219,43 @@ impl<'e> TreeExplainer<'e> {
     fn finish(&self, rows: &[Vec<f64>], contributions: &mut [f64]) {
         let (n_features, n_outputs) = (self.ensemble.n_features, self.ensemble.n_outputs());
         let base = self.base_values();
-        let margins = self.compiled.margins(&rows.concat(), rows.first().map_or(0, Vec::len));
-        for (row_idx, (row, out)) in rows.iter().zip(contributions.chunks_mut(n_features * n_outputs)).enumerate() {
+        let margins = self
+            .compiled
+            .margins(&rows.concat(), rows.first().map_or(0, Vec::len));
+        for (row_idx, (row, out)) in rows
+            .iter()
+            .zip(contributions.chunks_mut(n_features * n_outputs))
+            .enumerate()
+        {
             if let Some(linear) = &self.ensemble.linear {
-                for (feature, value) in row.iter().take(n_features).enumerate().filter(|(_, value)| !value.is_nan()) {
+                for (feature, value) in row
+                    .iter()
+                    .take(n_features)
+                    .enumerate()
+                    .filter(|(_, value)| !value.is_nan())
+                {
                     for output in 0..n_outputs {
-                        out[output * n_features + feature] += value * f64::from(linear.weights[feature * n_outputs + output]);
+                        out[output * n_features + feature] +=
+                            value * f64::from(linear.weights[feature * n_outputs + output]);
                     }
                 }
             }
             let margins = &margins[row_idx * n_outputs..(row_idx + 1) * n_outputs];
             for (output, out) in out.chunks(n_features).enumerate() {
-                let largest: f64 = self.trees.iter().filter(|tree| tree.output == output).map(|tree| tree.largest).sum();
-                let added = base[output].abs() + largest + out.iter().map(|value| value.abs()).sum::<f64>();
-                assert_additive(self.ensemble.precision, base[output] + out.iter().sum::<f64>(), margins[output], added);
+                let largest: f64 = self
+                    .trees
+                    .iter()
+                    .filter(|tree| tree.output == output)
+                    .map(|tree| tree.largest)
+                    .sum();
+                let added =
+                    base[output].abs() + largest + out.iter().map(|value| value.abs()).sum::<f64>();
+                assert_additive(
+                    self.ensemble.precision,
+                    base[output] + out.iter().sum::<f64>(),
+                    margins[output],
+                    added,
+                );
             }
         }
     }
@@ -200,7 +279,9 @@ impl<'e> TreeExplainer<'e> {
         }
         for (matrix, attribution) in matrices.iter_mut().zip(self.explain(row)) {
             for feature in 0..n_features {
-                let others: f64 = matrix[feature * width..feature * width + n_features].iter().sum();
+                let others: f64 = matrix[feature * width..feature * width + n_features]
+                    .iter()
+                    .sum();
                 matrix[feature * width + feature] = attribution.contributions[feature] - others;
             }
             matrix[width * width - 1] = attribution.base_value;
@@ -216,14 +297,22 @@ impl<'e> TreeExplainer<'e> {
     pub fn saabas(&self, row: &[f64]) -> Vec<Attribution> {
         let row = self.ensemble.rounded(row);
         let base = self.base_values().into_iter();
-        let mut attributions: Vec<Attribution> =
-            base.map(|base_value| Attribution { contributions: vec![0.0; self.ensemble.n_features], base_value }).collect();
+        let mut attributions: Vec<Attribution> = base
+            .map(|base_value| Attribution {
+                contributions: vec![0.0; self.ensemble.n_features],
+                base_value,
+            })
+            .collect();
         for tree in &self.ensemble.trees {
             let means = expected_values(tree);
             let (mut idx, out) = (0, &mut attributions[tree.output].contributions);
             while !tree.nodes[idx].is_leaf() {
                 let node = &tree.nodes[idx];
-                let child = if node.goes_left(row[node.feature as usize]) { node.left } else { node.right } as usize;
+                let child = if node.goes_left(row[node.feature as usize]) {
+                    node.left
+                } else {
+                    node.right
+                } as usize;
                 out[node.feature as usize] += means[child] - means[idx];
                 idx = child;
             }
@@ -236,7 +325,10 @@ impl<'e> TreeExplainer<'e> {
 ///
 /// # Panics
 /// When `row` is shorter than the number of features.
-pub fn tree_shap(ensemble: &TreeEnsemble, row: &[f64]) -> Result<Vec<Attribution>, ExplanationError> {
+pub fn tree_shap(
+    ensemble: &TreeEnsemble,
+    row: &[f64],
+) -> Result<Vec<Attribution>, ExplanationError> {
     Ok(TreeExplainer::new(ensemble)?.explain(row))
 }
 
@@ -244,14 +336,24 @@ pub fn tree_shap(ensemble: &TreeEnsemble, row: &[f64]) -> Result<Vec<Attribution
 fn share(tree: &Tree, parent: usize, child: usize) -> f64 {
     let node = &tree.nodes[parent];
     let total = tree.nodes[node.left as usize].cover + tree.nodes[node.right as usize].cover;
-    if total > 0.0 { tree.nodes[child].cover / total } else { 0.5 }
+    if total > 0.0 {
+        tree.nodes[child].cover / total
+    } else {
+        0.5
+    }
 }
 
 /// Returns the mean leaf value below each node, weighted by cover.
 fn expected_values(tree: &Tree) -> Vec<f64> {
     let mut means: Vec<f64> = tree.nodes.iter().map(|node| node.value).collect();
-    for idx in (0..tree.nodes.len()).rev().filter(|idx| !tree.nodes[*idx].is_leaf()) {
-        let (left, right) = (tree.nodes[idx].left as usize, tree.nodes[idx].right as usize);
+    for idx in (0..tree.nodes.len())
+        .rev()
+        .filter(|idx| !tree.nodes[*idx].is_leaf())
+    {
+        let (left, right) = (
+            tree.nodes[idx].left as usize,
+            tree.nodes[idx].right as usize,
+        );
         means[idx] = share(tree, idx, left) * means[left] + share(tree, idx, right) * means[right];
     }
     means
@@ -259,8 +361,19 @@ fn expected_values(tree: &Tree) -> Vec<f64> {
 
 fn prepare(tree: &Tree, decisions: Option<Vec<(u16, u16)>>, rules: &[Rule]) -> PreparedTree {
     let n_nodes = tree.nodes.len();
-    let root = Edge { parent: NO_EDGE, feature: 0, previous: NO_EDGE, is_left: false, is_leaf: tree.nodes[0].is_leaf(), value: 0.0 };
-    let (mut edges, mut shares, mut n_unique) = (vec![root; n_nodes], vec![1.0; n_nodes], vec![0usize; n_nodes]);
+    let root = Edge {
+        parent: NO_EDGE,
+        feature: 0,
+        previous: NO_EDGE,
+        is_left: false,
+        is_leaf: tree.nodes[0].is_leaf(),
+        value: 0.0,
+    };
+    let (mut edges, mut shares, mut n_unique) = (
+        vec![root; n_nodes],
+        vec![1.0; n_nodes],
+        vec![0usize; n_nodes],
+    );
     for parent in 0..n_nodes {
         let node = &tree.nodes[parent];
         if node.is_leaf() {
@@ -270,25 +383,57 @@ fn prepare(tree: &Tree, decisions: Option<Vec<(u16, u16)>>, rules: &[Rule]) -> P
         while edges[previous].parent != NO_EDGE && edges[previous].feature != node.feature {
             previous = edges[previous].parent as usize;
         }
-        let previous = if edges[previous].parent == NO_EDGE { NO_EDGE } else { previous as u32 };
+        let previous = if edges[previous].parent == NO_EDGE {
+            NO_EDGE
+        } else {
+            previous as u32
+        };
         for (child, is_left) in [(node.left as usize, true), (node.right as usize, false)] {
             let (is_leaf, value) = (tree.nodes[child].is_leaf(), tree.nodes[child].value);
-            edges[child] = Edge { parent: parent as u32, feature: node.feature, previous, is_left, is_leaf, value };
-            let above = if previous == NO_EDGE { 1.0 } else { shares[previous as usize] };
+            edges[child] = Edge {
+                parent: parent as u32,
+                feature: node.feature,
+                previous,
+                is_left,
+                is_leaf,
+                value,
+            };
+            let above = if previous == NO_EDGE {
+                1.0
+            } else {
+                shares[previous as usize]
+            };
             shares[child] = above * share(tree, parent, child);
             n_unique[child] = n_unique[parent] + usize::from(previous == NO_EDGE);
         }
     }
     let widest = n_unique.iter().copied().max().unwrap_or(0);
-    let rule = rules.iter().find(|rule| rule.t.len() * 2 >= widest).expect("trees are at most 64 levels deep");
+    let rule = rules
+        .iter()
+        .find(|rule| rule.t.len() * 2 >= widest)
+        .expect("trees are at most 64 levels deep");
     let n_points = rule.t.len();
-    let (mut factors, mut passing) = (vec![0.0; n_nodes * 3 * n_points], vec![0.0; n_nodes * n_points]);
+    let (mut factors, mut passing) = (
+        vec![0.0; n_nodes * 3 * n_points],
+        vec![0.0; n_nodes * n_points],
+    );
     for idx in 1..n_nodes {
-        let (z, above) = (shares[idx], if edges[idx].previous == NO_EDGE { 1.0 } else { shares[edges[idx].previous as usize] });
+        let (z, above) = (
+            shares[idx],
+            if edges[idx].previous == NO_EDGE {
+                1.0
+            } else {
+                shares[edges[idx].previous as usize]
+            },
+        );
         let is_repeated = edges[idx].previous != NO_EDGE;
         for (point, (t, w)) in rule.t.iter().zip(&rule.w).enumerate() {
             let passed = t + (1.0 - t) * z;
-            let divisor = if is_repeated { t + (1.0 - t) * above } else { 1.0 };
+            let divisor = if is_repeated {
+                t + (1.0 - t) * above
+            } else {
+                1.0
+            };
             let three = &mut factors[idx * 3 * n_points..(idx + 1) * 3 * n_points];
             three[point] = if above > 0.0 { z / above } else { 0.0 };
             three[n_points + point] = (1.0 - t) * z / divisor;
@@ -296,8 +441,22 @@ fn prepare(tree: &Tree, decisions: Option<Vec<(u16, u16)>>, rules: &[Rule]) -> P
             passing[idx * n_points + point] = (1.0 - z) * w / passed;
         }
     }
-    let largest = tree.nodes.iter().filter(|node| node.is_leaf()).map(|node| node.value.abs()).fold(0.0, f64::max);
-    PreparedTree { edges, decisions, n_points, factors, passing, output: tree.output, expected: expected_values(tree)[0], largest }
+    let largest = tree
+        .nodes
+        .iter()
+        .filter(|node| node.is_leaf())
+        .map(|node| node.value.abs())
+        .fold(0.0, f64::max);
+    PreparedTree {
+        edges,
+        decisions,
+        n_points,
+        factors,
+        passing,
+        output: tree.output,
+        expected: expected_values(tree)[0],
+        largest,
+    }
 }
 
 impl PreparedTree {
@@ -306,15 +465,23 @@ impl PreparedTree {
     fn add<const N: usize>(&self, failing: &[f64], scratch: &mut Scratch, out: &mut [f64]) {
         let n_nodes = self.edges.len();
         let failing: &[f64; N] = failing.try_into().expect("one number a point");
-        scratch.passes.resize(n_nodes.max(scratch.passes.len()), false);
-        scratch.down.resize((n_nodes * N).max(scratch.down.len()), 0.0);
+        scratch
+            .passes
+            .resize(n_nodes.max(scratch.passes.len()), false);
+        scratch
+            .down
+            .resize((n_nodes * N).max(scratch.down.len()), 0.0);
         scratch.up.clear();
         scratch.up.resize(n_nodes * N, 0.0);
         let (factors, _) = self.factors.as_chunks::<N>();
         let (passing, _) = self.passing.as_chunks::<N>();
         let (down, _) = scratch.down.as_chunks_mut::<N>();
         let (up, _) = scratch.up.as_chunks_mut::<N>();
-        let (down, up, passes) = (&mut down[..n_nodes], &mut up[..n_nodes], &mut scratch.passes[..n_nodes]);
+        let (down, up, passes) = (
+            &mut down[..n_nodes],
+            &mut up[..n_nodes],
+            &mut scratch.passes[..n_nodes],
+        );
         let goes_left = &scratch.goes_left[..n_nodes];
         down[0] = [1.0; N];
         for (idx, edge) in self.edges.iter().enumerate().skip(1) {
@@ -326,10 +493,20 @@ impl PreparedTree {
             down[idx] = std::array::from_fn(|point| above[point] * factor[point]);
         }
         for (idx, edge) in self.edges.iter().enumerate().skip(1).rev() {
-            let total: [f64; N] = if edge.is_leaf { std::array::from_fn(|point| down[idx][point] * edge.value) } else { up[idx] };
+            let total: [f64; N] = if edge.is_leaf {
+                std::array::from_fn(|point| down[idx][point] * edge.value)
+            } else {
+                up[idx]
+            };
             let parent = &mut up[edge.parent as usize];
             (0..N).for_each(|point| parent[point] += total[point]);
-            let of = |edge_idx: usize| if passes[edge_idx] { &passing[edge_idx] } else { failing };
+            let of = |edge_idx: usize| {
+                if passes[edge_idx] {
+                    &passing[edge_idx]
+                } else {
+                    failing
+                }
+            };
             let mut contribution = dot(of(idx), &total);
             if edge.previous != NO_EDGE {
                 contribution -= dot(of(edge.previous as usize), &total);
@@ -370,7 +547,9 @@ fn for_each_leaf(tree: &Tree, row: &[f64], mut visit: impl FnMut(&[OnPath], f64)
         for (child, is_left) in [(node.left as usize, true), (node.right as usize, false)] {
             let (mut below, part) = (path.clone(), share(tree, idx, child));
             match below.iter_mut().find(|(known, ..)| *known == feature) {
-                Some((_, passes, z)) => (*passes, *z) = (*passes && goes_left == is_left, *z * part),
+                Some((_, passes, z)) => {
+                    (*passes, *z) = (*passes && goes_left == is_left, *z * part)
+                }
                 None => below.push((feature, goes_left == is_left, part)),
             }
             stack.push((child, below));
@@ -379,17 +558,29 @@ fn for_each_leaf(tree: &Tree, row: &[f64], mut visit: impl FnMut(&[OnPath], f64)
 }
 
 /// Adds one leaf's interactions; the rule is exact for two features fewer than on the path.
-fn add_interactions(features: &[OnPath], value: f64, rule: &Rule, width: usize, matrix: &mut [f64]) {
+fn add_interactions(
+    features: &[OnPath],
+    value: f64,
+    rule: &Rule,
+    width: usize,
+    matrix: &mut [f64],
+) {
     // A feature that no training row passes and the row does not pass either makes the leaf unreachable for every coalition.
     if features.iter().any(|(_, passes, z)| !passes && *z == 0.0) {
         return;
     }
     for (t, w) in rule.t.iter().zip(&rule.w) {
-        let g: Vec<f64> = features.iter().map(|(_, passes, z)| t * f64::from(*passes) + (1.0 - t) * z).collect();
+        let g: Vec<f64> = features
+            .iter()
+            .map(|(_, passes, z)| t * f64::from(*passes) + (1.0 - t) * z)
+            .collect();
         let product: f64 = value * w * g.iter().product::<f64>();
         for (i, (first, first_passes, first_z)) in features.iter().enumerate() {
-            for (j, (second, second_passes, second_z)) in features.iter().enumerate().filter(|(j, _)| *j != i) {
-                let gaps = (f64::from(*first_passes) - first_z) * (f64::from(*second_passes) - second_z);
+            for (j, (second, second_passes, second_z)) in
+                features.iter().enumerate().filter(|(j, _)| *j != i)
+            {
+                let gaps =
+                    (f64::from(*first_passes) - first_z) * (f64::from(*second_passes) - second_z);
                 matrix[first * width + second] += 0.5 * gaps * product / (g[i] * g[j]);
             }
         }
@@ -408,7 +599,10 @@ fn gauss_legendre(n_points: usize) -> Rule {
             let (mut before, mut value) = (1.0, x);
             for degree in 2..=n_points {
                 let k = degree as f64;
-                (before, value) = (value, ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k);
+                (before, value) = (
+                    value,
+                    ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k,
+                );
             }
             slope = n * (x * value - before) / (x * x - 1.0);
             let step = value / slope;

@@ -57,22 +57,36 @@ pub fn permutation_importance(
 ) -> Option<PermutationImportance> {
     let evaluate = |values: &[f64]| {
         let scores = predict(values);
-        measured.metric.evaluate(&Scored::new(measured.labels, &scores).ok()?, measured.threshold)
+        measured.metric.evaluate(
+            &Scored::new(measured.labels, &scores).ok()?,
+            measured.threshold,
+        )
     };
     let baseline = evaluate(measured.values)?;
-    let sign = if measured.metric.descriptor().higher_is_better == Some(false) { -1.0 } else { 1.0 };
+    let sign = if measured.metric.descriptor().higher_is_better == Some(false) {
+        -1.0
+    } else {
+        1.0
+    };
     let mut drops = Vec::with_capacity(permutations.len());
     for permutation in permutations {
         let mut shuffled = measured.values.to_vec();
         for (row, from) in permutation.iter().enumerate() {
-            shuffled[row * measured.n_columns + feature] = measured.values[from * measured.n_columns + feature];
+            shuffled[row * measured.n_columns + feature] =
+                measured.values[from * measured.n_columns + feature];
         }
         drops.push(sign * (baseline - evaluate(&shuffled)?));
     }
     let centre = mean(&drops)?;
     let interval = variance(&drops).map(|variance| {
-        let half = student_quantile(0.5 + level / 2.0, (drops.len() - 1) as f64) * (variance / drops.len() as f64).sqrt();
+        let half = student_quantile(0.5 + level / 2.0, (drops.len() - 1) as f64)
+            * (variance / drops.len() as f64).sqrt();
         (centre - half, centre + half)
     });
-    Some(PermutationImportance { feature, values: drops, mean: centre, interval })
+    Some(PermutationImportance {
+        feature,
+        values: drops,
+        mean: centre,
+        interval,
+    })
 }

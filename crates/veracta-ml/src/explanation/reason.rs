@@ -20,8 +20,16 @@ pub struct Reason {
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn reason_codes(contributions: &[f64], means: &[f64], codes: &[Option<&str>], n_max: usize) -> Vec<Reason> {
-    assert!(contributions.len() == means.len() && means.len() == codes.len(), "one contribution, mean and code a feature");
+pub fn reason_codes(
+    contributions: &[f64],
+    means: &[f64],
+    codes: &[Option<&str>],
+    n_max: usize,
+) -> Vec<Reason> {
+    assert!(
+        contributions.len() == means.len() && means.len() == codes.len(),
+        "one contribution, mean and code a feature"
+    );
     let mut points: BTreeMap<&str, f64> = BTreeMap::new();
     for ((contribution, mean), code) in contributions.iter().zip(means).zip(codes) {
         if let Some(code) = code {
@@ -29,7 +37,12 @@ pub fn reason_codes(contributions: &[f64], means: &[f64], codes: &[Option<&str>]
         }
     }
     let adverse = points.into_iter().filter(|(_, points)| *points > 0.0);
-    let mut reasons: Vec<Reason> = adverse.map(|(code, points)| Reason { code: code.to_owned(), points }).collect();
+    let mut reasons: Vec<Reason> = adverse
+        .map(|(code, points)| Reason {
+            code: code.to_owned(),
+            points,
+        })
+        .collect();
     // The map is in order of codes and the sort is stable: ties stay in that order.
     reasons.sort_by(|a, b| b.points.total_cmp(&a.points));
     reasons.truncate(n_max);

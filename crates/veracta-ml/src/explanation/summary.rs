@@ -51,29 +51,62 @@ pub struct FeatureSummary {
 ///
 /// # Panics
 /// When there are no rows, or a row has another number of features.
-pub fn summarise(model: String, method: String, inputs: &[String], attributions: &[Vec<Attribution>]) -> ExplanationSummary {
+pub fn summarise(
+    model: String,
+    method: String,
+    inputs: &[String],
+    attributions: &[Vec<Attribution>],
+) -> ExplanationSummary {
     assert!(!attributions.is_empty(), "there are rows to explain");
     let n_outputs = attributions[0].len();
     let output = |output: usize| {
-        let mut features: Vec<FeatureSummary> =
-            (0..inputs.len()).map(|feature| of_feature(&inputs[feature], feature, output, attributions)).collect();
+        let mut features: Vec<FeatureSummary> = (0..inputs.len())
+            .map(|feature| of_feature(&inputs[feature], feature, output, attributions))
+            .collect();
         let total: f64 = features.iter().map(|feature| feature.mean_absolute).sum();
-        features.iter_mut().for_each(|feature| feature.share = if total > 0.0 { feature.mean_absolute / total } else { 0.0 });
-        features.sort_by(|a, b| b.mean_absolute.total_cmp(&a.mean_absolute).then_with(|| a.input.cmp(&b.input)));
-        OutputSummary { base_value: attributions[0][output].base_value, features }
+        features.iter_mut().for_each(|feature| {
+            feature.share = if total > 0.0 {
+                feature.mean_absolute / total
+            } else {
+                0.0
+            }
+        });
+        features.sort_by(|a, b| {
+            b.mean_absolute
+                .total_cmp(&a.mean_absolute)
+                .then_with(|| a.input.cmp(&b.input))
+        });
+        OutputSummary {
+            base_value: attributions[0][output].base_value,
+            features,
+        }
     };
-    ExplanationSummary { model, method, n_rows: attributions.len(), outputs: (0..n_outputs).map(output).collect() }
+    ExplanationSummary {
+        model,
+        method,
+        n_rows: attributions.len(),
+        outputs: (0..n_outputs).map(output).collect(),
+    }
 }
 
-fn of_feature(input: &str, feature: usize, output: usize, attributions: &[Vec<Attribution>]) -> FeatureSummary {
-    let mut signed: Vec<f64> = attributions.iter().map(|row| row[output].contributions[feature]).collect();
+fn of_feature(
+    input: &str,
+    feature: usize,
+    output: usize,
+    attributions: &[Vec<Attribution>],
+) -> FeatureSummary {
+    let mut signed: Vec<f64> = attributions
+        .iter()
+        .map(|row| row[output].contributions[feature])
+        .collect();
     let absolute: Vec<f64> = signed.iter().map(|value| value.abs()).collect();
     let average = mean(&signed).unwrap_or(0.0);
     signed.sort_by(f64::total_cmp);
     FeatureSummary {
         input: input.to_owned(),
         mean_absolute: mean(&absolute).unwrap_or(0.0),
-        standard_error: variance(&absolute).map(|variance| (variance / absolute.len() as f64).sqrt()),
+        standard_error: variance(&absolute)
+            .map(|variance| (variance / absolute.len() as f64).sqrt()),
         share: 0.0,
         mean: average,
         quantiles: QUANTILES.map(|share| quantile_sorted(&signed, share)),

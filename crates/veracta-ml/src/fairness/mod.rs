@@ -8,7 +8,9 @@ pub mod privileged;
 
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{Bootstrap, Estimate, Method, newcombe_interval, percentile_interval, wilson_interval};
+use crate::interval::{
+    Bootstrap, Estimate, Method, newcombe_interval, percentile_interval, wilson_interval,
+};
 use crate::numeric::generator;
 use crate::performance::Confusion;
 use crate::table::Coded;
@@ -93,28 +95,50 @@ pub enum Disparity {
 
 /// Every disparity with its name in files.
 pub const DISPARITIES: [(Disparity, &str); 6] = [
-    (Disparity::DemographicParityDifference, "demographic_parity_difference"),
-    (Disparity::DemographicParityRatio, "demographic_parity_ratio"),
-    (Disparity::EqualizedOddsDifference, "equalized_odds_difference"),
+    (
+        Disparity::DemographicParityDifference,
+        "demographic_parity_difference",
+    ),
+    (
+        Disparity::DemographicParityRatio,
+        "demographic_parity_ratio",
+    ),
+    (
+        Disparity::EqualizedOddsDifference,
+        "equalized_odds_difference",
+    ),
     (Disparity::EqualizedOddsRatio, "equalized_odds_ratio"),
-    (Disparity::EqualOpportunityDifference, "equal_opportunity_difference"),
+    (
+        Disparity::EqualOpportunityDifference,
+        "equal_opportunity_difference",
+    ),
     (Disparity::EqualOpportunityRatio, "equal_opportunity_ratio"),
 ];
 
 impl Disparity {
     /// Returns the disparity of that name.
     pub fn named(name: &str) -> Option<Self> {
-        DISPARITIES.iter().find(|(_, known)| *known == name).map(|(disparity, _)| *disparity)
+        DISPARITIES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(disparity, _)| *disparity)
     }
 
     /// Returns its name in files.
     pub fn name(self) -> &'static str {
-        DISPARITIES.iter().find(|(disparity, _)| *disparity == self).expect("every disparity has a line").1
+        DISPARITIES
+            .iter()
+            .find(|(disparity, _)| *disparity == self)
+            .expect("every disparity has a line")
+            .1
     }
 
     /// Returns whether it is a ratio, which is best at 1; a difference is best at 0.
     pub fn is_ratio(self) -> bool {
-        matches!(self, Self::DemographicParityRatio | Self::EqualizedOddsRatio | Self::EqualOpportunityRatio)
+        matches!(
+            self,
+            Self::DemographicParityRatio | Self::EqualizedOddsRatio | Self::EqualOpportunityRatio
+        )
     }
 }
 
@@ -177,36 +201,75 @@ impl MetricFrame {
     pub fn new(outcomes: Outcomes<'_>, attributes: &[Coded]) -> Self {
         let n_rows = outcomes.labels.len();
         assert!(
-            outcomes.predicted.len() == n_rows && attributes.iter().all(|attribute| attribute.codes.len() == n_rows),
+            outcomes.predicted.len() == n_rows
+                && attributes
+                    .iter()
+                    .all(|attribute| attribute.codes.len() == n_rows),
             "labels, predictions and groups are of the same rows"
         );
-        let empty = GroupCounts { levels: Vec::new(), n: 0, confusion: Confusion::default() };
+        let empty = GroupCounts {
+            levels: Vec::new(),
+            n: 0,
+            confusion: Confusion::default(),
+        };
         let mut cells = std::collections::BTreeMap::new();
         let mut overall = empty.clone();
         for row in 0..n_rows {
-            let key: Vec<u32> = attributes.iter().map(|attribute| attribute.codes[row]).collect();
+            let key: Vec<u32> = attributes
+                .iter()
+                .map(|attribute| attribute.codes[row])
+                .collect();
             let weight = outcomes.weights.map_or(1.0, |weights| weights[row]);
-            for counts in [cells.entry(key).or_insert_with(|| empty.clone()), &mut overall] {
+            for counts in [
+                cells.entry(key).or_insert_with(|| empty.clone()),
+                &mut overall,
+            ] {
                 counts.n += 1;
-                counts.confusion.add(outcomes.labels[row], outcomes.predicted[row], weight);
+                counts
+                    .confusion
+                    .add(outcomes.labels[row], outcomes.predicted[row], weight);
             }
         }
-        let name = |attribute: &Coded, code: u32| attribute.levels.get(code as usize).cloned().unwrap_or_else(|| "(missing)".to_owned());
+        let name = |attribute: &Coded, code: u32| {
+            attribute
+                .levels
+                .get(code as usize)
+                .cloned()
+                .unwrap_or_else(|| "(missing)".to_owned())
+        };
         let groups = cells.into_iter().map(|(key, mut counts)| {
-            counts.levels = attributes.iter().zip(key).map(|(attribute, code)| name(attribute, code)).collect();
+            counts.levels = attributes
+                .iter()
+                .zip(key)
+                .map(|(attribute, code)| name(attribute, code))
+                .collect();
             counts
         });
-        Self { groups: groups.collect(), overall }
+        Self {
+            groups: groups.collect(),
+            overall,
+        }
     }
 
     /// Returns the groups with at least `n_min` rows: gaps are taken over these.
     pub fn without_small(&self, n_min: usize) -> Self {
-        let groups = self.groups.iter().filter(|group| group.n >= n_min).cloned().collect();
-        Self { groups, overall: self.overall.clone() }
+        let groups = self
+            .groups
+            .iter()
+            .filter(|group| group.n >= n_min)
+            .cloned()
+            .collect();
+        Self {
+            groups,
+            overall: self.overall.clone(),
+        }
     }
 
     fn rates(&self, rate: Rate) -> Vec<f64> {
-        self.groups.iter().filter_map(|group| rate.of(&group.confusion)).collect()
+        self.groups
+            .iter()
+            .filter_map(|group| rate.of(&group.confusion))
+            .collect()
     }
 
     /// Returns the difference of a rate: largest minus smallest, or the largest distance to the overall rate.
@@ -228,11 +291,17 @@ impl MetricFrame {
             D::EqualOpportunityDifference => self.difference(R::TruePositiveRate, against),
             D::EqualOpportunityRatio => self.ratio(R::TruePositiveRate, against),
             D::EqualizedOddsDifference => {
-                let gaps = (self.difference(R::TruePositiveRate, against)?, self.difference(R::FalsePositiveRate, against)?);
+                let gaps = (
+                    self.difference(R::TruePositiveRate, against)?,
+                    self.difference(R::FalsePositiveRate, against)?,
+                );
                 Some(gaps.0.max(gaps.1))
             }
             D::EqualizedOddsRatio => {
-                let gaps = (self.ratio(R::TruePositiveRate, against)?, self.ratio(R::FalsePositiveRate, against)?);
+                let gaps = (
+                    self.ratio(R::TruePositiveRate, against)?,
+                    self.ratio(R::FalsePositiveRate, against)?,
+                );
                 Some(gaps.0.min(gaps.1))
             }
         }
@@ -248,7 +317,13 @@ impl MetricFrame {
     }
 
     /// Returns Newcombe's interval for a rate of one group minus that of another.
-    pub fn rate_gap(&self, rate: Rate, first: usize, second: usize, level: f64) -> Option<Estimate> {
+    pub fn rate_gap(
+        &self,
+        rate: Rate,
+        first: usize,
+        second: usize,
+        level: f64,
+    ) -> Option<Estimate> {
         let proportion = |idx: usize| rate.proportion(&self.groups[idx].confusion);
         newcombe_interval(proportion(first), proportion(second), level)
     }
@@ -257,7 +332,12 @@ impl MetricFrame {
     ///
     /// Rows are resampled within each group and class, which for metrics of the four counts is a binomial draw per group and
     /// class instead of a draw per row. Resamples depend on the seed and their number alone.
-    pub fn disparity_interval(&self, disparity: Disparity, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
+    pub fn disparity_interval(
+        &self,
+        disparity: Disparity,
+        level: f64,
+        bootstrap: Bootstrap,
+    ) -> Option<Estimate> {
         use rayon::prelude::*;
         let estimate = self.disparity(disparity, Against::BetweenGroups)?;
         let draw = |resample: u32| {
@@ -268,12 +348,21 @@ impl MetricFrame {
             }
             drawn.disparity(disparity, Against::BetweenGroups)
         };
-        let mut values: Vec<f64> = (0..bootstrap.n_resamples).into_par_iter().filter_map(draw).collect();
+        let mut values: Vec<f64> = (0..bootstrap.n_resamples)
+            .into_par_iter()
+            .filter_map(draw)
+            .collect();
         let (lower, upper) = percentile_interval(&mut values, level)?;
         // The gap between the extremes of several groups only grows when they are redrawn, so that all percentiles may lie on one
         // side of it: the interval is widened to hold the estimate.
         let (lower, upper) = (lower.min(estimate), upper.max(estimate));
-        Some(Estimate { estimate, lower, upper, level, method: Method::BootstrapStratified })
+        Some(Estimate {
+            estimate,
+            lower,
+            upper,
+            level,
+            method: Method::BootstrapStratified,
+        })
     }
 }
 
@@ -286,7 +375,10 @@ pub fn gap_difference(values: &[f64], overall: Option<f64>, against: Against) ->
         }
         Against::ToOverall => {
             let overall = overall?;
-            values.iter().map(|value| (value - overall).abs()).max_by(f64::total_cmp)
+            values
+                .iter()
+                .map(|value| (value - overall).abs())
+                .max_by(f64::total_cmp)
         }
     }
 }
@@ -301,7 +393,9 @@ pub fn gap_ratio(values: &[f64], overall: Option<f64>, against: Against) -> Opti
         }
         Against::ToOverall => {
             let overall = overall?;
-            let ratios = values.iter().map(|value| quotient(value.min(overall), value.max(overall)));
+            let ratios = values
+                .iter()
+                .map(|value| quotient(value.min(overall), value.max(overall)));
             ratios.flatten().min_by(f64::total_cmp)
         }
     }
@@ -325,7 +419,11 @@ pub struct AdverseImpact {
 }
 
 /// Returns the ratio of a group's selection rate to a reference group's; `None` when a group is empty or the reference is 0.
-pub fn adverse_impact(group: &Confusion, reference: &Confusion, level: f64) -> Option<AdverseImpact> {
+pub fn adverse_impact(
+    group: &Confusion,
+    reference: &Confusion,
+    level: f64,
+) -> Option<AdverseImpact> {
     let (a, n) = Rate::SelectionRate.proportion(group);
     let (b, m) = Rate::SelectionRate.proportion(reference);
     if n <= 0.0 || m <= 0.0 || b <= 0.0 {
@@ -334,7 +432,8 @@ pub fn adverse_impact(group: &Confusion, reference: &Confusion, level: f64) -> O
     let (p, q, pooled) = (a / n, b / m, (a + b) / (n + m));
     let spread = pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m);
     let z = (spread > 0.0).then(|| (p - q) / spread.sqrt());
-    let half = crate::numeric::normal_quantile(0.5 + level / 2.0) * (1.0 / a - 1.0 / n + 1.0 / b - 1.0 / m).sqrt();
+    let half = crate::numeric::normal_quantile(0.5 + level / 2.0)
+        * (1.0 / a - 1.0 / n + 1.0 / b - 1.0 / m).sqrt();
     let ratio = p / q;
     let interval = (a > 0.0).then(|| (ratio * (-half).exp(), ratio * half.exp()));
     Some(AdverseImpact { ratio, interval, z })

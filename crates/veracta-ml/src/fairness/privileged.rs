@@ -64,16 +64,39 @@ impl Privileged {
     ///
     /// # Panics
     /// When the lengths differ.
-    pub fn new(labels: &[bool], predicted: &[bool], weights: Option<&[f64]>, is_privileged: &[bool]) -> Self {
-        assert!(labels.len() == predicted.len() && labels.len() == is_privileged.len(), "one prediction and side a label");
+    pub fn new(
+        labels: &[bool],
+        predicted: &[bool],
+        weights: Option<&[f64]>,
+        is_privileged: &[bool],
+    ) -> Self {
+        assert!(
+            labels.len() == predicted.len() && labels.len() == is_privileged.len(),
+            "one prediction and side a label"
+        );
         let (mut privileged, mut unprivileged) = (Confusion::default(), Confusion::default());
         let mut benefits = Vec::with_capacity(labels.len());
         for row in 0..labels.len() {
-            let side = if is_privileged[row] { &mut privileged } else { &mut unprivileged };
-            side.add(labels[row], predicted[row], weights.map_or(1.0, |weights| weights[row]));
-            benefits.push((1.0 + f64::from(predicted[row]) - f64::from(labels[row]), is_privileged[row]));
+            let side = if is_privileged[row] {
+                &mut privileged
+            } else {
+                &mut unprivileged
+            };
+            side.add(
+                labels[row],
+                predicted[row],
+                weights.map_or(1.0, |weights| weights[row]),
+            );
+            benefits.push((
+                1.0 + f64::from(predicted[row]) - f64::from(labels[row]),
+                is_privileged[row],
+            ));
         }
-        Self { privileged, unprivileged, benefits }
+        Self {
+            privileged,
+            unprivileged,
+            benefits,
+        }
     }
 
     fn difference(&self, rate: Rate) -> f64 {
@@ -94,7 +117,9 @@ impl Privileged {
                 let (a, b) = (&self.privileged, &self.unprivileged);
                 (a.tp + a.fn_ + b.tp + b.fn_) / (a.total() + b.total())
             }
-            "smoothed_empirical_differential_fairness" => self.differential_fairness(|c| c.tp + c.fn_),
+            "smoothed_empirical_differential_fairness" => {
+                self.differential_fairness(|c| c.tp + c.fn_)
+            }
             _ => return None,
         };
         value.is_finite().then_some(value)
@@ -102,8 +127,14 @@ impl Privileged {
 
     /// Returns a metric of [`CLASSIFICATION_METRICS`]; `None` when it is unknown or not defined.
     pub fn classification_metric(&self, name: &str) -> Option<f64> {
-        let (tpr, fpr) = (self.difference(TRUE_POSITIVE), self.difference(FALSE_POSITIVE));
-        let (own, between) = (|alpha| self.entropy(alpha, false), |alpha| self.entropy(alpha, true));
+        let (tpr, fpr) = (
+            self.difference(TRUE_POSITIVE),
+            self.difference(FALSE_POSITIVE),
+        );
+        let (own, between) = (
+            |alpha| self.entropy(alpha, false),
+            |alpha| self.entropy(alpha, true),
+        );
         let value = match name {
             "disparate_impact" => self.ratio(SELECTION),
             "statistical_parity_difference" => self.difference(SELECTION),
@@ -126,10 +157,13 @@ impl Privileged {
             "between_group_theil_index" => between(1)?,
             "between_group_generalized_entropy_index" => between(2)?,
             "between_group_coefficient_of_variation" => (2.0 * between(2)?).sqrt(),
-            "average_predictive_value_difference" => (self.difference(PRECISION) + self.difference(FALSE_OMISSION)) / 2.0,
+            "average_predictive_value_difference" => {
+                (self.difference(PRECISION) + self.difference(FALSE_OMISSION)) / 2.0
+            }
             "equalized_odds_difference" => tpr.abs().max(fpr.abs()),
             "differential_fairness_bias_amplification" => {
-                self.differential_fairness(|c| c.tp + c.fp) - self.differential_fairness(|c| c.tp + c.fn_)
+                self.differential_fairness(|c| c.tp + c.fp)
+                    - self.differential_fairness(|c| c.tp + c.fn_)
             }
             _ => return None,
         };
@@ -139,9 +173,21 @@ impl Privileged {
     /// Returns the generalized entropy index of the benefits (Speicher et al. 2018), for alpha 1 (Theil) or 2; between groups when each
     /// row has its side's mean.
     fn entropy(&self, alpha: i32, between_groups: bool) -> Option<f64> {
-        let side_mean =
-            |side: bool| mean(&self.benefits.iter().filter(|(_, is)| *is == side).map(|(benefit, _)| *benefit).collect::<Vec<f64>>());
-        let means = if between_groups { Some((side_mean(true)?, side_mean(false)?)) } else { None };
+        let side_mean = |side: bool| {
+            mean(
+                &self
+                    .benefits
+                    .iter()
+                    .filter(|(_, is)| *is == side)
+                    .map(|(benefit, _)| *benefit)
+                    .collect::<Vec<f64>>(),
+            )
+        };
+        let means = if between_groups {
+            Some((side_mean(true)?, side_mean(false)?))
+        } else {
+            None
+        };
         let of = |(benefit, side): &(f64, bool)| match means {
             Some((privileged, unprivileged)) => {
                 if *side {

@@ -155,7 +155,9 @@ pub enum ModelError {
     #[error("a model holds either trees or a logistic model")]
     Form,
     /// Trees that are not a binary classifier over these inputs.
-    #[error("the trees, over {n_features} features, are not a binary classifier over the model's {n_inputs} inputs")]
+    #[error(
+        "the trees, over {n_features} features, are not a binary classifier over the model's {n_inputs} inputs"
+    )]
     Trees {
         /// Features of the trees.
         n_features: usize,
@@ -181,7 +183,9 @@ pub enum ModelError {
     #[error("not a model: neither XGBoost (JSON, UBJSON), LightGBM text, ONNX nor {MODEL_FORMAT}")]
     UnknownFormat,
     /// A model without names, and another number of columns.
-    #[error("the model has {n_inputs} inputs without names and the data {n_columns} columns; they must be as many, in the same order")]
+    #[error(
+        "the model has {n_inputs} inputs without names and the data {n_columns} columns; they must be as many, in the same order"
+    )]
     InputCount {
         /// Inputs of the model.
         n_inputs: usize,
@@ -216,15 +220,29 @@ impl Matrix {
 
     /// Returns the matrix without some columns.
     pub fn without(&self, dropped: &[usize]) -> Self {
-        let kept: Vec<usize> = (0..self.n_columns).filter(|column| !dropped.contains(column)).collect();
-        let rows = (0..self.n_rows).flat_map(|row| kept.iter().map(move |column| self.row(row)[*column]));
-        Self { values: rows.collect(), n_rows: self.n_rows, n_columns: kept.len() }
+        let kept: Vec<usize> = (0..self.n_columns)
+            .filter(|column| !dropped.contains(column))
+            .collect();
+        let rows =
+            (0..self.n_rows).flat_map(|row| kept.iter().map(move |column| self.row(row)[*column]));
+        Self {
+            values: rows.collect(),
+            n_rows: self.n_rows,
+            n_columns: kept.len(),
+        }
     }
 
     /// Returns some rows.
     pub fn select_rows(&self, rows: &[usize]) -> Self {
-        let values = rows.iter().flat_map(|row| self.row(*row).iter().copied()).collect();
-        Self { values, n_rows: rows.len(), n_columns: self.n_columns }
+        let values = rows
+            .iter()
+            .flat_map(|row| self.row(*row).iter().copied())
+            .collect();
+        Self {
+            values,
+            n_rows: rows.len(),
+            n_columns: self.n_columns,
+        }
     }
 }
 
@@ -242,14 +260,22 @@ pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -
                         *count += 1;
                     }
                 });
-                let mut kept: Vec<usize> = (0..counts.len()).filter(|code| counts[*code] > 0).collect();
+                let mut kept: Vec<usize> =
+                    (0..counts.len()).filter(|code| counts[*code] > 0).collect();
                 kept.sort_by_key(|code| (std::cmp::Reverse(counts[*code]), *code));
                 kept.truncate(levels_max);
                 kept.sort_unstable();
-                Some(kept.into_iter().map(|code| coded.levels[code].clone()).collect())
+                Some(
+                    kept.into_iter()
+                        .map(|code| coded.levels[code].clone())
+                        .collect(),
+                )
             }
         };
-        Input { name: column.name.clone(), levels }
+        Input {
+            name: column.name.clone(),
+            levels,
+        }
     };
     columns.iter().map(describe).collect()
 }
@@ -260,18 +286,38 @@ pub fn encode(table: &Table, inputs: &[Input]) -> Result<Matrix, ModelError> {
     encode_as(table, inputs, |number| f64::from(number as f32))
 }
 
-fn encode_as(table: &Table, inputs: &[Input], seen: impl Fn(f64) -> f64) -> Result<Matrix, ModelError> {
+fn encode_as(
+    table: &Table,
+    inputs: &[Input],
+    seen: impl Fn(f64) -> f64,
+) -> Result<Matrix, ModelError> {
     let (n_rows, n_columns) = (table.n_rows, inputs.len());
     let mut values = vec![f64::NAN; n_rows * n_columns];
     for (position, input) in inputs.iter().enumerate() {
-        let column = table.columns.iter().find(|column| column.name == input.name).ok_or_else(|| {
-            let columns = table.columns.iter().map(|column| column.name.clone()).collect();
-            ModelError::MissingInput { input: input.name.clone(), columns }
-        })?;
+        let column = table
+            .columns
+            .iter()
+            .find(|column| column.name == input.name)
+            .ok_or_else(|| {
+                let columns = table
+                    .columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect();
+                ModelError::MissingInput {
+                    input: input.name.clone(),
+                    columns,
+                }
+            })?;
         match (&column.values, &input.levels) {
             (Values::Numeric(numbers), None) => {
                 // A number beyond what the model's arithmetic holds is infinite to it.
-                for (row, number) in numbers.iter().map(|number| seen(*number)).enumerate().filter(|(_, number)| number.is_finite()) {
+                for (row, number) in numbers
+                    .iter()
+                    .map(|number| seen(*number))
+                    .enumerate()
+                    .filter(|(_, number)| number.is_finite())
+                {
                     values[row * n_columns + position] = number;
                 }
             }
@@ -295,17 +341,33 @@ fn encode_as(table: &Table, inputs: &[Input], seen: impl Fn(f64) -> f64) -> Resu
             }
             (Values::Coded(_), None) => {
                 let (found, expected) = ("text", "numbers");
-                return Err(ModelError::InputType { input: input.name.clone(), found, expected });
+                return Err(ModelError::InputType {
+                    input: input.name.clone(),
+                    found,
+                    expected,
+                });
             }
         }
     }
-    Ok(Matrix { values, n_rows, n_columns })
+    Ok(Matrix {
+        values,
+        n_rows,
+        n_columns,
+    })
 }
 
 /// Returns for each level of the data its code in the model; `None` when the model does not know it.
 fn recode(coded: &Coded, levels: &[String]) -> Vec<Option<u32>> {
-    let known: BTreeMap<&str, u32> = levels.iter().enumerate().map(|(code, level)| (level.as_str(), code as u32)).collect();
-    coded.levels.iter().map(|level| known.get(level.as_str()).copied()).collect()
+    let known: BTreeMap<&str, u32> = levels
+        .iter()
+        .enumerate()
+        .map(|(code, level)| (level.as_str(), code as u32))
+        .collect();
+    coded
+        .levels
+        .iter()
+        .map(|level| known.get(level.as_str()).copied())
+        .collect()
 }
 
 impl Predictor {
@@ -318,16 +380,32 @@ impl Predictor {
         let form = match (file.xgboost, file.logistic) {
             (Some(xgboost), None) => {
                 let ensemble = read_xgboost_json(xgboost.get().as_bytes())?;
-                if ensemble.n_features != file.inputs.len() || ensemble.n_outputs() != 1 || ensemble.link != (Link::Logistic { scale: 1.0 })
+                if ensemble.n_features != file.inputs.len()
+                    || ensemble.n_outputs() != 1
+                    || ensemble.link != (Link::Logistic { scale: 1.0 })
                 {
-                    return Err(ModelError::Trees { n_features: ensemble.n_features, n_inputs: file.inputs.len() });
+                    return Err(ModelError::Trees {
+                        n_features: ensemble.n_features,
+                        n_inputs: file.inputs.len(),
+                    });
                 }
                 Form::Trees { ensemble, xgboost }
             }
-            (None, Some(logistic)) if logistic.terms.iter().all(|term| term.input < file.inputs.len()) => Form::Logistic(logistic),
+            (None, Some(logistic))
+                if logistic
+                    .terms
+                    .iter()
+                    .all(|term| term.input < file.inputs.len()) =>
+            {
+                Form::Logistic(logistic)
+            }
             _ => return Err(ModelError::Form),
         };
-        Ok(Self { inputs: file.inputs, label: file.label, form })
+        Ok(Self {
+            inputs: file.inputs,
+            label: file.label,
+            form,
+        })
     }
 
     /// Takes a model trained elsewhere for a binary classifier of this label.
@@ -336,31 +414,55 @@ impl Predictor {
     pub fn brought(model: imported::Model, label: Label) -> Result<Self, ModelError> {
         let refused = |reason: String| ModelError::Brought { reason };
         let imported::Model::Trees { ensemble, library } = model else {
-            return Err(refused(format!("it is {}; trees of XGBoost or LightGBM are needed", model.kind())));
+            return Err(refused(format!(
+                "it is {}; trees of XGBoost or LightGBM are needed",
+                model.kind()
+            )));
         };
-        if ensemble.n_outputs() != 1 || ensemble.link != (Link::Logistic { scale: 1.0 }) || ensemble.n_averaged.is_some() {
-            return Err(refused("it does not give one probability: a binary logistic objective is needed".to_owned()));
+        if ensemble.n_outputs() != 1
+            || ensemble.link != (Link::Logistic { scale: 1.0 })
+            || ensemble.n_averaged.is_some()
+        {
+            return Err(refused(
+                "it does not give one probability: a binary logistic objective is needed"
+                    .to_owned(),
+            ));
         }
-        TreeExplainer::new(&ensemble).map_err(|error| refused(format!("its predictions cannot be explained: {error}")))?;
+        TreeExplainer::new(&ensemble)
+            .map_err(|error| refused(format!("its predictions cannot be explained: {error}")))?;
         if ensemble.feature_names.len() != ensemble.n_features {
-            return Err(refused("its file has no names of inputs; train it on a table with named columns".to_owned()));
+            return Err(refused(
+                "its file has no names of inputs; train it on a table with named columns"
+                    .to_owned(),
+            ));
         }
         let is_number = ensemble.numeric_features();
         let mut inputs = Vec::with_capacity(ensemble.n_features);
         for (position, name) in ensemble.feature_names.iter().enumerate() {
             let levels = ensemble.categories.get(position).cloned().flatten();
             if levels.is_none() && !is_number[position] {
-                return Err(refused(format!("its input `{name}` tells categories apart, and its file does not name them")));
+                return Err(refused(format!(
+                    "its input `{name}` tells categories apart, and its file does not name them"
+                )));
             }
-            inputs.push(Input { name: name.clone(), levels });
+            inputs.push(Input {
+                name: name.clone(),
+                levels,
+            });
         }
-        Ok(Self { inputs, label, form: Form::Brought { ensemble, library } })
+        Ok(Self {
+            inputs,
+            label,
+            form: Form::Brought { ensemble, library },
+        })
     }
 
     /// Encodes all rows of a table as this model sees them.
     pub fn encode(&self, table: &Table) -> Result<Matrix, ModelError> {
         match &self.form {
-            Form::Brought { ensemble, .. } if ensemble.precision == Precision::Double => encode_as(table, &self.inputs, |number| number),
+            Form::Brought { ensemble, .. } if ensemble.precision == Precision::Double => {
+                encode_as(table, &self.inputs, |number| number)
+            }
             _ => encode(table, &self.inputs),
         }
     }
@@ -373,7 +475,13 @@ impl Predictor {
             Form::Logistic(logistic) => (None, Some(logistic.clone())),
         };
         let (label, inputs) = (self.label.clone(), self.inputs.clone());
-        Ok(serde_json::to_vec(&ModelFile { format: MODEL_FORMAT.to_owned(), label, inputs, xgboost, logistic })?)
+        Ok(serde_json::to_vec(&ModelFile {
+            format: MODEL_FORMAT.to_owned(),
+            label,
+            inputs,
+            xgboost,
+            logistic,
+        })?)
     }
 
     /// Returns the log-odds of the positive label for each row.
@@ -382,35 +490,58 @@ impl Predictor {
             Form::Trees { ensemble, .. } | Form::Brought { ensemble, .. } => {
                 CompiledTrees::new(ensemble).margins(&matrix.values, matrix.n_columns)
             }
-            Form::Logistic(logistic) => (0..matrix.n_rows).map(|row| logistic.margin(matrix.row(row))).collect(),
+            Form::Logistic(logistic) => (0..matrix.n_rows)
+                .map(|row| logistic.margin(matrix.row(row)))
+                .collect(),
         }
     }
 
     /// Returns the probability of the positive label for each row.
     pub fn predict(&self, matrix: &Matrix) -> Vec<f64> {
-        self.margins(matrix).iter().map(|margin| 1.0 / (1.0 + (-margin).exp())).collect()
+        self.margins(matrix)
+            .iter()
+            .map(|margin| 1.0 / (1.0 + (-margin).exp()))
+            .collect()
     }
 
     /// Returns the contribution of each input to the log-odds of each row.
     pub fn explain(&self, matrix: &Matrix) -> Vec<Attribution> {
         match &self.form {
             Form::Trees { ensemble, .. } | Form::Brought { ensemble, .. } => {
-                let explainer =
-                    TreeExplainer::new(ensemble).expect("checked when a model is brought, and the trainer makes no linear leaves");
-                let (base_value, contributions) = (explainer.base_values()[0], explainer.explain_batch(&matrix.values, matrix.n_columns));
+                let explainer = TreeExplainer::new(ensemble).expect(
+                    "checked when a model is brought, and the trainer makes no linear leaves",
+                );
+                let (base_value, contributions) = (
+                    explainer.base_values()[0],
+                    explainer.explain_batch(&matrix.values, matrix.n_columns),
+                );
                 let rows = contributions.chunks(matrix.n_columns.max(1));
-                rows.map(|contributions| Attribution { contributions: contributions.to_vec(), base_value }).collect()
+                rows.map(|contributions| Attribution {
+                    contributions: contributions.to_vec(),
+                    base_value,
+                })
+                .collect()
             }
-            Form::Logistic(logistic) => (0..matrix.n_rows).map(|row| logistic.attribution(matrix.row(row), self.inputs.len())).collect(),
+            Form::Logistic(logistic) => (0..matrix.n_rows)
+                .map(|row| logistic.attribution(matrix.row(row), self.inputs.len()))
+                .collect(),
         }
     }
 
     /// Returns the kind of model in words.
     pub fn kind(&self) -> String {
         match &self.form {
-            Form::Trees { ensemble, .. } => format!("gradient-boosted decision trees ({} trees)", ensemble.trees.len()),
-            Form::Brought { ensemble, library } => format!("{library} trees ({} trees), trained elsewhere", ensemble.trees.len()),
-            Form::Logistic(logistic) => format!("logistic regression ({} terms)", logistic.terms.len()),
+            Form::Trees { ensemble, .. } => format!(
+                "gradient-boosted decision trees ({} trees)",
+                ensemble.trees.len()
+            ),
+            Form::Brought { ensemble, library } => format!(
+                "{library} trees ({} trees), trained elsewhere",
+                ensemble.trees.len()
+            ),
+            Form::Logistic(logistic) => {
+                format!("logistic regression ({} terms)", logistic.terms.len())
+            }
         }
     }
 }
@@ -429,19 +560,29 @@ impl TermKind {
 
 impl Logistic {
     fn margin(&self, row: &[f64]) -> f64 {
-        let terms = self.terms.iter().map(|term| term.coefficient * term.of.value(row[term.input]));
+        let terms = self
+            .terms
+            .iter()
+            .map(|term| term.coefficient * term.of.value(row[term.input]));
         self.intercept + terms.sum::<f64>()
     }
 
     fn attribution(&self, row: &[f64], n_inputs: usize) -> Attribution {
         let coefficients: Vec<f64> = self.terms.iter().map(|term| term.coefficient).collect();
-        let values: Vec<f64> = self.terms.iter().map(|term| term.of.value(row[term.input])).collect();
+        let values: Vec<f64> = self
+            .terms
+            .iter()
+            .map(|term| term.of.value(row[term.input]))
+            .collect();
         let means: Vec<f64> = self.terms.iter().map(|term| term.mean).collect();
         let by_term = linear_attribution(&coefficients, self.intercept, &values, &means);
         let mut contributions = vec![0.0; n_inputs];
         for (term, contribution) in self.terms.iter().zip(by_term.contributions) {
             contributions[term.input] += contribution;
         }
-        Attribution { contributions, base_value: by_term.base_value }
+        Attribution {
+            contributions,
+            base_value: by_term.base_value,
+        }
     }
 }

@@ -68,16 +68,41 @@ impl Unary {
 
     pub(super) fn apply(self, tensor: &Tensor) -> Result<Tensor, String> {
         let elements = match &tensor.elements {
-            Elements::Bool(values) if self == Self::Not => Elements::Bool(values.iter().map(|value| !value).collect()),
-            _ if self == Self::Not => return Err("negates something else than truth values".to_owned()),
-            Elements::Float(values) => Elements::Float(values.iter().map(|value| self.number(f64::from(*value)) as f32).collect()),
-            Elements::Double(values) => Elements::Double(values.iter().map(|value| self.number(*value)).collect()),
-            Elements::Int(values) if matches!(self, Self::Abs | Self::Neg) => Elements::Int(
-                values.iter().map(|value| if self == Self::Neg { value.wrapping_neg() } else { value.wrapping_abs() }).collect(),
+            Elements::Bool(values) if self == Self::Not => {
+                Elements::Bool(values.iter().map(|value| !value).collect())
+            }
+            _ if self == Self::Not => {
+                return Err("negates something else than truth values".to_owned());
+            }
+            Elements::Float(values) => Elements::Float(
+                values
+                    .iter()
+                    .map(|value| self.number(f64::from(*value)) as f32)
+                    .collect(),
             ),
-            Elements::Int(_) | Elements::Text(_) | Elements::Bool(_) => return Err("takes floating-point numbers".to_owned()),
+            Elements::Double(values) => {
+                Elements::Double(values.iter().map(|value| self.number(*value)).collect())
+            }
+            Elements::Int(values) if matches!(self, Self::Abs | Self::Neg) => Elements::Int(
+                values
+                    .iter()
+                    .map(|value| {
+                        if self == Self::Neg {
+                            value.wrapping_neg()
+                        } else {
+                            value.wrapping_abs()
+                        }
+                    })
+                    .collect(),
+            ),
+            Elements::Int(_) | Elements::Text(_) | Elements::Bool(_) => {
+                return Err("takes floating-point numbers".to_owned());
+            }
         };
-        Ok(Tensor { shape: tensor.shape.clone(), elements })
+        Ok(Tensor {
+            shape: tensor.shape.clone(),
+            elements,
+        })
     }
 }
 
@@ -148,7 +173,10 @@ impl Binary {
     }
 
     fn is_comparison(self) -> bool {
-        matches!(self, Self::Equal | Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual)
+        matches!(
+            self,
+            Self::Equal | Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual
+        )
     }
 }
 
@@ -158,7 +186,13 @@ type Pair = (usize, usize);
 /// Returns the shape that two shapes broadcast to, and for each of its elements the positions in both.
 fn broadcast(a: &[usize], b: &[usize]) -> Result<(Vec<usize>, Vec<Pair>), String> {
     let rank = a.len().max(b.len());
-    let extent = |shape: &[usize], axis: usize| if axis + shape.len() < rank { 1 } else { shape[axis + shape.len() - rank] };
+    let extent = |shape: &[usize], axis: usize| {
+        if axis + shape.len() < rank {
+            1
+        } else {
+            shape[axis + shape.len() - rank]
+        }
+    };
     let mut shape = Vec::with_capacity(rank);
     for axis in 0..rank {
         shape.push(match (extent(a, axis), extent(b, axis)) {
@@ -185,40 +219,79 @@ fn broadcast(a: &[usize], b: &[usize]) -> Result<(Vec<usize>, Vec<Pair>), String
         }
         position
     };
-    let places = (0..n).map(|place| (position(a, place), position(b, place))).collect();
+    let places = (0..n)
+        .map(|place| (position(a, place), position(b, place)))
+        .collect();
     Ok((shape, places))
 }
 
 /// Applies an operator to pairs of elements.
 pub(super) fn binary(operation: Binary, a: &Tensor, b: &Tensor) -> Result<Tensor, String> {
     let (shape, places) = broadcast(&a.shape, &b.shape)?;
-    fn compared<T: PartialOrd>(operation: Binary, a: &[T], b: &[T], places: &[Pair]) -> Option<Elements> {
-        places.iter().map(|(i, j)| operation.compare(&a[*i], &b[*j])).collect::<Option<Vec<bool>>>().map(Elements::Bool)
+    fn compared<T: PartialOrd>(
+        operation: Binary,
+        a: &[T],
+        b: &[T],
+        places: &[Pair],
+    ) -> Option<Elements> {
+        places
+            .iter()
+            .map(|(i, j)| operation.compare(&a[*i], &b[*j]))
+            .collect::<Option<Vec<bool>>>()
+            .map(Elements::Bool)
     }
     let elements = match (&a.elements, &b.elements) {
-        (Elements::Float(a), Elements::Float(b)) if operation.is_comparison() => compared(operation, a, b, &places),
-        (Elements::Double(a), Elements::Double(b)) if operation.is_comparison() => compared(operation, a, b, &places),
-        (Elements::Int(a), Elements::Int(b)) if operation.is_comparison() => compared(operation, a, b, &places),
-        (Elements::Text(a), Elements::Text(b)) if operation == Binary::Equal => compared(operation, a, b, &places),
-        (Elements::Bool(a), Elements::Bool(b)) if operation == Binary::Equal => compared(operation, a, b, &places),
-        (Elements::Float(a), Elements::Float(b)) => {
-            Some(Elements::Float(places.iter().map(|(i, j)| operation.float(a[*i], b[*j])).collect()))
+        (Elements::Float(a), Elements::Float(b)) if operation.is_comparison() => {
+            compared(operation, a, b, &places)
         }
-        (Elements::Double(a), Elements::Double(b)) => {
-            Some(Elements::Double(places.iter().map(|(i, j)| operation.double(a[*i], b[*j])).collect()))
+        (Elements::Double(a), Elements::Double(b)) if operation.is_comparison() => {
+            compared(operation, a, b, &places)
         }
-        (Elements::Int(a), Elements::Int(b)) => {
-            places.iter().map(|(i, j)| operation.int(a[*i], b[*j])).collect::<Option<Vec<i64>>>().map(Elements::Int)
+        (Elements::Int(a), Elements::Int(b)) if operation.is_comparison() => {
+            compared(operation, a, b, &places)
         }
+        (Elements::Text(a), Elements::Text(b)) if operation == Binary::Equal => {
+            compared(operation, a, b, &places)
+        }
+        (Elements::Bool(a), Elements::Bool(b)) if operation == Binary::Equal => {
+            compared(operation, a, b, &places)
+        }
+        (Elements::Float(a), Elements::Float(b)) => Some(Elements::Float(
+            places
+                .iter()
+                .map(|(i, j)| operation.float(a[*i], b[*j]))
+                .collect(),
+        )),
+        (Elements::Double(a), Elements::Double(b)) => Some(Elements::Double(
+            places
+                .iter()
+                .map(|(i, j)| operation.double(a[*i], b[*j]))
+                .collect(),
+        )),
+        (Elements::Int(a), Elements::Int(b)) => places
+            .iter()
+            .map(|(i, j)| operation.int(a[*i], b[*j]))
+            .collect::<Option<Vec<i64>>>()
+            .map(Elements::Int),
         _ => None,
     };
-    Ok(Tensor { shape, elements: elements.ok_or("is not defined on these elements")? })
+    Ok(Tensor {
+        shape,
+        elements: elements.ok_or("is not defined on these elements")?,
+    })
 }
 
 /// Returns a position on an axis; negative ones count from the end.
 fn axis_of(axis: i64, rank: usize) -> Result<usize, String> {
-    let counted = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-    counted.and_then(|axis| usize::try_from(axis).ok()).filter(|axis| *axis < rank).ok_or_else(|| format!("has no axis {axis} of {rank}"))
+    let counted = if axis < 0 {
+        axis.checked_add(rank as i64)
+    } else {
+        Some(axis)
+    };
+    counted
+        .and_then(|axis| usize::try_from(axis).ok())
+        .filter(|axis| *axis < rank)
+        .ok_or_else(|| format!("has no axis {axis} of {rank}"))
 }
 
 /// Joins tensors along an axis.
@@ -226,14 +299,19 @@ pub(super) fn concat(tensors: &[&Tensor], axis: i64) -> Result<Tensor, String> {
     let first = tensors.first().ok_or("joins nothing")?;
     let axis = axis_of(axis, first.shape.len())?;
     let fits = |other: &&Tensor| {
-        other.shape.len() == first.shape.len() && (0..first.shape.len()).all(|at| at == axis || other.shape[at] == first.shape[at])
+        other.shape.len() == first.shape.len()
+            && (0..first.shape.len()).all(|at| at == axis || other.shape[at] == first.shape[at])
     };
     if !tensors.iter().all(fits) {
         return Err("joins tensors of different shapes".to_owned());
     }
     let mut shape = first.shape.clone();
     shape[axis] = tensors.iter().map(|tensor| tensor.shape[axis]).sum();
-    if shape.iter().try_fold(1usize, |n, extent| n.checked_mul(*extent)).is_none_or(|n| n > ELEMENTS_MAX) {
+    if shape
+        .iter()
+        .try_fold(1usize, |n, extent| n.checked_mul(*extent))
+        .is_none_or(|n| n > ELEMENTS_MAX)
+    {
         return Err("makes too many elements".to_owned());
     }
     let n_outer: usize = shape[..axis].iter().product();
@@ -253,7 +331,11 @@ pub(super) fn concat(tensors: &[&Tensor], axis: i64) -> Result<Tensor, String> {
                 Elements::$kind(values) => Some(values.clone()),
                 _ => None,
             };
-            let parts: Vec<Vec<_>> = tensors.iter().map(part).collect::<Option<_>>().ok_or("joins elements of different types")?;
+            let parts: Vec<Vec<_>> = tensors
+                .iter()
+                .map(part)
+                .collect::<Option<_>>()
+                .ok_or("joins elements of different types")?;
             Elements::$kind(join(parts.iter().map(Vec::as_slice).collect(), n_outer))
         }};
     }
@@ -283,7 +365,11 @@ pub(super) fn reshape(tensor: &Tensor, shape: &[i64]) -> Result<Tensor, String> 
         });
     }
     if let Some(axis) = open {
-        let known = extents.iter().try_fold(1usize, |n, extent| n.checked_mul(*extent)).filter(|n| *n > 0).ok_or_else(wrong)?;
+        let known = extents
+            .iter()
+            .try_fold(1usize, |n, extent| n.checked_mul(*extent))
+            .filter(|n| *n > 0)
+            .ok_or_else(wrong)?;
         extents[axis] = tensor.elements.len() / known;
     }
     Tensor::new(extents, tensor.elements.clone()).ok_or_else(wrong)
@@ -292,49 +378,104 @@ pub(super) fn reshape(tensor: &Tensor, shape: &[i64]) -> Result<Tensor, String> 
 /// Makes a matrix of the axes before and from this one on.
 pub(super) fn flatten(tensor: &Tensor, axis: i64) -> Result<Tensor, String> {
     let rank = tensor.shape.len();
-    let axis = if axis == rank as i64 { rank } else { axis_of(axis, rank)? };
-    let (rows, columns) = (tensor.shape[..axis].iter().product(), tensor.shape[axis..].iter().product());
-    Ok(Tensor { shape: vec![rows, columns], elements: tensor.elements.clone() })
+    let axis = if axis == rank as i64 {
+        rank
+    } else {
+        axis_of(axis, rank)?
+    };
+    let (rows, columns) = (
+        tensor.shape[..axis].iter().product(),
+        tensor.shape[axis..].iter().product(),
+    );
+    Ok(Tensor {
+        shape: vec![rows, columns],
+        elements: tensor.elements.clone(),
+    })
 }
 
 /// Leaves out axes of extent 1; all of them when none is named.
 pub(super) fn squeeze(tensor: &Tensor, axes: &[i64]) -> Result<Tensor, String> {
     let rank = tensor.shape.len();
-    let named: Vec<usize> = axes.iter().map(|axis| axis_of(*axis, rank)).collect::<Result<_, _>>()?;
+    let named: Vec<usize> = axes
+        .iter()
+        .map(|axis| axis_of(*axis, rank))
+        .collect::<Result<_, _>>()?;
     if named.iter().any(|axis| tensor.shape[*axis] != 1) {
         return Err("leaves out an axis that is not 1 wide".to_owned());
     }
-    let is_left_out = |axis: usize| if axes.is_empty() { tensor.shape[axis] == 1 } else { named.contains(&axis) };
-    let shape = (0..rank).filter(|axis| !is_left_out(*axis)).map(|axis| tensor.shape[axis]).collect();
-    Ok(Tensor { shape, elements: tensor.elements.clone() })
+    let is_left_out = |axis: usize| {
+        if axes.is_empty() {
+            tensor.shape[axis] == 1
+        } else {
+            named.contains(&axis)
+        }
+    };
+    let shape = (0..rank)
+        .filter(|axis| !is_left_out(*axis))
+        .map(|axis| tensor.shape[axis])
+        .collect();
+    Ok(Tensor {
+        shape,
+        elements: tensor.elements.clone(),
+    })
 }
 
 /// Puts in axes of extent 1.
 pub(super) fn unsqueeze(tensor: &Tensor, axes: &[i64]) -> Result<Tensor, String> {
     let rank = tensor.shape.len() + axes.len();
-    let named: Vec<usize> = axes.iter().map(|axis| axis_of(*axis, rank)).collect::<Result<_, _>>()?;
+    let named: Vec<usize> = axes
+        .iter()
+        .map(|axis| axis_of(*axis, rank))
+        .collect::<Result<_, _>>()?;
     let mut rest = tensor.shape.iter();
-    let shape: Option<Vec<usize>> = (0..rank).map(|axis| if named.contains(&axis) { Some(1) } else { rest.next().copied() }).collect();
+    let shape: Option<Vec<usize>> = (0..rank)
+        .map(|axis| {
+            if named.contains(&axis) {
+                Some(1)
+            } else {
+                rest.next().copied()
+            }
+        })
+        .collect();
     let shape = shape.ok_or("puts in an axis twice")?;
     Tensor::new(shape, tensor.elements.clone()).ok_or_else(|| "puts in an axis twice".to_owned())
 }
 
 /// Turns a matrix.
 pub(super) fn transpose(tensor: &Tensor) -> Result<Tensor, String> {
-    let [n, m] = tensor.shape[..] else { return Err("turns something else than a matrix".to_owned()) };
-    let places: Vec<usize> = (0..n * m).map(|idx| idx % n.max(1) * m + idx / n.max(1)).collect();
-    Ok(Tensor { shape: vec![m, n], elements: tensor.elements.gather(&places) })
+    let [n, m] = tensor.shape[..] else {
+        return Err("turns something else than a matrix".to_owned());
+    };
+    let places: Vec<usize> = (0..n * m)
+        .map(|idx| idx % n.max(1) * m + idx / n.max(1))
+        .collect();
+    Ok(Tensor {
+        shape: vec![m, n],
+        elements: tensor.elements.gather(&places),
+    })
 }
 
 /// Takes slices along an axis.
 pub(super) fn gather(tensor: &Tensor, indices: &Tensor, axis: i64) -> Result<Tensor, String> {
     let axis = axis_of(axis, tensor.shape.len())?;
-    let Elements::Int(wanted) = &indices.elements else { return Err("takes whole numbers as positions".to_owned()) };
+    let Elements::Int(wanted) = &indices.elements else {
+        return Err("takes whole numbers as positions".to_owned());
+    };
     let extent = tensor.shape[axis];
-    let wanted: Vec<usize> =
-        wanted.iter().map(|idx| axis_of(*idx, extent)).collect::<Result<_, _>>().map_err(|_| "takes a position that does not exist")?;
-    let (n_outer, n_inner): (usize, usize) = (tensor.shape[..axis].iter().product(), tensor.shape[axis + 1..].iter().product());
-    if n_outer.checked_mul(n_inner).and_then(|n| n.checked_mul(wanted.len())).is_none_or(|n| n > ELEMENTS_MAX) {
+    let wanted: Vec<usize> = wanted
+        .iter()
+        .map(|idx| axis_of(*idx, extent))
+        .collect::<Result<_, _>>()
+        .map_err(|_| "takes a position that does not exist")?;
+    let (n_outer, n_inner): (usize, usize) = (
+        tensor.shape[..axis].iter().product(),
+        tensor.shape[axis + 1..].iter().product(),
+    );
+    if n_outer
+        .checked_mul(n_inner)
+        .and_then(|n| n.checked_mul(wanted.len()))
+        .is_none_or(|n| n > ELEMENTS_MAX)
+    {
         return Err("makes too many elements".to_owned());
     }
     let mut places = Vec::with_capacity(n_outer * wanted.len() * n_inner);
@@ -343,17 +484,30 @@ pub(super) fn gather(tensor: &Tensor, indices: &Tensor, axis: i64) -> Result<Ten
             places.extend((0..n_inner).map(|inner| (outer * extent + at) * n_inner + inner));
         }
     }
-    let shape = [&tensor.shape[..axis], indices.shape.as_slice(), &tensor.shape[axis + 1..]].concat();
-    Ok(Tensor { shape, elements: tensor.elements.gather(&places) })
+    let shape = [
+        &tensor.shape[..axis],
+        indices.shape.as_slice(),
+        &tensor.shape[axis + 1..],
+    ]
+    .concat();
+    Ok(Tensor {
+        shape,
+        elements: tensor.elements.gather(&places),
+    })
 }
 
 /// Multiplies two matrices, or a matrix and a vector.
 pub(super) fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor, String> {
     if let ([_, _], [k]) = (&a.shape[..], &b.shape[..]) {
-        let column = Tensor { shape: vec![*k, 1], elements: b.elements.clone() };
+        let column = Tensor {
+            shape: vec![*k, 1],
+            elements: b.elements.clone(),
+        };
         return squeeze(&matmul(a, &column)?, &[1]);
     }
-    let ([n, k], [other, m]) = (&a.shape[..], &b.shape[..]) else { return Err("multiplies something else than matrices".to_owned()) };
+    let ([n, k], [other, m]) = (&a.shape[..], &b.shape[..]) else {
+        return Err("multiplies something else than matrices".to_owned());
+    };
     let (n, k, m) = (*n, *k, *m);
     if k != *other {
         return Err(format!("multiplies {k} columns with {other} rows"));
@@ -366,7 +520,9 @@ pub(super) fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor, String> {
             let mut product = vec![$zero; n * m];
             for row in 0..n {
                 for (at, x) in $a[row * k..(row + 1) * k].iter().enumerate() {
-                    let terms = product[row * m..(row + 1) * m].iter_mut().zip(&$b[at * m..(at + 1) * m]);
+                    let terms = product[row * m..(row + 1) * m]
+                        .iter_mut()
+                        .zip(&$b[at * m..(at + 1) * m]);
                     terms.for_each(|(sum, y)| *sum += x * y);
                 }
             }
@@ -376,9 +532,16 @@ pub(super) fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor, String> {
     let elements = match (&a.elements, &b.elements) {
         (Elements::Float(a), Elements::Float(b)) => product!(Float, 0f32, a, b),
         (Elements::Double(a), Elements::Double(b)) => product!(Double, 0f64, a, b),
-        _ => return Err("multiplies elements that are not floating-point numbers of one size".to_owned()),
+        _ => {
+            return Err(
+                "multiplies elements that are not floating-point numbers of one size".to_owned(),
+            );
+        }
     };
-    Ok(Tensor { shape: vec![n, m], elements })
+    Ok(Tensor {
+        shape: vec![n, m],
+        elements,
+    })
 }
 
 /// Returns the values of a floating-point tensor as 64-bit numbers.
@@ -397,12 +560,17 @@ pub(super) fn softmax(tensor: &Tensor, axis: i64) -> Result<Tensor, String> {
         return Err("is supported over the last axis only".to_owned());
     }
     let values = doubles(tensor)?;
-    let shares = values.chunks(tensor.width().max(1)).flat_map(|row| super::linear::PostTransform::Softmax.apply(row));
+    let shares = values
+        .chunks(tensor.width().max(1))
+        .flat_map(|row| super::linear::PostTransform::Softmax.apply(row));
     let elements = match &tensor.elements {
         Elements::Float(_) => Elements::Float(shares.map(|share| share as f32).collect()),
         _ => Elements::Double(shares.collect()),
     };
-    Ok(Tensor { shape: tensor.shape.clone(), elements })
+    Ok(Tensor {
+        shape: tensor.shape.clone(),
+        elements,
+    })
 }
 
 /// Position of the largest element of the last axis, the first of equal ones.
@@ -412,11 +580,18 @@ pub(super) fn argmax(tensor: &Tensor, axis: i64, keep: bool) -> Result<Tensor, S
         return Err("is supported over a last axis that is not empty".to_owned());
     }
     let values = doubles(tensor)?;
-    let largest = |row: &[f64]| (0..row.len()).reduce(|best, idx| if row[idx] > row[best] { idx } else { best }).unwrap_or(0) as i64;
+    let largest = |row: &[f64]| {
+        (0..row.len())
+            .reduce(|best, idx| if row[idx] > row[best] { idx } else { best })
+            .unwrap_or(0) as i64
+    };
     let mut shape = tensor.shape.clone();
     shape.pop();
     if keep {
         shape.push(1);
     }
-    Ok(Tensor { shape, elements: Elements::Int(values.chunks(tensor.width()).map(largest).collect()) })
+    Ok(Tensor {
+        shape,
+        elements: Elements::Int(values.chunks(tensor.width()).map(largest).collect()),
+    })
 }

@@ -14,13 +14,27 @@ pub(super) struct Attributes<'n> {
 
 impl<'n> Attributes<'n> {
     pub(super) fn new(node: &'n NodeProto, version: i64) -> Self {
-        let domain = if node.domain.is_empty() { "ai.onnx" } else { &node.domain };
-        let name = if node.name.is_empty() { String::new() } else { format!(", node `{}`", node.name) };
-        Self { node, title: format!("{} ({domain} version {version}{name})", node.op_type) }
+        let domain = if node.domain.is_empty() {
+            "ai.onnx"
+        } else {
+            &node.domain
+        };
+        let name = if node.name.is_empty() {
+            String::new()
+        } else {
+            format!(", node `{}`", node.name)
+        };
+        Self {
+            node,
+            title: format!("{} ({domain} version {version}{name})", node.op_type),
+        }
     }
 
     fn find(&self, name: &str) -> Option<&'n AttributeProto> {
-        self.node.attribute.iter().find(|attribute| attribute.name == name)
+        self.node
+            .attribute
+            .iter()
+            .find(|attribute| attribute.name == name)
     }
 
     /// Returns whether one of these is set.
@@ -30,7 +44,10 @@ impl<'n> Attributes<'n> {
 
     /// Returns whether one of these is a tensor of 64-bit numbers.
     pub(super) fn is_double(&self, names: &[&str]) -> bool {
-        names.iter().filter_map(|name| self.find(name)?.t.as_ref()).any(|tensor| tensor.data_type == 11)
+        names
+            .iter()
+            .filter_map(|name| self.find(name)?.t.as_ref())
+            .any(|tensor| tensor.data_type == 11)
     }
 
     pub(super) fn int(&self, name: &str) -> Option<i64> {
@@ -54,16 +71,23 @@ impl<'n> Attributes<'n> {
     }
 
     pub(super) fn tensor(&self, name: &str) -> Result<Option<Tensor>, OnnxError> {
-        self.tensor_proto(name).map(|tensor| Tensor::read(tensor).map_err(|reason| refuse(self, &reason))).transpose()
+        self.tensor_proto(name)
+            .map(|tensor| Tensor::read(tensor).map_err(|reason| refuse(self, &reason)))
+            .transpose()
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, OnnxError> {
         let bytes = self.find(name).and_then(|attribute| attribute.s.clone());
-        bytes.map(String::from_utf8).transpose().map_err(|_| refuse(self, &format!("has a `{name}` that is not UTF-8")))
+        bytes
+            .map(String::from_utf8)
+            .transpose()
+            .map_err(|_| refuse(self, &format!("has a `{name}` that is not UTF-8")))
     }
 
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, OnnxError> {
-        let words = self.find(name).map_or(&[][..], |attribute| &attribute.strings);
+        let words = self
+            .find(name)
+            .map_or(&[][..], |attribute| &attribute.strings);
         text(words).ok_or_else(|| refuse(self, &format!("has a `{name}` that is not UTF-8")))
     }
 
@@ -74,11 +98,19 @@ impl<'n> Attributes<'n> {
             None => self.tensor(name)?,
         };
         match tensor.map(|tensor| tensor.elements) {
-            None => Ok(self.floats(name).iter().map(|value| f64::from(*value)).collect()),
-            Some(Elements::Float(values)) => Ok(values.iter().map(|value| f64::from(*value)).collect()),
+            None => Ok(self
+                .floats(name)
+                .iter()
+                .map(|value| f64::from(*value))
+                .collect()),
+            Some(Elements::Float(values)) => {
+                Ok(values.iter().map(|value| f64::from(*value)).collect())
+            }
             Some(Elements::Double(values)) => Ok(values),
             Some(Elements::Int(values)) => Ok(values.iter().map(|value| *value as f64).collect()),
-            Some(Elements::Text(_) | Elements::Bool(_)) => Err(refuse(self, &format!("has a `{name}` that is not numbers"))),
+            Some(Elements::Text(_) | Elements::Bool(_)) => {
+                Err(refuse(self, &format!("has a `{name}` that is not numbers")))
+            }
         }
     }
 
@@ -86,7 +118,12 @@ impl<'n> Attributes<'n> {
     pub(super) fn count(&self, name: &str) -> Result<usize, OnnxError> {
         let count = usize::try_from(self.int(name).unwrap_or(1)).ok();
         let count = count.filter(|count| (1..=crate::tree::OUTPUTS_LIMIT).contains(count));
-        count.ok_or_else(|| refuse(self, &format!("has a `{name}` outside 1 to {}", crate::tree::OUTPUTS_LIMIT)))
+        count.ok_or_else(|| {
+            refuse(
+                self,
+                &format!("has a `{name}` outside 1 to {}", crate::tree::OUTPUTS_LIMIT),
+            )
+        })
     }
 
     /// Returns what is done to scores.
@@ -97,8 +134,18 @@ impl<'n> Attributes<'n> {
             (Some("SOFTMAX"), _) | (None, Some(1)) => PostTransform::Softmax,
             (Some("LOGISTIC"), _) | (None, Some(2)) => PostTransform::Logistic,
             (Some("SOFTMAX_ZERO"), _) | (None, Some(3)) => PostTransform::SoftmaxZero,
-            (Some(other), _) => return Err(refuse(self, &format!("transforms scores by {other}, which is not supported"))),
-            (None, Some(other)) => return Err(refuse(self, &format!("transforms scores by function {other}, which is not supported"))),
+            (Some(other), _) => {
+                return Err(refuse(
+                    self,
+                    &format!("transforms scores by {other}, which is not supported"),
+                ));
+            }
+            (None, Some(other)) => {
+                return Err(refuse(
+                    self,
+                    &format!("transforms scores by function {other}, which is not supported"),
+                ));
+            }
         };
         Ok(found)
     }

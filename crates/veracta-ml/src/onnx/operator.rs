@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::arithmetic::{Binary, Unary, argmax, binary, concat, flatten, gather, matmul, reshape, softmax, squeeze, transpose, unsqueeze};
+use super::arithmetic::{
+    Binary, Unary, argmax, binary, concat, flatten, gather, matmul, reshape, softmax, squeeze,
+    transpose, unsqueeze,
+};
 use super::attributes::Attributes;
 use super::linear::{self, Linear};
 use super::preprocessing::{Key, Norm, encoded, imputed_in, key, looked_up, normalized, scaled};
@@ -76,14 +79,22 @@ pub(super) fn read(node: &NodeProto, version: i64) -> Result<Operator, OnnxError
         "" | "ai.onnx" => read_tensor(node, &attributes, version)?,
         _ => None,
     };
-    found.ok_or_else(|| OnnxError::Unsupported { what: format!("the operator {}", attributes.title) })
+    found.ok_or_else(|| OnnxError::Unsupported {
+        what: format!("the operator {}", attributes.title),
+    })
 }
 
 /// Reads an operator of `ai.onnx.ml`.
-fn read_learned(node: &NodeProto, attributes: &Attributes<'_>) -> Result<Option<Operator>, OnnxError> {
+fn read_learned(
+    node: &NodeProto,
+    attributes: &Attributes<'_>,
+) -> Result<Option<Operator>, OnnxError> {
     Ok(Some(match node.op_type.as_str() {
         "ZipMap" => Operator::Same,
-        "Scaler" => Operator::Scaler { offset: attributes.floats("offset").to_vec(), scale: attributes.floats("scale").to_vec() },
+        "Scaler" => Operator::Scaler {
+            offset: attributes.floats("offset").to_vec(),
+            scale: attributes.floats("scale").to_vec(),
+        },
         "Imputer" => imputer(attributes)?,
         "OneHotEncoder" => one_hot(attributes)?,
         "LabelEncoder" => label_encoder(attributes)?,
@@ -91,7 +102,12 @@ fn read_learned(node: &NodeProto, attributes: &Attributes<'_>) -> Result<Option<
             None | Some("MAX") => Norm::Max,
             Some("L1") => Norm::L1,
             Some("L2") => Norm::L2,
-            Some(other) => return Err(refuse(attributes, &format!("divides by norm {other}, which is not known"))),
+            Some(other) => {
+                return Err(refuse(
+                    attributes,
+                    &format!("divides by norm {other}, which is not known"),
+                ));
+            }
         }),
         "LinearClassifier" => Operator::Linear(Box::new(linear::read(attributes, true)?)),
         "LinearRegressor" => Operator::Linear(Box::new(linear::read(attributes, false)?)),
@@ -106,7 +122,11 @@ fn read_learned(node: &NodeProto, attributes: &Attributes<'_>) -> Result<Option<
 }
 
 /// Reads an operator of the main set.
-fn read_tensor(node: &NodeProto, attributes: &Attributes<'_>, version: i64) -> Result<Option<Operator>, OnnxError> {
+fn read_tensor(
+    node: &NodeProto,
+    attributes: &Attributes<'_>,
+    version: i64,
+) -> Result<Option<Operator>, OnnxError> {
     if let Some(unary) = Unary::named(&node.op_type) {
         return Ok(Some(Operator::Unary(unary)));
     }
@@ -117,8 +137,12 @@ fn read_tensor(node: &NodeProto, attributes: &Attributes<'_>, version: i64) -> R
         "Identity" | "Dropout" => Operator::Same,
         "Constant" => constant(attributes)?,
         "Cast" => {
-            let to = attributes.int("to").and_then(|number| ElementType::numbered(i32::try_from(number).ok()?));
-            Operator::Cast(to.ok_or_else(|| refuse(attributes, "casts to a type that is not supported"))?)
+            let to = attributes
+                .int("to")
+                .and_then(|number| ElementType::numbered(i32::try_from(number).ok()?));
+            Operator::Cast(
+                to.ok_or_else(|| refuse(attributes, "casts to a type that is not supported"))?,
+            )
         }
         "Concat" => Operator::Concat(attributes.int("axis").unwrap_or(0)),
         "Reshape" => Operator::Reshape,
@@ -129,17 +153,31 @@ fn read_tensor(node: &NodeProto, attributes: &Attributes<'_>, version: i64) -> R
         "Gather" => Operator::Gather(attributes.int("axis").unwrap_or(0)),
         "MatMul" => Operator::MatMul,
         "Sum" => Operator::Sum,
-        "Clip" => Operator::Clip { low: attributes.float("min"), high: attributes.float("max") },
+        "Clip" => Operator::Clip {
+            low: attributes.float("min"),
+            high: attributes.float("max"),
+        },
         "Gemm" => {
             let flag = |name| attributes.int(name).unwrap_or(0) != 0;
             let number = |name| attributes.float(name).unwrap_or(1.0);
-            Operator::Gemm { alpha: number("alpha"), beta: number("beta"), transposed: [flag("transA"), flag("transB")] }
+            Operator::Gemm {
+                alpha: number("alpha"),
+                beta: number("beta"),
+                transposed: [flag("transA"), flag("transB")],
+            }
         }
         // Before version 13 the default axis was 1, and later ones were taken together with it.
-        "Softmax" => Operator::Softmax(attributes.int("axis").unwrap_or(if version < 13 { 1 } else { -1 })),
-        "ArgMax" if attributes.int("select_last_index").unwrap_or(0) == 0 => {
-            Operator::ArgMax { axis: attributes.int("axis").unwrap_or(0), keep: attributes.int("keepdims").unwrap_or(1) != 0 }
+        "Softmax" => {
+            Operator::Softmax(
+                attributes
+                    .int("axis")
+                    .unwrap_or(if version < 13 { 1 } else { -1 }),
+            )
         }
+        "ArgMax" if attributes.int("select_last_index").unwrap_or(0) == 0 => Operator::ArgMax {
+            axis: attributes.int("axis").unwrap_or(0),
+            keep: attributes.int("keepdims").unwrap_or(1) != 0,
+        },
         _ => return Ok(None),
     }))
 }
@@ -159,7 +197,10 @@ fn constant(attributes: &Attributes<'_>) -> Result<Operator, OnnxError> {
         let values = attributes.ints("value_ints").to_vec();
         (vec![values.len()], Elements::Int(values))
     } else {
-        return Err(refuse(attributes, "has a value of a type that is not supported"));
+        return Err(refuse(
+            attributes,
+            "has a value of a type that is not supported",
+        ));
     };
     Ok(Operator::Constant(Tensor { shape, elements }))
 }
@@ -174,20 +215,37 @@ fn imputer(attributes: &Attributes<'_>) -> Result<Operator, OnnxError> {
     };
     let replaced = match &imputed {
         Elements::Int(_) => Some(attributes.int("replaced_value_int64").unwrap_or(0) as f64),
-        _ => attributes.float("replaced_value_float").map(f64::from).or(Some(0.0)),
+        _ => attributes
+            .float("replaced_value_float")
+            .map(f64::from)
+            .or(Some(0.0)),
     };
     // NaN is found by not being equal to itself.
-    Ok(Operator::Imputer { imputed, replaced: replaced.filter(|value| !value.is_nan()) })
+    Ok(Operator::Imputer {
+        imputed,
+        replaced: replaced.filter(|value| !value.is_nan()),
+    })
 }
 
 fn one_hot(attributes: &Attributes<'_>) -> Result<Operator, OnnxError> {
-    let (words, numbers) = (attributes.texts("cats_strings")?, attributes.ints("cats_int64s"));
+    let (words, numbers) = (
+        attributes.texts("cats_strings")?,
+        attributes.ints("cats_int64s"),
+    );
     let categories = match (words.is_empty(), numbers.is_empty()) {
         (false, true) => Elements::Text(words),
         (true, false) => Elements::Int(numbers.to_vec()),
-        _ => return Err(refuse(attributes, "has no categories, or two kinds of them")),
+        _ => {
+            return Err(refuse(
+                attributes,
+                "has no categories, or two kinds of them",
+            ));
+        }
     };
-    Ok(Operator::OneHot { categories, zeros: attributes.int("zeros").unwrap_or(1) != 0 })
+    Ok(Operator::OneHot {
+        categories,
+        zeros: attributes.int("zeros").unwrap_or(1) != 0,
+    })
 }
 
 fn label_encoder(attributes: &Attributes<'_>) -> Result<Operator, OnnxError> {
@@ -195,41 +253,80 @@ fn label_encoder(attributes: &Attributes<'_>) -> Result<Operator, OnnxError> {
         if let Some(tensor) = attributes.tensor(&format!("{kind}_tensor"))? {
             return Ok(Some(tensor.elements));
         }
-        let (words, ints) = (attributes.texts(&format!("{kind}_strings"))?, attributes.ints(&format!("{kind}_int64s")));
+        let (words, ints) = (
+            attributes.texts(&format!("{kind}_strings"))?,
+            attributes.ints(&format!("{kind}_int64s")),
+        );
         let floats = attributes.floats(&format!("{kind}_floats"));
-        Ok(match (words.is_empty(), ints.is_empty(), floats.is_empty()) {
-            (false, ..) => Some(Elements::Text(words)),
-            (_, false, _) => Some(Elements::Int(ints.to_vec())),
-            (.., false) => Some(Elements::Float(floats.to_vec())),
-            _ => None,
-        })
+        Ok(
+            match (words.is_empty(), ints.is_empty(), floats.is_empty()) {
+                (false, ..) => Some(Elements::Text(words)),
+                (_, false, _) => Some(Elements::Int(ints.to_vec())),
+                (.., false) => Some(Elements::Float(floats.to_vec())),
+                _ => None,
+            },
+        )
     };
     let (Some(keys), Some(values)) = (list("keys")?, list("values")?) else {
         return Err(refuse(attributes, "has no keys and values"));
     };
     if keys.len() != values.len() {
-        return Err(refuse(attributes, "has keys and values of different number"));
+        return Err(refuse(
+            attributes,
+            "has keys and values of different number",
+        ));
     }
-    let given = attributes.tensor("default_tensor")?.map(|tensor| tensor.elements);
+    let given = attributes
+        .tensor("default_tensor")?
+        .map(|tensor| tensor.elements);
     let default = match (given, &values) {
         (Some(default), _) if default.len() == 1 => default,
         (Some(_), _) => return Err(refuse(attributes, "has more than one default")),
-        (None, Elements::Text(_)) => Elements::Text(vec![attributes.text("default_string")?.unwrap_or_else(|| "_Unused".to_owned())]),
-        (None, Elements::Int(_)) => Elements::Int(vec![attributes.int("default_int64").unwrap_or(-1)]),
-        (None, Elements::Float(_)) => Elements::Float(vec![attributes.float("default_float").unwrap_or(-0.0)]),
-        (None, Elements::Double(_)) => Elements::Double(vec![attributes.float("default_float").map_or(-0.0, f64::from)]),
-        (None, Elements::Bool(_)) => return Err(refuse(attributes, "gives truth values, which is not supported")),
+        (None, Elements::Text(_)) => Elements::Text(vec![
+            attributes
+                .text("default_string")?
+                .unwrap_or_else(|| "_Unused".to_owned()),
+        ]),
+        (None, Elements::Int(_)) => {
+            Elements::Int(vec![attributes.int("default_int64").unwrap_or(-1)])
+        }
+        (None, Elements::Float(_)) => {
+            Elements::Float(vec![attributes.float("default_float").unwrap_or(-0.0)])
+        }
+        (None, Elements::Double(_)) => Elements::Double(vec![
+            attributes.float("default_float").map_or(-0.0, f64::from),
+        ]),
+        (None, Elements::Bool(_)) => {
+            return Err(refuse(
+                attributes,
+                "gives truth values, which is not supported",
+            ));
+        }
     };
     let places = (0..keys.len()).map(|idx| (key(&keys, idx), idx)).collect();
-    Ok(Operator::Labels { keys: places, values, default })
+    Ok(Operator::Labels {
+        keys: places,
+        values,
+        default,
+    })
 }
 
 impl Operator {
     /// Runs the operator on its inputs; an input left out is `None`.
     pub(super) fn run(&self, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, String> {
-        let input = |idx: usize| inputs.get(idx).copied().flatten().ok_or_else(|| format!("input {idx} is missing"));
+        let input = |idx: usize| {
+            inputs
+                .get(idx)
+                .copied()
+                .flatten()
+                .ok_or_else(|| format!("input {idx} is missing"))
+        };
         if let Self::Concat(axis) = self {
-            let tensors: Vec<&Tensor> = inputs.iter().copied().collect::<Option<_>>().ok_or("an input is missing")?;
+            let tensors: Vec<&Tensor> = inputs
+                .iter()
+                .copied()
+                .collect::<Option<_>>()
+                .ok_or("an input is missing")?;
             return Ok(vec![concat(&tensors, *axis)?]);
         }
         if let Self::Constant(tensor) = self {
@@ -239,32 +336,59 @@ impl Operator {
         let made = match self {
             Self::Same => first.clone(),
             Self::Cast(to) => {
-                let elements = first.elements.cast(*to).ok_or("a value cannot be read as the type asked for")?;
-                Tensor { shape: first.shape.clone(), elements }
+                let elements = first
+                    .elements
+                    .cast(*to)
+                    .ok_or("a value cannot be read as the type asked for")?;
+                Tensor {
+                    shape: first.shape.clone(),
+                    elements,
+                }
             }
             Self::Trees(trees) => return trees.run(first),
             Self::Linear(linear) => return linear.run(first),
             Self::Scaler { offset, scale } => scaled(first, offset, scale)?,
             Self::Imputer { imputed, replaced } => imputed_in(first, imputed, *replaced)?,
             Self::OneHot { categories, zeros } => encoded(first, categories, *zeros)?,
-            Self::Labels { keys, values, default } => looked_up(first, keys, values, default)?,
+            Self::Labels {
+                keys,
+                values,
+                default,
+            } => looked_up(first, keys, values, default)?,
             Self::Normalizer(norm) => normalized(first, *norm)?,
             Self::Vectorizer => {
-                let floats: Vec<Tensor> = (0..inputs.len()).map(|idx| float_matrix(input(idx)?)).collect::<Result<_, String>>()?;
+                let floats: Vec<Tensor> = (0..inputs.len())
+                    .map(|idx| float_matrix(input(idx)?))
+                    .collect::<Result<_, String>>()?;
                 concat(&floats.iter().collect::<Vec<_>>(), 1)?
             }
             Self::Extractor => {
                 let last = i64::try_from(first.shape.len().max(1)).unwrap_or(1) - 1;
                 let indices = input(1)?;
-                let flat = Tensor { shape: vec![indices.elements.len()], elements: indices.elements.clone() };
+                let flat = Tensor {
+                    shape: vec![indices.elements.len()],
+                    elements: indices.elements.clone(),
+                };
                 // A vector is one row.
-                let row = if first.shape.len() == 1 { reshape(first, &[1, first.width() as i64])? } else { first.clone() };
+                let row = if first.shape.len() == 1 {
+                    reshape(first, &[1, first.width() as i64])?
+                } else {
+                    first.clone()
+                };
                 gather(&row, &flat, last.max(1))?
             }
             Self::Binarizer(threshold) => {
                 let matrix = floats(first)?;
-                let elements = Elements::Float(matrix.iter().map(|value| f32::from(u8::from(value > threshold))).collect());
-                Tensor { shape: first.shape.clone(), elements }
+                let elements = Elements::Float(
+                    matrix
+                        .iter()
+                        .map(|value| f32::from(u8::from(value > threshold)))
+                        .collect(),
+                );
+                Tensor {
+                    shape: first.shape.clone(),
+                    elements,
+                }
             }
             Self::Reshape => reshape(first, &ints(input(1)?)?)?,
             Self::Flatten(axis) => flatten(first, *axis)?,
@@ -273,16 +397,25 @@ impl Operator {
             Self::Transpose => transpose(first)?,
             Self::Gather(axis) => gather(first, input(1)?, *axis)?,
             Self::MatMul => matmul(first, input(1)?)?,
-            Self::Sum => (1..inputs.len()).try_fold(first.clone(), |sum, idx| binary(Binary::Add, &sum, input(idx)?))?,
+            Self::Sum => (1..inputs.len()).try_fold(first.clone(), |sum, idx| {
+                binary(Binary::Add, &sum, input(idx)?)
+            })?,
             Self::Clip { low, high } => {
                 // Bounds are settings before version 11, inputs since.
                 let given = |idx: usize, setting: &Option<f32>| {
-                    let own = setting.map(|value| Tensor { shape: vec![], elements: Elements::Float(vec![value]) });
+                    let own = setting.map(|value| Tensor {
+                        shape: vec![],
+                        elements: Elements::Float(vec![value]),
+                    });
                     inputs.get(idx).copied().flatten().cloned().or(own)
                 };
                 clip(first, given(1, low), given(2, high))?
             }
-            Self::Gemm { alpha, beta, transposed } => {
+            Self::Gemm {
+                alpha,
+                beta,
+                transposed,
+            } => {
                 let added = inputs.get(2).copied().flatten();
                 gemm([first, input(1)?], added, [*alpha, *beta], *transposed)?
             }
@@ -308,14 +441,19 @@ impl Operator {
 /// Returns numbers as 32-bit ones, which the operators of `ai.onnx.ml` work in.
 pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, String> {
     match tensor.elements.cast(ElementType::Float) {
-        Some(Elements::Float(values)) if !matches!(tensor.elements, Elements::Text(_)) => Ok(values),
+        Some(Elements::Float(values)) if !matches!(tensor.elements, Elements::Text(_)) => {
+            Ok(values)
+        }
         _ => Err("takes numbers and is given text".to_owned()),
     }
 }
 
 fn float_matrix(tensor: &Tensor) -> Result<Tensor, String> {
     let (n_rows, n_columns) = tensor.rows_and_columns();
-    Ok(Tensor { shape: vec![n_rows, n_columns], elements: Elements::Float(floats(tensor)?) })
+    Ok(Tensor {
+        shape: vec![n_rows, n_columns],
+        elements: Elements::Float(floats(tensor)?),
+    })
 }
 
 fn ints(tensor: &Tensor) -> Result<Vec<i64>, String> {
@@ -327,15 +465,37 @@ fn ints(tensor: &Tensor) -> Result<Vec<i64>, String> {
 
 /// Axes are a setting before version 13, an input since.
 fn axes_of(axes: &[i64], inputs: &[Option<&Tensor>]) -> Result<Vec<i64>, String> {
-    inputs.get(1).copied().flatten().map_or_else(|| Ok(axes.to_vec()), ints)
+    inputs
+        .get(1)
+        .copied()
+        .flatten()
+        .map_or_else(|| Ok(axes.to_vec()), ints)
 }
 
 /// Multiplies two matrices, turned where asked for, and adds a third.
-fn gemm(factors: [&Tensor; 2], added: Option<&Tensor>, [alpha, beta]: [f32; 2], turned: [bool; 2]) -> Result<Tensor, String> {
-    let side = |idx: usize| if turned[idx] { transpose(factors[idx]) } else { Ok(factors[idx].clone()) };
+fn gemm(
+    factors: [&Tensor; 2],
+    added: Option<&Tensor>,
+    [alpha, beta]: [f32; 2],
+    turned: [bool; 2],
+) -> Result<Tensor, String> {
+    let side = |idx: usize| {
+        if turned[idx] {
+            transpose(factors[idx])
+        } else {
+            Ok(factors[idx].clone())
+        }
+    };
     let scale = |tensor: &Tensor, by: f32| match by {
         1.0 => Ok(tensor.clone()),
-        _ => binary(Binary::Mul, tensor, &Tensor { shape: vec![], elements: Elements::Float(vec![by]) }),
+        _ => binary(
+            Binary::Mul,
+            tensor,
+            &Tensor {
+                shape: vec![],
+                elements: Elements::Float(vec![by]),
+            },
+        ),
     };
     let product = scale(&matmul(&side(0)?, &side(1)?)?, alpha)?;
     match added {
@@ -346,6 +506,12 @@ fn gemm(factors: [&Tensor; 2], added: Option<&Tensor>, [alpha, beta]: [f32; 2], 
 
 /// Keeps values within bounds.
 fn clip(tensor: &Tensor, low: Option<Tensor>, high: Option<Tensor>) -> Result<Tensor, String> {
-    let raised = low.map_or_else(|| Ok(tensor.clone()), |low| binary(Binary::Max, tensor, &low))?;
-    high.map_or_else(|| Ok(raised.clone()), |high| binary(Binary::Min, &raised, &high))
+    let raised = low.map_or_else(
+        || Ok(tensor.clone()),
+        |low| binary(Binary::Max, tensor, &low),
+    )?;
+    high.map_or_else(
+        || Ok(raised.clone()),
+        |high| binary(Binary::Min, &raised, &high),
+    )
 }

@@ -60,7 +60,10 @@ impl Elements {
     /// Returns the elements at these positions.
     pub(super) fn gather(&self, positions: &[usize]) -> Self {
         fn pick<T: Clone>(values: &[T], positions: &[usize]) -> Vec<T> {
-            positions.iter().map(|position| values[*position].clone()).collect()
+            positions
+                .iter()
+                .map(|position| values[*position].clone())
+                .collect()
         }
         match self {
             Self::Float(values) => Self::Float(pick(values, positions)),
@@ -74,30 +77,76 @@ impl Elements {
     /// Returns the elements as this type, as the operator Cast has it; `None` when one cannot be.
     pub(super) fn cast(&self, to: ElementType) -> Option<Self> {
         Some(match (self, to) {
-            (Self::Float(values), ElementType::Double) => Self::Double(values.iter().map(|value| f64::from(*value)).collect()),
-            (Self::Int(values), ElementType::Double) => Self::Double(values.iter().map(|value| *value as f64).collect()),
-            (Self::Int(values), ElementType::Float) => Self::Float(values.iter().map(|value| *value as f32).collect()),
-            (Self::Double(values), ElementType::Float) => Self::Float(values.iter().map(|value| *value as f32).collect()),
-            (Self::Bool(values), ElementType::Float) => Self::Float(values.iter().map(|value| f32::from(u8::from(*value))).collect()),
-            (Self::Bool(values), ElementType::Double) => Self::Double(values.iter().map(|value| f64::from(u8::from(*value))).collect()),
-            (Self::Bool(values), ElementType::Int) => Self::Int(values.iter().map(|value| i64::from(*value)).collect()),
-            (Self::Float(values), ElementType::Int) => Self::Int(values.iter().map(|value| *value as i64).collect()),
-            (Self::Double(values), ElementType::Int) => Self::Int(values.iter().map(|value| *value as i64).collect()),
-            (Self::Float(values), ElementType::Bool) => Self::Bool(values.iter().map(|value| *value != 0.0).collect()),
-            (Self::Double(values), ElementType::Bool) => Self::Bool(values.iter().map(|value| *value != 0.0).collect()),
-            (Self::Int(values), ElementType::Bool) => Self::Bool(values.iter().map(|value| *value != 0).collect()),
-            (Self::Text(values), ElementType::Float) => Self::Float(values.iter().map(|value| value.parse().ok()).collect::<Option<_>>()?),
-            (Self::Text(values), ElementType::Double) => {
-                Self::Double(values.iter().map(|value| value.parse().ok()).collect::<Option<_>>()?)
+            (Self::Float(values), ElementType::Double) => {
+                Self::Double(values.iter().map(|value| f64::from(*value)).collect())
             }
-            (Self::Text(values), ElementType::Int) => Self::Int(values.iter().map(|value| value.parse().ok()).collect::<Option<_>>()?),
-            (Self::Int(values), ElementType::Text) => Self::Text(values.iter().map(ToString::to_string).collect()),
+            (Self::Int(values), ElementType::Double) => {
+                Self::Double(values.iter().map(|value| *value as f64).collect())
+            }
+            (Self::Int(values), ElementType::Float) => {
+                Self::Float(values.iter().map(|value| *value as f32).collect())
+            }
+            (Self::Double(values), ElementType::Float) => {
+                Self::Float(values.iter().map(|value| *value as f32).collect())
+            }
+            (Self::Bool(values), ElementType::Float) => Self::Float(
+                values
+                    .iter()
+                    .map(|value| f32::from(u8::from(*value)))
+                    .collect(),
+            ),
+            (Self::Bool(values), ElementType::Double) => Self::Double(
+                values
+                    .iter()
+                    .map(|value| f64::from(u8::from(*value)))
+                    .collect(),
+            ),
+            (Self::Bool(values), ElementType::Int) => {
+                Self::Int(values.iter().map(|value| i64::from(*value)).collect())
+            }
+            (Self::Float(values), ElementType::Int) => {
+                Self::Int(values.iter().map(|value| *value as i64).collect())
+            }
+            (Self::Double(values), ElementType::Int) => {
+                Self::Int(values.iter().map(|value| *value as i64).collect())
+            }
+            (Self::Float(values), ElementType::Bool) => {
+                Self::Bool(values.iter().map(|value| *value != 0.0).collect())
+            }
+            (Self::Double(values), ElementType::Bool) => {
+                Self::Bool(values.iter().map(|value| *value != 0.0).collect())
+            }
+            (Self::Int(values), ElementType::Bool) => {
+                Self::Bool(values.iter().map(|value| *value != 0).collect())
+            }
+            (Self::Text(values), ElementType::Float) => Self::Float(
+                values
+                    .iter()
+                    .map(|value| value.parse().ok())
+                    .collect::<Option<_>>()?,
+            ),
+            (Self::Text(values), ElementType::Double) => Self::Double(
+                values
+                    .iter()
+                    .map(|value| value.parse().ok())
+                    .collect::<Option<_>>()?,
+            ),
+            (Self::Text(values), ElementType::Int) => Self::Int(
+                values
+                    .iter()
+                    .map(|value| value.parse().ok())
+                    .collect::<Option<_>>()?,
+            ),
+            (Self::Int(values), ElementType::Text) => {
+                Self::Text(values.iter().map(ToString::to_string).collect())
+            }
             (Self::Float(_), ElementType::Float)
             | (Self::Double(_), ElementType::Double)
             | (Self::Int(_), ElementType::Int)
             | (Self::Text(_), ElementType::Text)
             | (Self::Bool(_), ElementType::Bool) => self.clone(),
-            (Self::Float(_) | Self::Double(_) | Self::Bool(_), ElementType::Text) | (Self::Text(_), ElementType::Bool) => return None,
+            (Self::Float(_) | Self::Double(_) | Self::Bool(_), ElementType::Text)
+            | (Self::Text(_), ElementType::Bool) => return None,
         })
     }
 }
@@ -105,7 +154,9 @@ impl Elements {
 impl Tensor {
     /// Returns a tensor, or `None` when the shape does not hold these elements.
     pub(super) fn new(shape: Vec<usize>, elements: Elements) -> Option<Self> {
-        let n = shape.iter().try_fold(1usize, |n, extent| n.checked_mul(*extent))?;
+        let n = shape
+            .iter()
+            .try_fold(1usize, |n, extent| n.checked_mul(*extent))?;
         (n == elements.len() && n <= ELEMENTS_MAX).then_some(Self { shape, elements })
     }
 
@@ -133,28 +184,54 @@ impl Tensor {
         let elements = match proto.data_type {
             1 if !raw.is_empty() => Elements::Float(chunks(raw).map(f32::from_le_bytes).collect()),
             1 => Elements::Float(proto.float_data.clone()),
-            11 if !raw.is_empty() => Elements::Double(chunks(raw).map(f64::from_le_bytes).collect()),
+            11 if !raw.is_empty() => {
+                Elements::Double(chunks(raw).map(f64::from_le_bytes).collect())
+            }
             11 => Elements::Double(proto.double_data.clone()),
             7 if !raw.is_empty() => Elements::Int(chunks(raw).map(i64::from_le_bytes).collect()),
             7 => Elements::Int(proto.int64_data.clone()),
-            6 if !raw.is_empty() => Elements::Int(chunks(raw).map(|bytes| i64::from(i32::from_le_bytes(bytes))).collect()),
-            2 if !raw.is_empty() => Elements::Int(raw.iter().map(|byte| i64::from(*byte)).collect()),
-            3 if !raw.is_empty() => Elements::Int(raw.iter().map(|byte| i64::from(byte.cast_signed())).collect()),
-            2 | 3 | 6 => Elements::Int(proto.int32_data.iter().map(|value| i64::from(*value)).collect()),
+            6 if !raw.is_empty() => Elements::Int(
+                chunks(raw)
+                    .map(|bytes| i64::from(i32::from_le_bytes(bytes)))
+                    .collect(),
+            ),
+            2 if !raw.is_empty() => {
+                Elements::Int(raw.iter().map(|byte| i64::from(*byte)).collect())
+            }
+            3 if !raw.is_empty() => Elements::Int(
+                raw.iter()
+                    .map(|byte| i64::from(byte.cast_signed()))
+                    .collect(),
+            ),
+            2 | 3 | 6 => Elements::Int(
+                proto
+                    .int32_data
+                    .iter()
+                    .map(|value| i64::from(*value))
+                    .collect(),
+            ),
             9 if !raw.is_empty() => Elements::Bool(raw.iter().map(|byte| *byte != 0).collect()),
             9 => Elements::Bool(proto.int32_data.iter().map(|value| *value != 0).collect()),
             8 => Elements::Text(text(&proto.string_data).ok_or_else(|| refuse("is not UTF-8"))?),
             other => return Err(refuse(&format!("has elements of type {other}"))),
         };
-        let shape = proto.dims.iter().map(|extent| usize::try_from(*extent)).collect::<Result<Vec<usize>, _>>();
+        let shape = proto
+            .dims
+            .iter()
+            .map(|extent| usize::try_from(*extent))
+            .collect::<Result<Vec<usize>, _>>();
         let shape = shape.map_err(|_| refuse("has a negative extent"))?;
-        Self::new(shape, elements).ok_or_else(|| refuse("has another number of elements than its shape says"))
+        Self::new(shape, elements)
+            .ok_or_else(|| refuse("has another number of elements than its shape says"))
     }
 }
 
 /// Reads words.
 pub(super) fn text(words: &[Vec<u8>]) -> Option<Vec<String>> {
-    words.iter().map(|word| String::from_utf8(word.clone()).ok()).collect()
+    words
+        .iter()
+        .map(|word| String::from_utf8(word.clone()).ok())
+        .collect()
 }
 
 /// Returns whole groups of bytes; a rest is left out, which the shape then misses.

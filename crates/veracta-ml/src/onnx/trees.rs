@@ -78,7 +78,13 @@ impl OnnxTrees {
         let n_classes = labels.len();
         let ids = attributes.ints("class_ids");
         let weights = attributes.numbers("class_weights")?;
-        let forest = Forest::by_identifiers(attributes, ["class_treeids", "class_nodeids"], ids, &weights, n_classes)?;
+        let forest = Forest::by_identifiers(
+            attributes,
+            ["class_treeids", "class_nodeids"],
+            ids,
+            &weights,
+            n_classes,
+        )?;
         let has_one_score = n_classes == 2 && ids.iter().all(|id| *id == 0);
         let n_outputs = if has_one_score { 1 } else { n_classes };
         let base = attributes.numbers("base_values")?;
@@ -87,24 +93,52 @@ impl OnnxTrees {
             (1, true) => base,
             (2, true) => vec![base[1]],
             (n, false) if n == n_classes => base,
-            (n, _) => return Err(refuse(attributes, &format!("has {n} base values for {n_classes} classes"))),
+            (n, _) => {
+                return Err(refuse(
+                    attributes,
+                    &format!("has {n} base values for {n_classes} classes"),
+                ));
+            }
         };
         let is_share = weights.iter().all(|weight| *weight >= 0.0);
-        let binary = has_one_score.then_some(if is_share { Binary::Share } else { Binary::Margin });
+        let binary = has_one_score.then_some(if is_share {
+            Binary::Share
+        } else {
+            Binary::Margin
+        });
         let post_transform = attributes.post_transform()?;
         let ensemble = forest.ensemble(attributes, base_margins, None)?;
-        Ok(Self { ensemble, post_transform, labels: Some(labels), binary })
+        Ok(Self {
+            ensemble,
+            post_transform,
+            labels: Some(labels),
+            binary,
+        })
     }
 
     /// Reads a `TreeEnsembleRegressor` (versions 1 to 5).
     pub(super) fn regressor(attributes: &Attributes<'_>) -> Result<Self, OnnxError> {
         let n_targets = attributes.count("n_targets")?;
-        let (ids, weights) = (attributes.ints("target_ids"), attributes.numbers("target_weights")?);
-        let forest = Forest::by_identifiers(attributes, ["target_treeids", "target_nodeids"], ids, &weights, n_targets)?;
+        let (ids, weights) = (
+            attributes.ints("target_ids"),
+            attributes.numbers("target_weights")?,
+        );
+        let forest = Forest::by_identifiers(
+            attributes,
+            ["target_treeids", "target_nodeids"],
+            ids,
+            &weights,
+            n_targets,
+        )?;
         let averaged = match attributes.text("aggregate_function")?.as_deref() {
             None | Some("SUM") => None,
             Some("AVERAGE") => Some(forest.roots.len() as f64),
-            Some(other) => return Err(refuse(attributes, &format!("aggregates by {other}, which is not supported"))),
+            Some(other) => {
+                return Err(refuse(
+                    attributes,
+                    &format!("aggregates by {other}, which is not supported"),
+                ));
+            }
         };
         Self::targets(attributes, &forest, n_targets, averaged)
     }
@@ -116,23 +150,46 @@ impl OnnxTrees {
         let averaged = match attributes.int("aggregate_function").unwrap_or(1) {
             1 => None,
             0 => Some(forest.roots.len() as f64),
-            other => return Err(refuse(attributes, &format!("aggregates by function {other}, which is not supported"))),
+            other => {
+                return Err(refuse(
+                    attributes,
+                    &format!("aggregates by function {other}, which is not supported"),
+                ));
+            }
         };
         Self::targets(attributes, &forest, n_targets, averaged)
     }
 
-    fn targets(attributes: &Attributes<'_>, forest: &Forest, n_targets: usize, averaged: Option<f64>) -> Result<Self, OnnxError> {
+    fn targets(
+        attributes: &Attributes<'_>,
+        forest: &Forest,
+        n_targets: usize,
+        averaged: Option<f64>,
+    ) -> Result<Self, OnnxError> {
         let base = attributes.numbers("base_values")?;
         let base_margins = match base.len() {
             0 => vec![0.0; n_targets],
             n if n == n_targets => base,
-            n => return Err(refuse(attributes, &format!("has {n} base values for {n_targets} targets"))),
+            n => {
+                return Err(refuse(
+                    attributes,
+                    &format!("has {n} base values for {n_targets} targets"),
+                ));
+            }
         };
         if averaged.is_some() && base_margins.iter().any(|base| *base != 0.0) {
-            return Err(refuse(attributes, "averages trees and has base values, which is not supported"));
+            return Err(refuse(
+                attributes,
+                "averages trees and has base values, which is not supported",
+            ));
         }
         let ensemble = forest.ensemble(attributes, base_margins, averaged)?;
-        Ok(Self { ensemble, post_transform: attributes.post_transform()?, labels: None, binary: None })
+        Ok(Self {
+            ensemble,
+            post_transform: attributes.post_transform()?,
+            labels: None,
+            binary: None,
+        })
     }
 
     /// Returns how many features a row needs.
@@ -142,31 +199,44 @@ impl OnnxTrees {
 
     /// Returns names of the classes; empty of a regression.
     pub(super) fn class_names(&self) -> Vec<String> {
-        self.labels.as_ref().map(ClassLabels::names).unwrap_or_default()
+        self.labels
+            .as_ref()
+            .map(ClassLabels::names)
+            .unwrap_or_default()
     }
 
     /// Returns labels, when there are classes, and scores of each row.
     pub(super) fn run(&self, input: &Tensor) -> Result<Vec<Tensor>, String> {
         let (n_rows, n_columns) = input.rows_and_columns();
         if n_columns < self.ensemble.n_features {
-            return Err(format!("splits on feature {}, and a row has {n_columns}", self.ensemble.n_features - 1));
+            return Err(format!(
+                "splits on feature {}, and a row has {n_columns}",
+                self.ensemble.n_features - 1
+            ));
         }
         let values = match &input.elements {
             Elements::Float(values) => values.iter().map(|value| f64::from(*value)).collect(),
             Elements::Double(values) => values.clone(),
             Elements::Int(values) => values.iter().map(|value| *value as f64).collect(),
-            Elements::Text(_) | Elements::Bool(_) => return Err("splits on text or truth values".to_owned()),
+            Elements::Text(_) | Elements::Bool(_) => {
+                return Err("splits on text or truth values".to_owned());
+            }
         };
         let n_outputs = self.ensemble.n_outputs();
         let margins: Vec<f64> = CompiledTrees::new(&self.ensemble).margins(&values, n_columns);
         let averaged = self.ensemble.n_averaged.unwrap_or(1.0);
         let margins: Vec<f64> = margins.iter().map(|margin| margin / averaged).collect();
-        let (mut scores, mut picked) = (Vec::with_capacity(margins.len()), Vec::with_capacity(n_rows));
+        let (mut scores, mut picked) = (
+            Vec::with_capacity(margins.len()),
+            Vec::with_capacity(n_rows),
+        );
         for row in margins.chunks(n_outputs) {
             picked.push(self.pick(row));
             match self.binary {
                 Some(Binary::Share) => scores.extend([1.0 - row[0], row[0]]),
-                Some(Binary::Margin) => scores.extend(self.post_transform.apply(&[-row[0], row[0]])),
+                Some(Binary::Margin) => {
+                    scores.extend(self.post_transform.apply(&[-row[0], row[0]]))
+                }
                 None => scores.extend(self.post_transform.apply(row)),
             }
         }
@@ -175,9 +245,18 @@ impl OnnxTrees {
             Precision::Double if self.labels.is_none() => Elements::Double(scores),
             _ => Elements::Float(scores.iter().map(|score| *score as f32).collect()),
         };
-        let scores = Tensor { shape: vec![n_rows, width], elements: scores };
+        let scores = Tensor {
+            shape: vec![n_rows, width],
+            elements: scores,
+        };
         Ok(match &self.labels {
-            Some(labels) => vec![Tensor { shape: vec![n_rows], elements: labels.gather(&picked) }, scores],
+            Some(labels) => vec![
+                Tensor {
+                    shape: vec![n_rows],
+                    elements: labels.gather(&picked),
+                },
+                scores,
+            ],
             None => vec![scores],
         })
     }
@@ -187,7 +266,9 @@ impl OnnxTrees {
         match self.binary {
             Some(Binary::Share) => usize::from(row[0] > 0.5),
             Some(Binary::Margin) => usize::from(row[0] > 0.0),
-            None => (0..row.len()).reduce(|best, idx| if row[idx] > row[best] { idx } else { best }).unwrap_or(0),
+            None => (0..row.len())
+                .reduce(|best, idx| if row[idx] > row[best] { idx } else { best })
+                .unwrap_or(0),
         }
     }
 
@@ -220,33 +301,75 @@ impl Forest {
         weights: &[f64],
         n_outputs: usize,
     ) -> Result<Self, OnnxError> {
-        let (trees, nodes) = (attributes.ints("nodes_treeids"), attributes.ints("nodes_nodeids"));
+        let (trees, nodes) = (
+            attributes.ints("nodes_treeids"),
+            attributes.ints("nodes_nodeids"),
+        );
         let modes = attributes.texts("nodes_modes")?;
-        let (features, values) = (attributes.ints("nodes_featureids"), attributes.numbers("nodes_values")?);
-        let (if_true, if_false) = (attributes.ints("nodes_truenodeids"), attributes.ints("nodes_falsenodeids"));
+        let (features, values) = (
+            attributes.ints("nodes_featureids"),
+            attributes.numbers("nodes_values")?,
+        );
+        let (if_true, if_false) = (
+            attributes.ints("nodes_truenodeids"),
+            attributes.ints("nodes_falsenodeids"),
+        );
         let tracks = attributes.ints("nodes_missing_value_tracks_true");
         let n = trees.len();
-        let lengths = [nodes.len(), modes.len(), features.len(), values.len(), if_true.len(), if_false.len()];
-        if n == 0 || lengths.iter().any(|length| *length != n) || !(tracks.is_empty() || tracks.len() == n) {
-            return Err(refuse(attributes, "has lists of nodes of different lengths, or none"));
+        let lengths = [
+            nodes.len(),
+            modes.len(),
+            features.len(),
+            values.len(),
+            if_true.len(),
+            if_false.len(),
+        ];
+        if n == 0
+            || lengths.iter().any(|length| *length != n)
+            || !(tracks.is_empty() || tracks.len() == n)
+        {
+            return Err(refuse(
+                attributes,
+                "has lists of nodes of different lengths, or none",
+            ));
         }
         let mut places: HashMap<(i64, i64), usize> = HashMap::with_capacity(n);
         for (place, key) in trees.iter().copied().zip(nodes.iter().copied()).enumerate() {
             if places.insert(key, place).is_some() {
-                return Err(refuse(attributes, &format!("has node {} of tree {} twice", key.1, key.0)));
+                return Err(refuse(
+                    attributes,
+                    &format!("has node {} of tree {} twice", key.1, key.0),
+                ));
             }
         }
-        let keys = [attributes.ints(trees_of_weights), attributes.ints(nodes_of_weights)];
+        let keys = [
+            attributes.ints(trees_of_weights),
+            attributes.ints(nodes_of_weights),
+        ];
         let leaves = weights_of(attributes, &places, keys, outputs, weights, n_outputs)?;
         let mut is_child = vec![false; n];
         let mut splits: Vec<Split> = Vec::new();
         let mut keys: Vec<Child> = Vec::with_capacity(n);
         for mode in &modes {
-            keys.push(if mode == "LEAF" { Child::Leaf(keys.len()) } else { Child::Split(splits.len()) });
+            keys.push(if mode == "LEAF" {
+                Child::Leaf(keys.len())
+            } else {
+                Child::Split(splits.len())
+            });
             if mode != "LEAF" {
-                let mode =
-                    Mode::named(mode).ok_or_else(|| refuse(attributes, &format!("has a node of mode {mode}, which is not supported")))?;
-                splits.push(Split { feature: 0, mode, value: 0.0, missing_true: false, children: [Child::Leaf(0); 2] });
+                let mode = Mode::named(mode).ok_or_else(|| {
+                    refuse(
+                        attributes,
+                        &format!("has a node of mode {mode}, which is not supported"),
+                    )
+                })?;
+                splits.push(Split {
+                    feature: 0,
+                    mode,
+                    value: 0.0,
+                    missing_true: false,
+                    children: [Child::Leaf(0); 2],
+                });
             }
         }
         for (place, key) in keys.iter().enumerate() {
@@ -255,13 +378,19 @@ impl Forest {
             let (Some(yes), Some(no)) = (child(if_true[place]), child(if_false[place])) else {
                 return Err(refuse(
                     attributes,
-                    &format!("has a child of node {} of tree {} that does not exist", nodes[place], trees[place]),
+                    &format!(
+                        "has a child of node {} of tree {} that does not exist",
+                        nodes[place], trees[place]
+                    ),
                 ));
             };
             (is_child[yes], is_child[no]) = (true, true);
             let split = &mut splits[*split];
             (split.feature, split.value) = (features[place], values[place]);
-            (split.missing_true, split.children) = (tracks.get(place).is_some_and(|track| *track != 0), [keys[yes], keys[no]]);
+            (split.missing_true, split.children) = (
+                tracks.get(place).is_some_and(|track| *track != 0),
+                [keys[yes], keys[no]],
+            );
         }
         let mut roots: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         let mut order: Vec<i64> = Vec::new();
@@ -273,23 +402,52 @@ impl Forest {
             of_tree.push(place);
         }
         if let Some((tree, _)) = roots.iter().find(|(_, places)| places.len() != 1) {
-            return Err(refuse(attributes, &format!("has several roots in tree {tree}")));
+            return Err(refuse(
+                attributes,
+                &format!("has several roots in tree {tree}"),
+            ));
         }
-        Ok(Self { splits, leaves, roots: order.iter().map(|tree| keys[roots[tree][0]]).collect() })
+        Ok(Self {
+            splits,
+            leaves,
+            roots: order.iter().map(|tree| keys[roots[tree][0]]).collect(),
+        })
     }
 
     /// Gathers the trees of a `TreeEnsemble`, whose nodes are named by their positions.
     fn by_positions(attributes: &Attributes<'_>, n_targets: usize) -> Result<Self, OnnxError> {
         let features = attributes.ints("nodes_featureids");
-        let (values, modes) = (attributes.numbers("nodes_splits")?, attributes.numbers("nodes_modes")?);
-        let (if_true, if_false) = (attributes.ints("nodes_truenodeids"), attributes.ints("nodes_falsenodeids"));
-        let (true_leafs, false_leafs) = (attributes.ints("nodes_trueleafs"), attributes.ints("nodes_falseleafs"));
+        let (values, modes) = (
+            attributes.numbers("nodes_splits")?,
+            attributes.numbers("nodes_modes")?,
+        );
+        let (if_true, if_false) = (
+            attributes.ints("nodes_truenodeids"),
+            attributes.ints("nodes_falsenodeids"),
+        );
+        let (true_leafs, false_leafs) = (
+            attributes.ints("nodes_trueleafs"),
+            attributes.ints("nodes_falseleafs"),
+        );
         let tracks = attributes.ints("nodes_missing_value_tracks_true");
-        let (targets, weights) = (attributes.ints("leaf_targetids"), attributes.numbers("leaf_weights")?);
+        let (targets, weights) = (
+            attributes.ints("leaf_targetids"),
+            attributes.numbers("leaf_weights")?,
+        );
         let n = features.len();
-        let lengths = [values.len(), modes.len(), if_true.len(), if_false.len(), true_leafs.len(), false_leafs.len()];
+        let lengths = [
+            values.len(),
+            modes.len(),
+            if_true.len(),
+            if_false.len(),
+            true_leafs.len(),
+            false_leafs.len(),
+        ];
         if n == 0 || lengths.iter().any(|length| *length != n) || targets.len() != weights.len() {
-            return Err(refuse(attributes, "has lists of nodes or leaves of different lengths, or none"));
+            return Err(refuse(
+                attributes,
+                "has lists of nodes or leaves of different lengths, or none",
+            ));
         }
         let child = |position: i64, is_leaf: bool| match usize::try_from(position) {
             Ok(position) if is_leaf && position < weights.len() => Some(Child::Leaf(position)),
@@ -298,36 +456,83 @@ impl Forest {
         };
         let mut splits = Vec::with_capacity(n);
         for idx in 0..n {
-            let mode = Mode::numbered(modes[idx])
-                .ok_or_else(|| refuse(attributes, &format!("has a node of mode {}, which is not supported", modes[idx])))?;
-            let children = (child(if_true[idx], true_leafs[idx] != 0), child(if_false[idx], false_leafs[idx] != 0));
+            let mode = Mode::numbered(modes[idx]).ok_or_else(|| {
+                refuse(
+                    attributes,
+                    &format!("has a node of mode {}, which is not supported", modes[idx]),
+                )
+            })?;
+            let children = (
+                child(if_true[idx], true_leafs[idx] != 0),
+                child(if_false[idx], false_leafs[idx] != 0),
+            );
             let (Some(yes), Some(no)) = children else {
-                return Err(refuse(attributes, &format!("has a child of node {idx} that does not exist")));
+                return Err(refuse(
+                    attributes,
+                    &format!("has a child of node {idx} that does not exist"),
+                ));
             };
             let missing_true = tracks.get(idx).is_some_and(|track| *track != 0);
-            splits.push(Split { feature: features[idx], mode, value: values[idx], missing_true, children: [yes, no] });
+            splits.push(Split {
+                feature: features[idx],
+                mode,
+                value: values[idx],
+                missing_true,
+                children: [yes, no],
+            });
         }
-        let target = |target: &i64| usize::try_from(*target).ok().filter(|target| *target < n_targets);
-        let leaves = targets.iter().zip(&weights).map(|(id, weight)| Some(vec![(target(id)?, *weight)]));
-        let leaves = leaves.collect::<Option<Vec<_>>>().ok_or_else(|| refuse(attributes, "has a leaf of a target that does not exist"))?;
+        let target = |target: &i64| {
+            usize::try_from(*target)
+                .ok()
+                .filter(|target| *target < n_targets)
+        };
+        let leaves = targets
+            .iter()
+            .zip(&weights)
+            .map(|(id, weight)| Some(vec![(target(id)?, *weight)]));
+        let leaves = leaves
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| refuse(attributes, "has a leaf of a target that does not exist"))?;
         let roots = attributes.ints("tree_roots").iter().map(|root| {
             let root = child(*root, false)?;
             // A tree of one leaf is written as a split whose children are that leaf.
             match root {
-                Child::Split(split) if splits[split].children[0] == splits[split].children[1] => Some(splits[split].children[0]),
+                Child::Split(split) if splits[split].children[0] == splits[split].children[1] => {
+                    Some(splits[split].children[0])
+                }
                 _ => Some(root),
             }
         });
-        let roots = roots.collect::<Option<Vec<_>>>().ok_or_else(|| refuse(attributes, "has a root that does not exist"))?;
-        Ok(Self { splits, leaves, roots })
+        let roots = roots
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| refuse(attributes, "has a root that does not exist"))?;
+        Ok(Self {
+            splits,
+            leaves,
+            roots,
+        })
     }
 
     /// Makes the ensemble.
-    fn ensemble(&self, attributes: &Attributes<'_>, base_margins: Vec<f64>, n_averaged: Option<f64>) -> Result<TreeEnsemble, OnnxError> {
+    fn ensemble(
+        &self,
+        attributes: &Attributes<'_>,
+        base_margins: Vec<f64>,
+        n_averaged: Option<f64>,
+    ) -> Result<TreeEnsemble, OnnxError> {
         let n_outputs = base_margins.len();
-        let highest = self.splits.iter().map(|split| split.feature).max().unwrap_or(0);
-        let n_features = usize::try_from(highest).ok().filter(|feature| *feature < crate::tree::FEATURES_LIMIT);
-        let n_features = n_features.ok_or_else(|| refuse(attributes, "splits on a feature beyond the limit"))? + 1;
+        let highest = self
+            .splits
+            .iter()
+            .map(|split| split.feature)
+            .max()
+            .unwrap_or(0);
+        let n_features = usize::try_from(highest)
+            .ok()
+            .filter(|feature| *feature < crate::tree::FEATURES_LIMIT);
+        let n_features = n_features
+            .ok_or_else(|| refuse(attributes, "splits on a feature beyond the limit"))?
+            + 1;
         if self.splits.iter().any(|split| split.feature < 0) {
             return Err(refuse(attributes, "splits on a negative feature"));
         }
@@ -336,20 +541,35 @@ impl Forest {
         let (mut trees, mut n_nodes) = (Vec::new(), 0);
         for root in &self.roots {
             let (nodes, leaves) = self.lay_out(attributes, *root, is_double)?;
-            let mut outputs: Vec<usize> = leaves.iter().flat_map(|leaf| self.leaves[leaf.1].iter().map(|(output, _)| *output)).collect();
+            let mut outputs: Vec<usize> = leaves
+                .iter()
+                .flat_map(|leaf| self.leaves[leaf.1].iter().map(|(output, _)| *output))
+                .collect();
             outputs.sort_unstable();
             outputs.dedup();
             n_nodes += nodes.len() * outputs.len();
             if n_nodes > NODES_MAX {
-                return Err(refuse(attributes, &format!("has more than {NODES_MAX} nodes")));
+                return Err(refuse(
+                    attributes,
+                    &format!("has more than {NODES_MAX} nodes"),
+                ));
             }
             for output in outputs {
                 let mut nodes = nodes.clone();
                 for (place, leaf) in &leaves {
-                    nodes[*place].value = self.leaves[*leaf].iter().filter(|(of, _)| *of == output).map(|(_, weight)| weight).sum();
+                    nodes[*place].value = self.leaves[*leaf]
+                        .iter()
+                        .filter(|(of, _)| *of == output)
+                        .map(|(_, weight)| weight)
+                        .sum();
                 }
                 let first_leaf = leaves.iter().map(|(place, _)| *place).min().unwrap_or(0);
-                let tree = Tree { nodes, output, first_leaf, linear: BTreeMap::new() };
+                let tree = Tree {
+                    nodes,
+                    output,
+                    first_leaf,
+                    linear: BTreeMap::new(),
+                };
                 trees.push(tree.checked(trees.len(), n_features)?);
             }
         }
@@ -362,7 +582,11 @@ impl Forest {
             categories: Vec::new(),
             best_round: None,
             link: Link::Identity,
-            precision: if is_double { Precision::Double } else { Precision::Single },
+            precision: if is_double {
+                Precision::Double
+            } else {
+                Precision::Single
+            },
             n_averaged,
             n_trees_a_round: n_outputs,
         })
@@ -370,8 +594,21 @@ impl Forest {
 
     /// Lays a tree out with parents before children; also gives the place of each leaf. Files hold no training weight of a node:
     /// covers are 0.
-    fn lay_out(&self, attributes: &Attributes<'_>, root: Child, is_double: bool) -> Result<(Vec<Node>, Vec<LeafPlace>), OnnxError> {
-        let blank = || Node { feature: 0, left: 0, right: 0, test: Test::Leaf, value: 0.0, cover: 0.0, gain: 0.0 };
+    fn lay_out(
+        &self,
+        attributes: &Attributes<'_>,
+        root: Child,
+        is_double: bool,
+    ) -> Result<(Vec<Node>, Vec<LeafPlace>), OnnxError> {
+        let blank = || Node {
+            feature: 0,
+            left: 0,
+            right: 0,
+            test: Test::Leaf,
+            value: 0.0,
+            cover: 0.0,
+            gain: 0.0,
+        };
         let (mut nodes, mut leaves, mut open) = (vec![blank()], Vec::new(), vec![(root, 0usize)]);
         while let Some((child, place)) = open.pop() {
             match child {
@@ -385,7 +622,13 @@ impl Forest {
                     let left = nodes.len();
                     nodes.extend([blank(), blank()]);
                     let (test, is_swapped) = split.test(is_double);
-                    nodes[place] = Node { feature: split.feature as u32, left: left as u32, right: left as u32 + 1, test, ..blank() };
+                    nodes[place] = Node {
+                        feature: split.feature as u32,
+                        left: left as u32,
+                        right: left as u32 + 1,
+                        test,
+                        ..blank()
+                    };
                     let [yes, no] = split.children;
                     let (first, second) = if is_swapped { (no, yes) } else { (yes, no) };
                     open.extend([(second, left + 1), (first, left)]);
@@ -405,15 +648,26 @@ fn weights_of(
     weights: &[f64],
     n_outputs: usize,
 ) -> Result<Vec<Vec<(usize, f64)>>, OnnxError> {
-    if [nodes.len(), outputs.len(), weights.len()].iter().any(|length| *length != trees.len()) {
-        return Err(refuse(attributes, "has lists of weights of different lengths"));
+    if [nodes.len(), outputs.len(), weights.len()]
+        .iter()
+        .any(|length| *length != trees.len())
+    {
+        return Err(refuse(
+            attributes,
+            "has lists of weights of different lengths",
+        ));
     }
     let mut leaves: Vec<Vec<(usize, f64)>> = vec![Vec::new(); places.len()];
     for (idx, weight) in weights.iter().enumerate() {
         let place = places.get(&(trees[idx], nodes[idx]));
-        let output = usize::try_from(outputs[idx]).ok().filter(|output| *output < n_outputs);
+        let output = usize::try_from(outputs[idx])
+            .ok()
+            .filter(|output| *output < n_outputs);
         let (Some(place), Some(output)) = (place, output) else {
-            return Err(refuse(attributes, "has a weight of a node or class that does not exist"));
+            return Err(refuse(
+                attributes,
+                "has a weight of a node or class that does not exist",
+            ));
         };
         leaves[*place].push((output, *weight));
     }
@@ -423,18 +677,42 @@ fn weights_of(
 impl Split {
     /// Returns the test and whether a value that passes the file's comparison goes right.
     fn test(&self, is_double: bool) -> (Test, bool) {
-        let below = if is_double { self.value.next_down() } else { f64::from((self.value as f32).next_down()) };
+        let below = if is_double {
+            self.value.next_down()
+        } else {
+            f64::from((self.value as f32).next_down())
+        };
         let (threshold, is_swapped) = match self.mode {
             Mode::AtMost => (self.value, false),
             Mode::Below => (below, false),
             Mode::AtLeast => (below, true),
             Mode::Above => (self.value, true),
-            Mode::Equal => return (Test::Equal { value: self.value, nan_left: self.missing_true }, false),
+            Mode::Equal => {
+                return (
+                    Test::Equal {
+                        value: self.value,
+                        nan_left: self.missing_true,
+                    },
+                    false,
+                );
+            }
             // A missing value is not equal to anything, whatever the file says of missing values.
-            Mode::NotEqual => return (Test::Equal { value: self.value, nan_left: false }, true),
+            Mode::NotEqual => {
+                return (
+                    Test::Equal {
+                        value: self.value,
+                        nan_left: false,
+                    },
+                    true,
+                );
+            }
         };
         // A missing value passes where the file says so, and else compares false.
-        let missing = if self.missing_true != is_swapped { Missing::NanLeft } else { Missing::NanRight };
+        let missing = if self.missing_true != is_swapped {
+            Missing::NanLeft
+        } else {
+            Missing::NanRight
+        };
         (Test::AtMost { threshold, missing }, is_swapped)
     }
 }
@@ -453,7 +731,17 @@ impl Mode {
     }
 
     fn numbered(number: f64) -> Option<Self> {
-        let modes = [Self::AtMost, Self::Below, Self::AtLeast, Self::Above, Self::Equal, Self::NotEqual];
-        modes.get(number as usize).copied().filter(|_| number >= 0.0)
+        let modes = [
+            Self::AtMost,
+            Self::Below,
+            Self::AtLeast,
+            Self::Above,
+            Self::Equal,
+            Self::NotEqual,
+        ];
+        modes
+            .get(number as usize)
+            .copied()
+            .filter(|_| number >= 0.0)
     }
 }

@@ -30,14 +30,32 @@ pub fn expected_metric(metric: Metric, probabilities: &[f64], threshold: f64) ->
     let n = probabilities.len();
     let labels: Vec<bool> = (0..2 * n).map(|idx| idx < n).collect();
     let scores: Vec<f64> = probabilities.iter().chain(probabilities).copied().collect();
-    let weights: Vec<f64> = probabilities.iter().copied().chain(probabilities.iter().map(|p| 1.0 - p)).collect();
-    metric.evaluate(&Scored::new(&labels, &scores).ok()?.with_weights(&weights).ok()?, threshold)
+    let weights: Vec<f64> = probabilities
+        .iter()
+        .copied()
+        .chain(probabilities.iter().map(|p| 1.0 - p))
+        .collect();
+    metric.evaluate(
+        &Scored::new(&labels, &scores)
+            .ok()?
+            .with_weights(&weights)
+            .ok()?,
+        threshold,
+    )
 }
 
 /// Returns the expected value of a metric with the band in which it would be seen on as many rows: rows and labels are drawn again, each
 /// label by its probability. `None` where [`expected_metric`] is, or when half the draws have no value.
-pub fn expected_interval(metric: Metric, probabilities: &[f64], threshold: f64, level: f64, bootstrap: Bootstrap) -> Option<Estimate> {
-    expected_intervals(&[metric], probabilities, threshold, level, bootstrap).pop().flatten()
+pub fn expected_interval(
+    metric: Metric,
+    probabilities: &[f64],
+    threshold: f64,
+    level: f64,
+    bootstrap: Bootstrap,
+) -> Option<Estimate> {
+    expected_intervals(&[metric], probabilities, threshold, level, bootstrap)
+        .pop()
+        .flatten()
 }
 
 /// Returns the same of several metrics from the same draws.
@@ -60,25 +78,46 @@ pub fn expected_intervals(
             let row = below(&mut rng, n);
             times[row][usize::from(uniform(&mut rng) < sorted[row])] += 1;
         }
-        let (mut labels, mut scores, mut weights) = (Vec::with_capacity(n), Vec::with_capacity(n), Vec::with_capacity(n));
+        let (mut labels, mut scores, mut weights) = (
+            Vec::with_capacity(n),
+            Vec::with_capacity(n),
+            Vec::with_capacity(n),
+        );
         for (row, times) in times.iter().enumerate() {
-            for label in [true, false].into_iter().filter(|label| times[usize::from(*label)] > 0) {
+            for label in [true, false]
+                .into_iter()
+                .filter(|label| times[usize::from(*label)] > 0)
+            {
                 labels.push(label);
                 scores.push(sorted[row]);
                 weights.push(f64::from(times[usize::from(label)]));
             }
         }
-        let drawn = Scored { labels: &labels, scores: &scores, weights: Some(&weights) };
-        metrics.iter().map(|metric| metric.evaluate(&drawn, threshold)).collect()
+        let drawn = Scored {
+            labels: &labels,
+            scores: &scores,
+            weights: Some(&weights),
+        };
+        metrics
+            .iter()
+            .map(|metric| metric.evaluate(&drawn, threshold))
+            .collect()
     };
-    let estimates: Vec<Option<f64>> = metrics.iter().map(|metric| expected_metric(*metric, probabilities, threshold)).collect();
+    let estimates: Vec<Option<f64>> = metrics
+        .iter()
+        .map(|metric| expected_metric(*metric, probabilities, threshold))
+        .collect();
     if estimates.iter().all(Option::is_none) {
         return vec![None; metrics.len()];
     }
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples).into_par_iter().map(draw).collect();
+    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples)
+        .into_par_iter()
+        .map(draw)
+        .collect();
     let interval = |(place, estimate): (usize, &Option<f64>)| {
         let values = drawn.iter().filter_map(|values| values[place]).collect();
-        resampled_estimate(*estimate, values, level, bootstrap, Method::ExpectedBand).map(Estimate::holding_itself)
+        resampled_estimate(*estimate, values, level, bootstrap, Method::ExpectedBand)
+            .map(Estimate::holding_itself)
     };
     estimates.iter().enumerate().map(interval).collect()
 }
@@ -102,18 +141,30 @@ impl LossModel {
     pub fn fit(inputs: &Matrix, losses: &[f64]) -> Result<Self, TrainingError> {
         let mut squares = Vec::with_capacity(losses.len());
         for fold in 0..LOSS_FOLDS {
-            let split = |is_out: bool| (0..inputs.n_rows).filter(|row| (row % LOSS_FOLDS == fold) == is_out).collect::<Vec<usize>>();
+            let split = |is_out: bool| {
+                (0..inputs.n_rows)
+                    .filter(|row| (row % LOSS_FOLDS == fold) == is_out)
+                    .collect::<Vec<usize>>()
+            };
             let (out, fitted) = (split(true), split(false));
             if out.is_empty() || fitted.is_empty() {
                 return Err(TrainingError::NoInputs);
             }
             let targets: Vec<f64> = fitted.iter().map(|row| losses[*row]).collect();
             let trees = fit_regression_trees(&inputs.select_rows(&fitted), &targets)?;
-            let foretold = CompiledTrees::new(&trees).margins(&inputs.select_rows(&out).values, inputs.n_columns);
-            squares.extend(out.iter().zip(foretold).map(|(row, foretold)| (losses[*row] - foretold).powi(2)));
+            let foretold = CompiledTrees::new(&trees)
+                .margins(&inputs.select_rows(&out).values, inputs.n_columns);
+            squares.extend(
+                out.iter()
+                    .zip(foretold)
+                    .map(|(row, foretold)| (losses[*row] - foretold).powi(2)),
+            );
         }
         let residual_variance = crate::numeric::mean(&squares).unwrap_or(0.0);
-        Ok(Self { trees: fit_regression_trees(inputs, losses)?, residual_variance })
+        Ok(Self {
+            trees: fit_regression_trees(inputs, losses)?,
+            residual_variance,
+        })
     }
 
     /// Returns the mean loss expected of rows, with the band in which it would be seen on as many; `None` of no rows.
@@ -122,6 +173,12 @@ impl LossModel {
         let estimate = crate::numeric::mean(&foretold)?;
         let spread = crate::numeric::variance(&foretold).unwrap_or(0.0) + self.residual_variance;
         let half = normal_quantile(0.5 + level / 2.0) * (spread / foretold.len() as f64).sqrt();
-        Some(Estimate { estimate, lower: estimate - half, upper: estimate + half, level, method: Method::ExpectedBand })
+        Some(Estimate {
+            estimate,
+            lower: estimate - half,
+            upper: estimate + half,
+            level,
+            method: Method::ExpectedBand,
+        })
     }
 }

@@ -58,7 +58,10 @@ pub struct Confusion {
 /// A metric of a binary classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is documented by its descriptor in METRICS")]
+#[expect(
+    missing_docs,
+    reason = "each is documented by its descriptor in METRICS"
+)]
 pub enum Metric {
     RocAuc,
     AveragePrecision,
@@ -106,7 +109,14 @@ const fn metric(
     needs_threshold: bool,
     meaning: &'static str,
 ) -> MetricDescriptor {
-    MetricDescriptor { metric, name, title, higher_is_better, needs_threshold, meaning }
+    MetricDescriptor {
+        metric,
+        name,
+        title,
+        higher_is_better,
+        needs_threshold,
+        meaning,
+    }
 }
 
 /// Every metric, one line each.
@@ -135,15 +145,78 @@ pub const METRICS: &[MetricDescriptor] = &[
         false,
         "mean of -ln p(label), p clipped at the machine epsilon; 0 is perfect",
     ),
-    metric(Metric::Brier, "brier", "Brier score", Some(false), false, "mean of (p - label)^2; 0 to 1, 0 is perfect (Brier 1950)"),
-    metric(Metric::Accuracy, "accuracy", "Accuracy", Some(true), true, "(TP + TN) / n; 0 to 1"),
-    metric(Metric::BalancedAccuracy, "balanced_accuracy", "Balanced accuracy", Some(true), true, "(recall + specificity) / 2; 0 to 1"),
-    metric(Metric::Precision, "precision", "Precision", Some(true), true, "TP / (TP + FP); 0 to 1"),
-    metric(Metric::Recall, "recall", "Recall (sensitivity)", Some(true), true, "TP / (TP + FN); 0 to 1"),
-    metric(Metric::Specificity, "specificity", "Specificity", Some(true), true, "TN / (TN + FP); 0 to 1"),
-    metric(Metric::Npv, "npv", "Negative predictive value", Some(true), true, "TN / (TN + FN); 0 to 1"),
-    metric(Metric::F1, "f1", "F1", Some(true), true, "2 TP / (2 TP + FP + FN); 0 to 1"),
-    metric(Metric::SelectionRate, "selection_rate", "Selection rate", None, true, "(TP + FP) / n; 0 to 1"),
+    metric(
+        Metric::Brier,
+        "brier",
+        "Brier score",
+        Some(false),
+        false,
+        "mean of (p - label)^2; 0 to 1, 0 is perfect (Brier 1950)",
+    ),
+    metric(
+        Metric::Accuracy,
+        "accuracy",
+        "Accuracy",
+        Some(true),
+        true,
+        "(TP + TN) / n; 0 to 1",
+    ),
+    metric(
+        Metric::BalancedAccuracy,
+        "balanced_accuracy",
+        "Balanced accuracy",
+        Some(true),
+        true,
+        "(recall + specificity) / 2; 0 to 1",
+    ),
+    metric(
+        Metric::Precision,
+        "precision",
+        "Precision",
+        Some(true),
+        true,
+        "TP / (TP + FP); 0 to 1",
+    ),
+    metric(
+        Metric::Recall,
+        "recall",
+        "Recall (sensitivity)",
+        Some(true),
+        true,
+        "TP / (TP + FN); 0 to 1",
+    ),
+    metric(
+        Metric::Specificity,
+        "specificity",
+        "Specificity",
+        Some(true),
+        true,
+        "TN / (TN + FP); 0 to 1",
+    ),
+    metric(
+        Metric::Npv,
+        "npv",
+        "Negative predictive value",
+        Some(true),
+        true,
+        "TN / (TN + FN); 0 to 1",
+    ),
+    metric(
+        Metric::F1,
+        "f1",
+        "F1",
+        Some(true),
+        true,
+        "2 TP / (2 TP + FP + FN); 0 to 1",
+    ),
+    metric(
+        Metric::SelectionRate,
+        "selection_rate",
+        "Selection rate",
+        None,
+        true,
+        "(TP + FP) / n; 0 to 1",
+    ),
     metric(
         Metric::Mcc,
         "mcc",
@@ -152,10 +225,38 @@ pub const METRICS: &[MetricDescriptor] = &[
         true,
         "correlation of label and prediction; -1 to 1, 0 is chance (Matthews 1975)",
     ),
-    metric(Metric::CohenKappa, "cohen_kappa", "Cohen's kappa", Some(true), true, "agreement beyond chance; at most 1 (Cohen 1960)"),
-    metric(Metric::Jaccard, "jaccard", "Jaccard index", Some(true), true, "TP / (TP + FP + FN); 0 to 1"),
-    metric(Metric::Ks, "ks", "Kolmogorov-Smirnov distance", Some(true), false, "largest TPR - FPR over thresholds; 0 to 1"),
-    metric(Metric::Gini, "gini", "Gini coefficient", Some(true), false, "2 ROC AUC - 1; -1 to 1"),
+    metric(
+        Metric::CohenKappa,
+        "cohen_kappa",
+        "Cohen's kappa",
+        Some(true),
+        true,
+        "agreement beyond chance; at most 1 (Cohen 1960)",
+    ),
+    metric(
+        Metric::Jaccard,
+        "jaccard",
+        "Jaccard index",
+        Some(true),
+        true,
+        "TP / (TP + FP + FN); 0 to 1",
+    ),
+    metric(
+        Metric::Ks,
+        "ks",
+        "Kolmogorov-Smirnov distance",
+        Some(true),
+        false,
+        "largest TPR - FPR over thresholds; 0 to 1",
+    ),
+    metric(
+        Metric::Gini,
+        "gini",
+        "Gini coefficient",
+        Some(true),
+        false,
+        "2 ROC AUC - 1; -1 to 1",
+    ),
     metric(
         Metric::PrAucTrapezoid,
         "pr_auc_trapezoid",
@@ -164,18 +265,31 @@ pub const METRICS: &[MetricDescriptor] = &[
         false,
         "trapezoids under precision over recall; 0 to 1",
     ),
-    metric(Metric::D2LogLoss, "d2_log_loss", "D² of log loss", Some(true), false, "1 - log loss / log loss of the base rate; at most 1"),
+    metric(
+        Metric::D2LogLoss,
+        "d2_log_loss",
+        "D² of log loss",
+        Some(true),
+        false,
+        "1 - log loss / log loss of the base rate; at most 1",
+    ),
 ];
 
 impl Metric {
     /// Returns the metric's descriptor.
     pub fn descriptor(self) -> &'static MetricDescriptor {
-        METRICS.iter().find(|entry| entry.metric == self).expect("every metric has a line in METRICS")
+        METRICS
+            .iter()
+            .find(|entry| entry.metric == self)
+            .expect("every metric has a line in METRICS")
     }
 
     /// Returns the metric of that name.
     pub fn named(name: &str) -> Option<Self> {
-        METRICS.iter().find(|entry| entry.name == name).map(|entry| entry.metric)
+        METRICS
+            .iter()
+            .find(|entry| entry.name == name)
+            .map(|entry| entry.metric)
     }
 
     /// Returns the metric's value, or `None` when it is not defined.
@@ -209,20 +323,33 @@ impl<'d> Scored<'d> {
     /// Pairs labels with scores.
     pub fn new(labels: &'d [bool], scores: &'d [f64]) -> Result<Self, PerformanceError> {
         if labels.len() != scores.len() || labels.is_empty() {
-            return Err(PerformanceError::Length { n_labels: labels.len(), n_scores: scores.len() });
+            return Err(PerformanceError::Length {
+                n_labels: labels.len(),
+                n_scores: scores.len(),
+            });
         }
         if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
             return Err(PerformanceError::NotFinite { row });
         }
-        Ok(Self { labels, scores, weights: None })
+        Ok(Self {
+            labels,
+            scores,
+            weights: None,
+        })
     }
 
     /// Adds weights, which must be finite, not negative and as many.
     pub fn with_weights(mut self, weights: &'d [f64]) -> Result<Self, PerformanceError> {
         if weights.len() != self.labels.len() {
-            return Err(PerformanceError::Length { n_labels: self.labels.len(), n_scores: weights.len() });
+            return Err(PerformanceError::Length {
+                n_labels: self.labels.len(),
+                n_scores: weights.len(),
+            });
         }
-        if let Some(row) = weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
+        if let Some(row) = weights
+            .iter()
+            .position(|weight| !weight.is_finite() || *weight < 0.0)
+        {
             return Err(PerformanceError::NotFinite { row });
         }
         self.weights = Some(weights);
@@ -245,7 +372,9 @@ impl<'d> Scored<'d> {
 
     /// Returns the weighted mean; with weights that are all 0 it is not a number, which `evaluate` turns into not defined.
     fn weighted_mean(&self, value: impl Fn(usize) -> f64) -> f64 {
-        let values: Vec<f64> = (0..self.n()).map(|row| self.weight(row) * value(row)).collect();
+        let values: Vec<f64> = (0..self.n())
+            .map(|row| self.weight(row) * value(row))
+            .collect();
         let weights: Vec<f64> = (0..self.n()).map(|row| self.weight(row)).collect();
         sum(&values) / sum(&weights)
     }
@@ -261,7 +390,9 @@ impl<'d> Scored<'d> {
             } else {
                 fp += self.weight(*row);
             }
-            let is_last_of_ties = order.get(position + 1).is_none_or(|next| self.scores[*next] != self.scores[*row]);
+            let is_last_of_ties = order
+                .get(position + 1)
+                .is_none_or(|next| self.scores[*next] != self.scores[*row]);
             if is_last_of_ties {
                 points.push((self.scores[*row], fp, tp));
             }
@@ -300,7 +431,8 @@ impl Confusion {
             }
             // With weights the total need not be whole: as many rows as it stands for are drawn, and scaled back.
             let n_rows = total.round().max(1.0);
-            let binomial = Binomial::new(n_rows as u64, hits / total).expect("a share lies between 0 and 1");
+            let binomial =
+                Binomial::new(n_rows as u64, hits / total).expect("a share lies between 0 and 1");
             let drawn = binomial.sample(rng) as f64 / n_rows * total;
             (drawn, total - drawn)
         };
@@ -339,7 +471,8 @@ impl Confusion {
     /// Returns a metric that depends on the four counts alone; `None` when it is not defined or depends on more.
     pub fn evaluate(&self, metric: Metric) -> Option<f64> {
         let Self { tn, fp, fn_, tp } = *self;
-        let ratio = |numerator: f64, denominator: f64| (denominator > 0.0).then(|| numerator / denominator);
+        let ratio =
+            |numerator: f64, denominator: f64| (denominator > 0.0).then(|| numerator / denominator);
         if let Some((successes, trials)) = self.proportion(metric) {
             return ratio(successes, trials);
         }
@@ -348,7 +481,8 @@ impl Confusion {
             Metric::F1 => self.f_beta(1.0),
             Metric::Jaccard => ratio(tp, tp + fp + fn_),
             Metric::Mcc => {
-                let product = (tp + fp).sqrt() * (tp + fn_).sqrt() * (tn + fp).sqrt() * (tn + fn_).sqrt();
+                let product =
+                    (tp + fp).sqrt() * (tp + fn_).sqrt() * (tn + fp).sqrt() * (tn + fn_).sqrt();
                 ratio(tp * tn - fp * fn_, product)
             }
             Metric::CohenKappa => {
@@ -377,12 +511,20 @@ fn roc_auc(scored: &Scored<'_>) -> Option<f64> {
     if scored.weights.is_none() {
         // Midranks are multiples of one half, so this sum is exact.
         let ranks = midranks(scored.scores);
-        let positive: f64 = ranks.iter().zip(scored.labels).filter(|(_, label)| **label).map(|(rank, _)| rank).sum();
+        let positive: f64 = ranks
+            .iter()
+            .zip(scored.labels)
+            .filter(|(_, label)| **label)
+            .map(|(rank, _)| rank)
+            .sum();
         let offset = n_positive as f64 * (n_positive as f64 + 1.0) / 2.0;
         return Some((positive - offset) / (n_positive as f64 * n_negative as f64));
     }
     let curve = roc_curve(scored)?;
-    let areas: Vec<f64> = curve.windows(2).map(|pair| (pair[1].0 - pair[0].0) * (pair[1].1 + pair[0].1) / 2.0).collect();
+    let areas: Vec<f64> = curve
+        .windows(2)
+        .map(|pair| (pair[1].0 - pair[0].0) * (pair[1].1 + pair[0].1) / 2.0)
+        .collect();
     Some(sum(&areas))
 }
 
@@ -394,7 +536,11 @@ pub fn roc_curve(scored: &Scored<'_>) -> Option<Vec<(f64, f64)>> {
         return None;
     }
     let mut curve = vec![(0.0, 0.0)];
-    curve.extend(points.iter().map(|(_, fp, tp)| (fp / fp_total, tp / tp_total)));
+    curve.extend(
+        points
+            .iter()
+            .map(|(_, fp, tp)| (fp / fp_total, tp / tp_total)),
+    );
     Some(curve)
 }
 
@@ -408,7 +554,11 @@ pub fn roc_auc_up_to(scored: &Scored<'_>, fpr_max: f64) -> Option<f64> {
             break;
         }
         let end = x1.min(fpr_max);
-        let y_end = if x1 > x0 { y0 + (y1 - y0) * (end - x0) / (x1 - x0) } else { y1 };
+        let y_end = if x1 > x0 {
+            y0 + (y1 - y0) * (end - x0) / (x1 - x0)
+        } else {
+            y1
+        };
         area += (end - x0) * (y0 + y_end) / 2.0;
     }
     let (chance, best) = (fpr_max * fpr_max / 2.0, fpr_max);
@@ -425,7 +575,9 @@ fn precision_recall(scored: &Scored<'_>) -> Option<Vec<(f64, f64)>> {
     let (_, _, tp_total) = *points.last()?;
     (tp_total > 0.0).then(|| {
         let flagged = points.iter().filter(|(_, fp, tp)| fp + tp > 0.0);
-        flagged.map(|(_, fp, tp)| (tp / tp_total, tp / (tp + fp))).collect()
+        flagged
+            .map(|(_, fp, tp)| (tp / tp_total, tp / (tp + fp)))
+            .collect()
     })
 }
 
@@ -450,7 +602,11 @@ fn pr_auc_trapezoid(scored: &Scored<'_>) -> Option<f64> {
 fn log_loss(scored: &Scored<'_>) -> f64 {
     scored.weighted_mean(|row| {
         let p = scored.scores[row].clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-        if scored.labels[row] { -p.ln() } else { -(1.0 - p).ln() }
+        if scored.labels[row] {
+            -p.ln()
+        } else {
+            -(1.0 - p).ln()
+        }
     })
 }
 

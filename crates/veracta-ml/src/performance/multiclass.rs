@@ -62,13 +62,23 @@ impl Classified<'_> {
     /// # Panics
     /// When lengths differ or a class is not below `n_classes`.
     pub fn confusion(&self) -> ConfusionMatrix {
-        assert_eq!(self.labels.len(), self.predicted.len(), "one prediction a label");
+        assert_eq!(
+            self.labels.len(),
+            self.predicted.len(),
+            "one prediction a label"
+        );
         let mut counts = vec![0.0; self.n_classes * self.n_classes];
         for (label, predicted) in self.labels.iter().zip(self.predicted) {
-            assert!(*label < self.n_classes && *predicted < self.n_classes, "classes are below their number");
+            assert!(
+                *label < self.n_classes && *predicted < self.n_classes,
+                "classes are below their number"
+            );
             counts[label * self.n_classes + predicted] += 1.0;
         }
-        ConfusionMatrix { counts, n_classes: self.n_classes }
+        ConfusionMatrix {
+            counts,
+            n_classes: self.n_classes,
+        }
     }
 
     fn row(&self, row: usize) -> &[f64] {
@@ -91,45 +101,90 @@ impl Classified<'_> {
 
     /// Returns the mean of the squared error summed over classes; 0 to 2, 0 is perfect (Brier 1950).
     pub fn brier(&self) -> Option<f64> {
-        self.mean(|row| self.row(row).iter().enumerate().map(|(class, p)| (p - f64::from(self.labels[row] == class)).powi(2)).sum())
+        self.mean(|row| {
+            self.row(row)
+                .iter()
+                .enumerate()
+                .map(|(class, p)| (p - f64::from(self.labels[row] == class)).powi(2))
+                .sum()
+        })
     }
 
     /// Returns the share of rows whose label is among the `k` most probable classes; of equal ones the later counts as larger.
     pub fn top_k_accuracy(&self, k: usize) -> Option<f64> {
         self.mean(|row| {
             let (scores, label) = (self.row(row), self.labels[row]);
-            let is_above = |(class, score): (usize, &f64)| *score > scores[label] || *score == scores[label] && class > label;
-            f64::from(scores.iter().enumerate().filter(|(class, score)| is_above((*class, score))).count() < k)
+            let is_above = |(class, score): (usize, &f64)| {
+                *score > scores[label] || *score == scores[label] && class > label
+            };
+            f64::from(
+                scores
+                    .iter()
+                    .enumerate()
+                    .filter(|(class, score)| is_above((*class, score)))
+                    .count()
+                    < k,
+            )
         })
     }
 
     /// Returns the ROC AUC over classes; `None` when a class has no row, or is all there is.
     pub fn roc_auc(&self, scheme: Scheme, average: Average) -> Option<f64> {
-        let auc = |labels: &[bool], scores: &[f64]| Metric::RocAuc.evaluate(&Scored::new(labels, scores).ok()?, 0.5);
-        let prevalence = |class: usize| self.labels.iter().filter(|label| **label == class).count() as f64 / self.labels.len() as f64;
+        let auc = |labels: &[bool], scores: &[f64]| {
+            Metric::RocAuc.evaluate(&Scored::new(labels, scores).ok()?, 0.5)
+        };
+        let prevalence = |class: usize| {
+            self.labels.iter().filter(|label| **label == class).count() as f64
+                / self.labels.len() as f64
+        };
         let mut parts = Vec::new();
         match scheme {
             Scheme::OneVsRest => {
                 for class in 0..self.n_classes {
-                    let labels: Vec<bool> = self.labels.iter().map(|label| *label == class).collect();
-                    let scores: Vec<f64> = (0..labels.len()).map(|row| self.row(row)[class]).collect();
+                    let labels: Vec<bool> =
+                        self.labels.iter().map(|label| *label == class).collect();
+                    let scores: Vec<f64> =
+                        (0..labels.len()).map(|row| self.row(row)[class]).collect();
                     parts.push((auc(&labels, &scores)?, prevalence(class)));
                 }
             }
             Scheme::OneVsOne => {
-                for (a, b) in (0..self.n_classes).flat_map(|a| (a + 1..self.n_classes).map(move |b| (a, b))) {
-                    let rows: Vec<usize> = (0..self.labels.len()).filter(|row| [a, b].contains(&self.labels[*row])).collect();
+                for (a, b) in
+                    (0..self.n_classes).flat_map(|a| (a + 1..self.n_classes).map(move |b| (a, b)))
+                {
+                    let rows: Vec<usize> = (0..self.labels.len())
+                        .filter(|row| [a, b].contains(&self.labels[*row]))
+                        .collect();
                     let of = |class: usize| {
-                        let labels: Vec<bool> = rows.iter().map(|row| self.labels[*row] == class).collect();
-                        auc(&labels, &rows.iter().map(|row| self.row(*row)[class]).collect::<Vec<f64>>())
+                        let labels: Vec<bool> =
+                            rows.iter().map(|row| self.labels[*row] == class).collect();
+                        auc(
+                            &labels,
+                            &rows
+                                .iter()
+                                .map(|row| self.row(*row)[class])
+                                .collect::<Vec<f64>>(),
+                        )
                     };
                     parts.push(((of(a)? + of(b)?) / 2.0, prevalence(a) + prevalence(b)));
                 }
             }
         }
-        let weight = |share: f64| if average == Average::Weighted { share } else { 1.0 };
+        let weight = |share: f64| {
+            if average == Average::Weighted {
+                share
+            } else {
+                1.0
+            }
+        };
         let total: f64 = parts.iter().map(|(_, share)| weight(*share)).sum();
-        (total > 0.0).then(|| parts.iter().map(|(value, share)| value * weight(*share)).sum::<f64>() / total)
+        (total > 0.0).then(|| {
+            parts
+                .iter()
+                .map(|(value, share)| value * weight(*share))
+                .sum::<f64>()
+                / total
+        })
     }
 }
 
@@ -158,22 +213,39 @@ impl ConfusionMatrix {
     /// rows.
     fn average(&self, average: Average, of: impl Fn(usize) -> (f64, f64)) -> Option<f64> {
         let parts: Vec<(f64, f64)> = (0..self.n_classes).map(of).collect();
-        let ratio = |(numerator, denominator): (f64, f64)| if denominator > 0.0 { numerator / denominator } else { 0.0 };
+        let ratio = |(numerator, denominator): (f64, f64)| {
+            if denominator > 0.0 {
+                numerator / denominator
+            } else {
+                0.0
+            }
+        };
         if self.total() <= 0.0 {
             return None;
         }
         Some(match average {
-            Average::Micro => ratio(parts.iter().fold((0.0, 0.0), |total, part| (total.0 + part.0, total.1 + part.1))),
-            Average::Macro => parts.iter().map(|part| ratio(*part)).sum::<f64>() / self.n_classes as f64,
+            Average::Micro => ratio(parts.iter().fold((0.0, 0.0), |total, part| {
+                (total.0 + part.0, total.1 + part.1)
+            })),
+            Average::Macro => {
+                parts.iter().map(|part| ratio(*part)).sum::<f64>() / self.n_classes as f64
+            }
             Average::Weighted => {
-                parts.iter().enumerate().map(|(class, part)| ratio(*part) * self.n_true(class)).sum::<f64>() / self.total()
+                parts
+                    .iter()
+                    .enumerate()
+                    .map(|(class, part)| ratio(*part) * self.n_true(class))
+                    .sum::<f64>()
+                    / self.total()
             }
         })
     }
 
     /// Returns the precision; 0 to 1.
     pub fn precision(&self, average: Average) -> Option<f64> {
-        self.average(average, |class| (self.at(class, class), self.n_predicted(class)))
+        self.average(average, |class| {
+            (self.at(class, class), self.n_predicted(class))
+        })
     }
 
     /// Returns the recall; 0 to 1.
@@ -183,7 +255,12 @@ impl ConfusionMatrix {
 
     /// Returns F1; 0 to 1.
     pub fn f1(&self, average: Average) -> Option<f64> {
-        self.average(average, |class| (2.0 * self.at(class, class), self.n_true(class) + self.n_predicted(class)))
+        self.average(average, |class| {
+            (
+                2.0 * self.at(class, class),
+                self.n_true(class) + self.n_predicted(class),
+            )
+        })
     }
 
     /// Returns the share of rows predicted right.
@@ -193,17 +270,29 @@ impl ConfusionMatrix {
 
     /// Returns the mean recall over classes that have rows.
     pub fn balanced_accuracy(&self) -> Option<f64> {
-        let present: Vec<usize> = (0..self.n_classes).filter(|class| self.n_true(*class) > 0.0).collect();
-        let recalls = present.iter().map(|class| self.at(*class, *class) / self.n_true(*class));
+        let present: Vec<usize> = (0..self.n_classes)
+            .filter(|class| self.n_true(*class) > 0.0)
+            .collect();
+        let recalls = present
+            .iter()
+            .map(|class| self.at(*class, *class) / self.n_true(*class));
         (!present.is_empty()).then(|| recalls.sum::<f64>() / present.len() as f64)
     }
 
     /// Returns Matthews' correlation of several classes (Gorodkin 2004); `None` when labels or predictions are constant.
     pub fn mcc(&self) -> Option<f64> {
         let (total, right) = (self.total(), self.n_right());
-        let cross: f64 = (0..self.n_classes).map(|class| self.n_true(class) * self.n_predicted(class)).sum();
-        let spread = |of: &dyn Fn(usize) -> f64| total * total - (0..self.n_classes).map(|class| of(class).powi(2)).sum::<f64>();
-        let product = spread(&|class| self.n_true(class)) * spread(&|class| self.n_predicted(class));
+        let cross: f64 = (0..self.n_classes)
+            .map(|class| self.n_true(class) * self.n_predicted(class))
+            .sum();
+        let spread = |of: &dyn Fn(usize) -> f64| {
+            total * total
+                - (0..self.n_classes)
+                    .map(|class| of(class).powi(2))
+                    .sum::<f64>()
+        };
+        let product =
+            spread(&|class| self.n_true(class)) * spread(&|class| self.n_predicted(class));
         (product > 0.0).then(|| (right * total - cross) / product.sqrt())
     }
 

@@ -21,7 +21,8 @@ impl Query<'_> {
         let (mut place, mut total) = (0, 0.0);
         for ties in order.chunk_by(|a, b| self.scores[*a] == self.scores[*b]) {
             let discounts: f64 = (place..(place + ties.len()).min(k)).map(discount).sum();
-            total += discounts * ties.iter().map(|row| self.relevance[*row]).sum::<f64>() / ties.len() as f64;
+            total += discounts * ties.iter().map(|row| self.relevance[*row]).sum::<f64>()
+                / ties.len() as f64;
             place += ties.len();
         }
         total
@@ -31,13 +32,22 @@ impl Query<'_> {
     pub fn ndcg(&self, k: usize) -> Option<f64> {
         let mut best = self.relevance.to_vec();
         best.sort_by(|a, b| b.total_cmp(a));
-        let ideal: f64 = best.iter().take(k).enumerate().map(|(place, gain)| gain * discount(place)).sum();
+        let ideal: f64 = best
+            .iter()
+            .take(k)
+            .enumerate()
+            .map(|(place, gain)| gain * discount(place))
+            .sum();
         (ideal > 0.0).then(|| self.dcg(k) / ideal)
     }
 
     /// Returns the average precision when rows of at least this relevance count; `None` when there is none.
     pub fn average_precision(&self, relevant_from: f64) -> Option<f64> {
-        let labels: Vec<bool> = self.relevance.iter().map(|relevance| *relevance >= relevant_from).collect();
+        let labels: Vec<bool> = self
+            .relevance
+            .iter()
+            .map(|relevance| *relevance >= relevant_from)
+            .collect();
         Metric::AveragePrecision.evaluate(&Scored::new(&labels, self.scores).ok()?, 0.5)
     }
 }

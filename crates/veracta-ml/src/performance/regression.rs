@@ -75,9 +75,15 @@ impl RegressionMetric {
             Self::Rmse => data.mean(|row| error(row).powi(2))?.sqrt(),
             Self::Mae => data.mean(|row| error(row).abs())?,
             Self::MedianAe => data.median(|row| error(row).abs())?,
-            Self::MaxError => (0..data.truths.len()).map(|row| error(row).abs()).max_by(f64::total_cmp)?,
-            Self::Mape => data.mean(|row| error(row).abs() / data.truths[row].abs().max(f64::EPSILON))?,
-            Self::Rmsle => data.mean(|row| (data.predictions[row].ln_1p() - data.truths[row].ln_1p()).powi(2))?.sqrt(),
+            Self::MaxError => (0..data.truths.len())
+                .map(|row| error(row).abs())
+                .max_by(f64::total_cmp)?,
+            Self::Mape => {
+                data.mean(|row| error(row).abs() / data.truths[row].abs().max(f64::EPSILON))?
+            }
+            Self::Rmsle => data
+                .mean(|row| (data.predictions[row].ln_1p() - data.truths[row].ln_1p()).powi(2))?
+                .sqrt(),
             Self::R2 => {
                 let centre = data.mean(|row| data.truths[row])?;
                 let spread = data.mean(|row| (data.truths[row] - centre).powi(2))?;
@@ -90,9 +96,15 @@ impl RegressionMetric {
             }
             Self::Pinball(level) => data.mean(|row| {
                 let short = -error(row);
-                if short >= 0.0 { level * short } else { (level - 1.0) * short }
+                if short >= 0.0 {
+                    level * short
+                } else {
+                    (level - 1.0) * short
+                }
             })?,
-            Self::TweedieDeviance(power) => data.mean(|row| tweedie(data.truths[row], data.predictions[row], power))?,
+            Self::TweedieDeviance(power) => {
+                data.mean(|row| tweedie(data.truths[row], data.predictions[row], power))?
+            }
         };
         value.is_finite().then_some(value)
     }
@@ -104,14 +116,19 @@ fn tweedie(truth: f64, prediction: f64, power: f64) -> f64 {
         return f64::NAN;
     }
     if power == 1.0 {
-        let first = if truth == 0.0 { 0.0 } else { truth * (truth / prediction).ln() };
+        let first = if truth == 0.0 {
+            0.0
+        } else {
+            truth * (truth / prediction).ln()
+        };
         return 2.0 * (first - truth + prediction);
     }
     if power == 2.0 {
         return 2.0 * ((prediction / truth).ln() + truth / prediction - 1.0);
     }
     let (one, two) = (1.0 - power, 2.0 - power);
-    2.0 * (truth.max(0.0).powf(two) / (one * two) - truth * prediction.powf(one) / one + prediction.powf(two) / two)
+    2.0 * (truth.max(0.0).powf(two) / (one * two) - truth * prediction.powf(one) / one
+        + prediction.powf(two) / two)
 }
 
 impl Regressed<'_> {
@@ -121,12 +138,22 @@ impl Regressed<'_> {
 
     fn mean(&self, of: impl Fn(usize) -> f64) -> Option<f64> {
         let rows = 0..self.truths.len();
-        let total: f64 = sum(&rows.clone().map(|row| self.weight(row)).collect::<Vec<f64>>());
-        (total > 0.0).then(|| sum(&rows.map(|row| self.weight(row) * of(row)).collect::<Vec<f64>>()) / total)
+        let total: f64 = sum(&rows
+            .clone()
+            .map(|row| self.weight(row))
+            .collect::<Vec<f64>>());
+        (total > 0.0).then(|| {
+            sum(&rows
+                .map(|row| self.weight(row) * of(row))
+                .collect::<Vec<f64>>())
+                / total
+        })
     }
 
     fn median(&self, of: impl Fn(usize) -> f64) -> Option<f64> {
-        let mut values: Vec<(f64, f64)> = (0..self.truths.len()).map(|row| (of(row), self.weight(row))).collect();
+        let mut values: Vec<(f64, f64)> = (0..self.truths.len())
+            .map(|row| (of(row), self.weight(row)))
+            .collect();
         values.retain(|(_, weight)| *weight > 0.0);
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
         let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
@@ -161,7 +188,13 @@ pub fn pearson(first: &[f64], second: &[f64]) -> Option<Correlation> {
     }
     let centre = |values: &[f64]| sum(values) / n as f64;
     let (a, b) = (centre(first), centre(second));
-    let product = |x: &[f64], x0: f64, y: &[f64], y0: f64| sum(&x.iter().zip(y).map(|(x, y)| (x - x0) * (y - y0)).collect::<Vec<f64>>());
+    let product = |x: &[f64], x0: f64, y: &[f64], y0: f64| {
+        sum(&x
+            .iter()
+            .zip(y)
+            .map(|(x, y)| (x - x0) * (y - y0))
+            .collect::<Vec<f64>>())
+    };
     let spread = (product(first, a, first, a) * product(second, b, second, b)).sqrt();
     if spread <= 0.0 {
         return None;
@@ -169,8 +202,15 @@ pub fn pearson(first: &[f64], second: &[f64]) -> Option<Correlation> {
     let coefficient = (product(first, a, second, b) / spread).clamp(-1.0, 1.0);
     let degrees = (n - 2) as f64;
     let t = coefficient * (degrees / ((1.0 - coefficient) * (1.0 + coefficient))).sqrt();
-    let p_value = if t.is_infinite() { 0.0 } else { student_two_sided(t, degrees) };
-    Some(Correlation { coefficient, p_value })
+    let p_value = if t.is_infinite() {
+        0.0
+    } else {
+        student_two_sided(t, degrees)
+    };
+    Some(Correlation {
+        coefficient,
+        p_value,
+    })
 }
 
 /// Returns Spearman's correlation: Pearson's of midranks.
@@ -185,9 +225,15 @@ pub fn kendall(first: &[f64], second: &[f64]) -> Option<Correlation> {
         return None;
     }
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|a, b| first[*a].total_cmp(&first[*b]).then(second[*a].total_cmp(&second[*b])));
+    order.sort_by(|a, b| {
+        first[*a]
+            .total_cmp(&first[*b])
+            .then(second[*a].total_cmp(&second[*b]))
+    });
     let mut values: Vec<f64> = order.iter().map(|row| second[*row]).collect();
-    let n_both = runs(&order, |a, b| first[*a] == first[*b] && second[*a] == second[*b]);
+    let n_both = runs(&order, |a, b| {
+        first[*a] == first[*b] && second[*a] == second[*b]
+    });
     let in_first = runs(&order, |a, b| first[*a] == first[*b]);
     let n_discordant = inversions(&mut values);
     // The merge sort has left the values in order.
@@ -209,12 +255,18 @@ pub fn kendall(first: &[f64], second: &[f64]) -> Option<Correlation> {
         + 2.0 * x * y / m
         + moment(&in_first, w) * moment(&in_second, w) / (9.0 * m * (size - 2.0));
     let z = difference / variance.sqrt();
-    Some(Correlation { coefficient, p_value: (2.0 * normal_upper_tail(z.abs())).min(1.0) })
+    Some(Correlation {
+        coefficient,
+        p_value: (2.0 * normal_upper_tail(z.abs())).min(1.0),
+    })
 }
 
 /// Returns the lengths of runs of equal neighbours.
 fn runs<T>(values: &[T], is_same: impl Fn(&T, &T) -> bool) -> Vec<f64> {
-    values.chunk_by(|a, b| is_same(a, b)).map(|run| run.len() as f64).collect()
+    values
+        .chunk_by(|a, b| is_same(a, b))
+        .map(|run| run.len() as f64)
+        .collect()
 }
 
 /// Sorts by merging and returns how many pairs stood in the wrong order (Knight 1966).

@@ -9,7 +9,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::{
-    BlankCells, CellPlace, Column, ColumnType, Interner, MixedColumn, ReadLimits, ReadReport, Table, TableError, Values, coded_type,
+    BlankCells, CellPlace, Column, ColumnType, Interner, MixedColumn, ReadLimits, ReadReport,
+    Table, TableError, Values, coded_type,
 };
 
 /// Rows looked at before the first guess at the types; a wrong guess costs a second pass, not a wrong type.
@@ -32,8 +33,16 @@ pub struct CsvOptions {
 
 impl Default for CsvOptions {
     fn default() -> Self {
-        let missing = ["", "NA", "N/A", "null", "NULL", "NaN", "nan", "?"].map(str::to_owned).to_vec();
-        Self { delimiter: b',', missing, types: BTreeMap::new(), verbatim: BTreeSet::new(), limits: ReadLimits::default() }
+        let missing = ["", "NA", "N/A", "null", "NULL", "NaN", "nan", "?"]
+            .map(str::to_owned)
+            .to_vec();
+        Self {
+            delimiter: b',',
+            missing,
+            types: BTreeMap::new(),
+            verbatim: BTreeSet::new(),
+            limits: ReadLimits::default(),
+        }
     }
 }
 
@@ -62,27 +71,42 @@ enum Form {
 }
 
 /// Reads a table and reports what was noticed.
-pub fn read_csv<R: Read + Seek>(source: &mut R, options: &CsvOptions) -> Result<(Table, ReadReport), TableError> {
+pub fn read_csv<R: Read + Seek>(
+    source: &mut R,
+    options: &CsvOptions,
+) -> Result<(Table, ReadReport), TableError> {
     let n_bytes = source.seek(SeekFrom::End(0))?;
     if n_bytes == 0 {
         return Err(TableError::Empty);
     }
     if n_bytes > options.limits.bytes_max {
         let what = format!("a file of {n_bytes} bytes");
-        return Err(TableError::OverLimit { what, limit: options.limits.bytes_max });
+        return Err(TableError::OverLimit {
+            what,
+            limit: options.limits.bytes_max,
+        });
     }
     let names = read_header(source, options)?;
     for declared in options.types.keys() {
         if !names.contains(declared) {
-            return Err(TableError::UnknownColumn { column: declared.clone(), columns: names });
+            return Err(TableError::UnknownColumn {
+                column: declared.clone(),
+                columns: names,
+            });
         }
     }
-    let mut builders: Vec<Builder> = names.into_iter().map(|name| Builder::new(name, options)).collect();
+    let mut builders: Vec<Builder> = names
+        .into_iter()
+        .map(|name| Builder::new(name, options))
+        .collect();
     let mut report = ReadReport::default();
     guess(source, options, &mut builders)?;
     let n_rows = read_pass(source, options, &mut builders, Some(&mut report));
     let n_rows = n_rows.map_err(|error| with_line(error, source))?;
-    if builders.iter().any(|builder| matches!(builder.form, Form::Abandoned)) {
+    if builders
+        .iter()
+        .any(|builder| matches!(builder.form, Form::Abandoned))
+    {
         for builder in &mut builders {
             let form = std::mem::replace(&mut builder.form, Form::Abandoned);
             builder.form = match form {
@@ -98,48 +122,85 @@ pub fn read_csv<R: Read + Seek>(source: &mut R, options: &CsvOptions) -> Result<
     for builder in &builders {
         builder.note(&mut report, source)?;
     }
-    Ok((Table { columns: builders.into_iter().map(Builder::finish).collect(), n_rows }, report))
+    Ok((
+        Table {
+            columns: builders.into_iter().map(Builder::finish).collect(),
+            n_rows,
+        },
+        report,
+    ))
 }
 
-fn reader<'r, R: Read + Seek>(source: &'r mut R, options: &CsvOptions) -> Result<csv::Reader<&'r mut R>, TableError> {
+fn reader<'r, R: Read + Seek>(
+    source: &'r mut R,
+    options: &CsvOptions,
+) -> Result<csv::Reader<&'r mut R>, TableError> {
     source.seek(SeekFrom::Start(0))?;
     let mut builder = ReaderBuilder::new();
-    builder.delimiter(options.delimiter).has_headers(false).flexible(true).buffer_capacity(1 << 18);
+    builder
+        .delimiter(options.delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(1 << 18);
     Ok(builder.from_reader(source))
 }
 
-fn read_header<R: Read + Seek>(source: &mut R, options: &CsvOptions) -> Result<Vec<String>, TableError> {
+fn read_header<R: Read + Seek>(
+    source: &mut R,
+    options: &CsvOptions,
+) -> Result<Vec<String>, TableError> {
     let mut record = ByteRecord::new();
     if !reader(source, options)?.read_byte_record(&mut record)? {
         return Err(TableError::Empty);
     }
     if record.len() > options.limits.columns_max {
         let what = format!("a header of {} columns", record.len());
-        return Err(TableError::OverLimit { what, limit: options.limits.columns_max as u64 });
+        return Err(TableError::OverLimit {
+            what,
+            limit: options.limits.columns_max as u64,
+        });
     }
     let mut names: Vec<String> = Vec::with_capacity(record.len());
     for (idx, cell) in record.iter().enumerate() {
-        let name = std::str::from_utf8(cell).map_err(|_| TableError::NotUtf8 { line: 1, column: idx + 1 })?;
+        let name = std::str::from_utf8(cell).map_err(|_| TableError::NotUtf8 {
+            line: 1,
+            column: idx + 1,
+        })?;
         let name = name.trim_start_matches('\u{feff}').trim();
-        let refuse = |reason| TableError::Header { position: idx + 1, reason };
+        let refuse = |reason| TableError::Header {
+            position: idx + 1,
+            reason,
+        };
         if name.is_empty() {
             return Err(refuse("the column has no name".to_owned()));
         }
         if let Some(first) = names.iter().position(|known| known == name) {
-            return Err(refuse(format!("the name `{name}` is taken by column {}", first + 1)));
+            return Err(refuse(format!(
+                "the name `{name}` is taken by column {}",
+                first + 1
+            )));
         }
         names.push(name.to_owned());
     }
     if let [only] = &names[..]
-        && let Some(separator) = [',', ';', '\t', '|'].into_iter().find(|separator| only.contains(*separator))
+        && let Some(separator) = [',', ';', '\t', '|']
+            .into_iter()
+            .find(|separator| only.contains(*separator))
     {
-        return Err(TableError::WrongDelimiter { separator, delimiter: char::from(options.delimiter) });
+        return Err(TableError::WrongDelimiter {
+            separator,
+            delimiter: char::from(options.delimiter),
+        });
     }
     Ok(names)
 }
 
 /// Looks at the first rows and makes columns with other text than numbers text from the start.
-fn guess<R: Read + Seek>(source: &mut R, options: &CsvOptions, builders: &mut [Builder]) -> Result<(), TableError> {
+fn guess<R: Read + Seek>(
+    source: &mut R,
+    options: &CsvOptions,
+    builders: &mut [Builder],
+) -> Result<(), TableError> {
     let mut reader = reader(source, options)?;
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record)?;
@@ -148,9 +209,14 @@ fn guess<R: Read + Seek>(source: &mut R, options: &CsvOptions, builders: &mut [B
             break;
         }
         for (builder, cell) in builders.iter_mut().zip(&record) {
-            let Some(text) = std::str::from_utf8(cell).ok().map(str::trim) else { continue };
+            let Some(text) = std::str::from_utf8(cell).ok().map(str::trim) else {
+                continue;
+            };
             let is_guess = builder.declared.is_none() && matches!(builder.form, Form::Numbers(_));
-            if is_guess && !options.missing.iter().any(|token| token == text) && parse_number(text).is_none() {
+            if is_guess
+                && !options.missing.iter().any(|token| token == text)
+                && parse_number(text).is_none()
+            {
                 builder.form = Form::Text(Interner::default());
             }
         }
@@ -175,14 +241,25 @@ fn read_pass<R: Read + Seek>(
         let line = record.position().map_or(0, csv::Position::byte);
         if record.len() != builders.len() {
             let (found, expected) = (record.len() as u64, builders.len() as u64);
-            return Err(TableError::Ragged { line, found, expected });
+            return Err(TableError::Ragged {
+                line,
+                found,
+                expected,
+            });
         }
         for (idx, (builder, cell)) in builders.iter_mut().zip(&record).enumerate() {
             if cell.len() > options.limits.cell_bytes_max {
                 let (column, limit) = (builder.name.clone(), options.limits.cell_bytes_max as u64);
-                return Err(TableError::CellOverLimit { line, column, limit });
+                return Err(TableError::CellOverLimit {
+                    line,
+                    column,
+                    limit,
+                });
             }
-            let text = std::str::from_utf8(cell).map_err(|_| TableError::NotUtf8 { line, column: idx + 1 })?;
+            let text = std::str::from_utf8(cell).map_err(|_| TableError::NotUtf8 {
+                line,
+                column: idx + 1,
+            })?;
             builder.push(text, line, options, report.as_deref_mut());
         }
         n_rows += 1;
@@ -208,12 +285,28 @@ fn line_at<R: Read + Seek>(source: &mut R, byte: u64) -> Result<u64, TableError>
 /// Turns the byte in an error of a row into its line.
 fn with_line<R: Read + Seek>(error: TableError, source: &mut R) -> TableError {
     match error {
-        TableError::Ragged { line, found, expected } => match line_at(source, line) {
-            Ok(line) => TableError::Ragged { line, found, expected },
+        TableError::Ragged {
+            line,
+            found,
+            expected,
+        } => match line_at(source, line) {
+            Ok(line) => TableError::Ragged {
+                line,
+                found,
+                expected,
+            },
             Err(error) => error,
         },
-        TableError::CellOverLimit { line, column, limit } => match line_at(source, line) {
-            Ok(line) => TableError::CellOverLimit { line, column, limit },
+        TableError::CellOverLimit {
+            line,
+            column,
+            limit,
+        } => match line_at(source, line) {
+            Ok(line) => TableError::CellOverLimit {
+                line,
+                column,
+                limit,
+            },
             Err(error) => error,
         },
         TableError::NotUtf8 { line, column } => match line_at(source, line) {
@@ -226,14 +319,24 @@ fn with_line<R: Read + Seek>(error: TableError, source: &mut R) -> TableError {
 
 /// Returns the number a cell holds; text that Rust would read as NaN is not a number.
 fn parse_number(text: &str) -> Option<f64> {
-    let starts_like_one = text.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"+-.iI".contains(&byte));
-    starts_like_one.then(|| text.parse::<f64>().ok()).flatten().filter(|value| !value.is_nan())
+    let starts_like_one = text
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_digit() || b"+-.iI".contains(&byte));
+    starts_like_one
+        .then(|| text.parse::<f64>().ok())
+        .flatten()
+        .filter(|value| !value.is_nan())
 }
 
 impl Builder {
     fn new(name: String, options: &CsvOptions) -> Self {
         let verbatim = options.verbatim.contains(&name);
-        let declared = if verbatim { Some(ColumnType::Categorical) } else { options.types.get(&name).copied() };
+        let declared = if verbatim {
+            Some(ColumnType::Categorical)
+        } else {
+            options.types.get(&name).copied()
+        };
         let form = match declared {
             None | Some(ColumnType::Numeric) => Form::Numbers(Vec::new()),
             Some(ColumnType::Categorical | ColumnType::Text) => Form::Text(Interner::default()),
@@ -253,7 +356,13 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, text: &str, line: u64, options: &CsvOptions, report: Option<&mut ReadReport>) {
+    fn push(
+        &mut self,
+        text: &str,
+        line: u64,
+        options: &CsvOptions,
+        report: Option<&mut ReadReport>,
+    ) {
         if matches!(self.form, Form::Done(_)) {
             return;
         }
@@ -322,24 +431,45 @@ impl Builder {
     }
 
     /// Refuses cells that contradict a declaration and reports what a person should know.
-    fn note<R: Read + Seek>(&self, report: &mut ReadReport, source: &mut R) -> Result<(), TableError> {
-        let mut place =
-            |byte: u64| -> Result<CellPlace, TableError> { Ok(CellPlace { line: line_at(source, byte)?, column: self.name.clone() }) };
+    fn note<R: Read + Seek>(
+        &self,
+        report: &mut ReadReport,
+        source: &mut R,
+    ) -> Result<(), TableError> {
+        let mut place = |byte: u64| -> Result<CellPlace, TableError> {
+            Ok(CellPlace {
+                line: line_at(source, byte)?,
+                column: self.name.clone(),
+            })
+        };
         if let Some(line) = self.first_other {
             if self.declared == Some(ColumnType::Numeric) {
-                return Err(TableError::NotNumeric { n_cells: self.n_other as usize, first: place(line)? });
+                return Err(TableError::NotNumeric {
+                    n_cells: self.n_other as usize,
+                    first: place(line)?,
+                });
             }
             if self.n_numeric > self.n_other {
                 let (n_numeric, n_other) = (self.n_numeric, self.n_other);
-                report.mixed.push(MixedColumn { first: place(line)?, n_numeric, n_other });
+                report.mixed.push(MixedColumn {
+                    first: place(line)?,
+                    n_numeric,
+                    n_other,
+                });
             }
         }
         if let Some(line) = self.first_blank {
-            report.blank.push(BlankCells { first: place(line)?, n_cells: self.n_blank });
+            report.blank.push(BlankCells {
+                first: place(line)?,
+                n_cells: self.n_blank,
+            });
         }
         if let Form::Numbers(values) | Form::Done(Values::Numeric(values)) = &self.form {
             report.n_infinite += values.iter().filter(|value| value.is_infinite()).count() as u64;
-            if let Some(line) = self.first_infinite.filter(|_| report.first_infinite.is_none()) {
+            if let Some(line) = self
+                .first_infinite
+                .filter(|_| report.first_infinite.is_none())
+            {
                 report.first_infinite = Some(place(line)?);
             }
         }
@@ -355,7 +485,11 @@ impl Builder {
             Values::Numeric(_) => ColumnType::Numeric,
             Values::Coded(coded) => coded_type(coded),
         };
-        Column { name: self.name, column_type: self.declared.unwrap_or(inferred), values }
+        Column {
+            name: self.name,
+            column_type: self.declared.unwrap_or(inferred),
+            values,
+        }
     }
 }
 
@@ -365,7 +499,9 @@ impl Form {
             Self::Numbers(values) => Values::Numeric(values),
             Self::Text(interner) => Values::Coded(interner.finish()),
             Self::Done(values) => values,
-            Self::Abandoned => unreachable!("an abandoned column is read again before it is finished"),
+            Self::Abandoned => {
+                unreachable!("an abandoned column is read again before it is finished")
+            }
         }
     }
 }

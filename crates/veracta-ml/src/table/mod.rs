@@ -78,7 +78,11 @@ pub struct ReadLimits {
 
 impl Default for ReadLimits {
     fn default() -> Self {
-        Self { bytes_max: 1 << 30, columns_max: 10_000, cell_bytes_max: 1 << 20 }
+        Self {
+            bytes_max: 1 << 30,
+            columns_max: 10_000,
+            cell_bytes_max: 1 << 20,
+        }
     }
 }
 
@@ -175,7 +179,9 @@ pub enum TableError {
     #[error("not a readable Parquet file")]
     Parquet(#[from] ::parquet::errors::ParquetError),
     /// A column of a type that has no place in a table.
-    #[error("column `{column}` has type {found}; numbers, text, booleans, dates and times are read")]
+    #[error(
+        "column `{column}` has type {found}; numbers, text, booleans, dates and times are read"
+    )]
     ColumnType {
         /// Its name.
         column: String,
@@ -232,10 +238,17 @@ pub struct BlankCells {
 impl Table {
     /// Returns the column of that name.
     pub fn column(&self, name: &str) -> Result<&Column, TableError> {
-        self.columns.iter().find(|column| column.name == name).ok_or_else(|| TableError::UnknownColumn {
-            column: name.to_owned(),
-            columns: self.columns.iter().map(|column| column.name.clone()).collect(),
-        })
+        self.columns
+            .iter()
+            .find(|column| column.name == name)
+            .ok_or_else(|| TableError::UnknownColumn {
+                column: name.to_owned(),
+                columns: self
+                    .columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect(),
+            })
     }
 
     /// Returns the given rows, in the given order.
@@ -244,19 +257,29 @@ impl Table {
             name: column.name.clone(),
             column_type: column.column_type,
             values: match &column.values {
-                Values::Numeric(values) => Values::Numeric(rows.iter().map(|row| values[*row]).collect()),
-                Values::Coded(coded) => {
-                    Values::Coded(Coded { codes: rows.iter().map(|row| coded.codes[*row]).collect(), levels: coded.levels.clone() })
+                Values::Numeric(values) => {
+                    Values::Numeric(rows.iter().map(|row| values[*row]).collect())
                 }
+                Values::Coded(coded) => Values::Coded(Coded {
+                    codes: rows.iter().map(|row| coded.codes[*row]).collect(),
+                    levels: coded.levels.clone(),
+                }),
             },
         });
-        Self { columns: columns.collect(), n_rows: rows.len() }
+        Self {
+            columns: columns.collect(),
+            n_rows: rows.len(),
+        }
     }
 
     /// Returns one 128-bit digest a row over all columns but `without`: equal rows, and with near certainty only those, agree.
     pub fn row_digests(&self, without: &[&str]) -> Vec<[u8; 16]> {
         use rayon::prelude::*;
-        let columns: Vec<&Column> = self.columns.iter().filter(|column| !without.contains(&column.name.as_str())).collect();
+        let columns: Vec<&Column> = self
+            .columns
+            .iter()
+            .filter(|column| !without.contains(&column.name.as_str()))
+            .collect();
         let digest_row = |row: usize| {
             let mut hasher = Sha256::new();
             for column in &columns {
@@ -295,7 +318,11 @@ impl Column {
         match &self.values {
             Values::Coded(coded) => coded.clone(),
             Values::Numeric(values) => {
-                let mut distinct: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+                let mut distinct: Vec<f64> = values
+                    .iter()
+                    .copied()
+                    .filter(|value| !value.is_nan())
+                    .collect();
                 distinct.sort_by(f64::total_cmp);
                 distinct.dedup();
                 let code = |value: &f64| match value.is_nan() {
@@ -303,7 +330,10 @@ impl Column {
                     false => distinct.partition_point(|level| level < value) as u32,
                 };
                 let codes = values.iter().map(code).collect();
-                Coded { codes, levels: distinct.iter().map(f64::to_string).collect() }
+                Coded {
+                    codes,
+                    levels: distinct.iter().map(f64::to_string).collect(),
+                }
             }
         }
     }
@@ -315,7 +345,11 @@ impl Column {
         let mut coded = self.codes();
         if coded.codes.contains(&MISSING) {
             let code = coded.levels.len() as u32;
-            coded.codes.iter_mut().filter(|held| **held == MISSING).for_each(|held| *held = code);
+            coded
+                .codes
+                .iter_mut()
+                .filter(|held| **held == MISSING)
+                .for_each(|held| *held = code);
             coded.levels.push("(missing)".to_owned());
         }
         coded
@@ -350,10 +384,19 @@ impl Interner {
         for (position, (_, code)) in levels.iter().enumerate() {
             new_code[*code as usize] = position as u32;
         }
-        let recode = |code: u32| if code == MISSING { MISSING } else { new_code[code as usize] };
+        let recode = |code: u32| {
+            if code == MISSING {
+                MISSING
+            } else {
+                new_code[code as usize]
+            }
+        };
         Coded {
             codes: self.codes.into_iter().map(recode).collect(),
-            levels: levels.into_iter().map(|(level, _)| level.into_string()).collect(),
+            levels: levels
+                .into_iter()
+                .map(|(level, _)| level.into_string())
+                .collect(),
         }
     }
 }

@@ -62,9 +62,18 @@ impl<'e> CompiledTrees<'e> {
         let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); ensemble.n_features];
         let mut columns: BTreeMap<(u32, Missing), u16> = BTreeMap::new();
         let is_flat = |tree: &&Tree| {
-            tree.linear.is_empty() && tree.nodes.iter().all(|node| !matches!(node.test, Test::InSet { .. } | Test::Equal { .. }))
+            tree.linear.is_empty()
+                && tree
+                    .nodes
+                    .iter()
+                    .all(|node| !matches!(node.test, Test::InSet { .. } | Test::Equal { .. }))
         };
-        for node in ensemble.trees.iter().filter(is_flat).flat_map(|tree| &tree.nodes) {
+        for node in ensemble
+            .trees
+            .iter()
+            .filter(is_flat)
+            .flat_map(|tree| &tree.nodes)
+        {
             if let Test::AtMost { threshold, missing } = node.test {
                 thresholds[node.feature as usize].push(threshold);
                 columns.insert((node.feature, missing), 0);
@@ -74,15 +83,26 @@ impl<'e> CompiledTrees<'e> {
             sorted.sort_unstable_by(f64::total_cmp);
             sorted.dedup();
         }
-        let fits = columns.len() <= usize::from(u16::MAX) && thresholds.iter().all(|sorted| sorted.len() < usize::from(ABOVE_ALL));
-        columns.values_mut().enumerate().for_each(|(idx, column)| *column = idx as u16);
+        let fits = columns.len() <= usize::from(u16::MAX)
+            && thresholds
+                .iter()
+                .all(|sorted| sorted.len() < usize::from(ABOVE_ALL));
+        columns
+            .values_mut()
+            .enumerate()
+            .for_each(|(idx, column)| *column = idx as u16);
         let compile = |(idx, tree): (usize, &Tree)| match fits && is_flat(&tree) {
             true => CompiledTree::Flat(flatten(tree, &thresholds, &columns)),
             false => CompiledTree::Plain(idx),
         };
         let trees = ensemble.trees.iter().enumerate().map(compile).collect();
         let columns = columns.into_keys().collect();
-        Self { ensemble, thresholds, columns, trees }
+        Self {
+            ensemble,
+            thresholds,
+            columns,
+            trees,
+        }
     }
 
     /// Returns the margins of every row, row after row; `values` holds rows of `n_columns` numbers.
@@ -90,7 +110,10 @@ impl<'e> CompiledTrees<'e> {
     /// # Panics
     /// When `n_columns` is less than the number of features or does not divide the values.
     pub fn margins(&self, values: &[f64], n_columns: usize) -> Vec<f64> {
-        assert!(n_columns >= self.ensemble.n_features && values.len().is_multiple_of(n_columns.max(1)), "values are whole rows");
+        assert!(
+            n_columns >= self.ensemble.n_features && values.len().is_multiple_of(n_columns.max(1)),
+            "values are whole rows"
+        );
         let n_outputs = self.ensemble.n_outputs();
         let n_rows = values.len() / n_columns.max(1);
         let mut margins = vec![0.0; n_rows * n_outputs];
@@ -102,18 +125,28 @@ impl<'e> CompiledTrees<'e> {
             return margins;
         }
         let blocks = values.par_chunks(BLOCK_ROWS * n_columns.max(1));
-        margins.par_chunks_mut(BLOCK_ROWS * n_outputs).zip(blocks).for_each(|(margins, values)| self.block(values, n_columns, margins));
+        margins
+            .par_chunks_mut(BLOCK_ROWS * n_outputs)
+            .zip(blocks)
+            .for_each(|(margins, values)| self.block(values, n_columns, margins));
         margins
     }
 
     fn block(&self, values: &[f64], n_columns: usize, margins: &mut [f64]) {
         let n_outputs = self.ensemble.n_outputs();
         let n_rows = margins.len() / n_outputs;
-        let rows: Vec<Vec<f64>> =
-            match self.trees.iter().any(|tree| matches!(tree, CompiledTree::Plain(_))) || self.ensemble.linear.is_some() {
-                true => values.chunks(n_columns).map(|row| self.ensemble.rounded(row)).collect(),
-                false => Vec::new(),
-            };
+        let rows: Vec<Vec<f64>> = match self
+            .trees
+            .iter()
+            .any(|tree| matches!(tree, CompiledTree::Plain(_)))
+            || self.ensemble.linear.is_some()
+        {
+            true => values
+                .chunks(n_columns)
+                .map(|row| self.ensemble.rounded(row))
+                .collect(),
+            false => Vec::new(),
+        };
         for (row, margins) in margins.chunks_mut(n_outputs).enumerate() {
             margins.copy_from_slice(&self.ensemble.base_margins);
             if let Some(linear) = &self.ensemble.linear {
@@ -125,7 +158,10 @@ impl<'e> CompiledTrees<'e> {
         for tree in &self.trees {
             match tree {
                 CompiledTree::Flat(tree) => {
-                    for (lanes, margins) in ranks.chunks(LANES * width).zip(margins.chunks_mut(LANES * n_outputs)) {
+                    for (lanes, margins) in ranks
+                        .chunks(LANES * width)
+                        .zip(margins.chunks_mut(LANES * n_outputs))
+                    {
                         self.walk(tree, lanes, width, margins);
                     }
                 }
@@ -133,7 +169,8 @@ impl<'e> CompiledTrees<'e> {
                     let tree = &self.ensemble.trees[*idx];
                     for row in 0..n_rows {
                         let value = tree.leaf_value(tree.leaf(&rows[row]), &rows[row]);
-                        self.ensemble.add(&mut margins[row * n_outputs + tree.output], value);
+                        self.ensemble
+                            .add(&mut margins[row * n_outputs + tree.output], value);
                     }
                 }
             }
@@ -153,8 +190,16 @@ impl<'e> CompiledTrees<'e> {
             for (feature, missing) in &self.columns {
                 if last.0 != *feature {
                     let value = row[*feature as usize];
-                    let value = if is_single { f64::from(value as f32) } else { value };
-                    last = (*feature, value, rank_of(&self.thresholds[*feature as usize], value));
+                    let value = if is_single {
+                        f64::from(value as f32)
+                    } else {
+                        value
+                    };
+                    last = (
+                        *feature,
+                        value,
+                        rank_of(&self.thresholds[*feature as usize], value),
+                    );
                 }
                 ranks.push(match missing {
                     Missing::NanLeft if last.1.is_nan() => 0,
@@ -165,7 +210,9 @@ impl<'e> CompiledTrees<'e> {
                         match missing {
                             Missing::ZeroLeft if is_zero => 0,
                             Missing::ZeroRight if is_zero => ABOVE_ALL,
-                            Missing::NanIsZero if last.1.is_nan() => rank_of(&self.thresholds[*feature as usize], 0.0),
+                            Missing::NanIsZero if last.1.is_nan() => {
+                                rank_of(&self.thresholds[*feature as usize], 0.0)
+                            }
                             _ => last.2,
                         }
                     }
@@ -188,12 +235,24 @@ impl<'e> CompiledTrees<'e> {
         }
         let decide = |node: &Node| match node.test {
             Test::AtMost { threshold, missing } => {
-                let column = self.columns.binary_search(&(node.feature, missing)).expect("every split has its column");
-                (column as u16, rank_of(&self.thresholds[node.feature as usize], threshold))
+                let column = self
+                    .columns
+                    .binary_search(&(node.feature, missing))
+                    .expect("every split has its column");
+                (
+                    column as u16,
+                    rank_of(&self.thresholds[node.feature as usize], threshold),
+                )
             }
             Test::Leaf | Test::Equal { .. } | Test::InSet { .. } => (0, ABOVE_ALL),
         };
-        Some(self.ensemble.trees[tree_idx].nodes.iter().map(decide).collect())
+        Some(
+            self.ensemble.trees[tree_idx]
+                .nodes
+                .iter()
+                .map(decide)
+                .collect(),
+        )
     }
 
     /// Adds a tree's leaves to the margins of up to [`LANES`] rows.
@@ -211,12 +270,16 @@ impl<'e> CompiledTrees<'e> {
                 for _ in 0..n_levels {
                     for lane in 0..LANES {
                         let node = nodes[at[lane] as usize];
-                        at[lane] = node.left + u32::from(ranks[lane * width + usize::from(node.column)] > node.rank);
+                        at[lane] = node.left
+                            + u32::from(ranks[lane * width + usize::from(node.column)] > node.rank);
                     }
                 }
                 level += n_levels;
                 // Not `at == before`, which is a call; and the root never equals itself, so the first look is for nothing.
-                let moved = at.iter().zip(&before).fold(0, |moved, (now, then)| moved | (now ^ then));
+                let moved = at
+                    .iter()
+                    .zip(&before)
+                    .fold(0, |moved, (now, then)| moved | (now ^ then));
                 if level > LEVELS_A_LOOK && moved == 0 {
                     break;
                 }
@@ -225,12 +288,16 @@ impl<'e> CompiledTrees<'e> {
             for lane in 0..n_lanes {
                 for _ in 0..tree.depth {
                     let node = nodes[at[lane] as usize];
-                    at[lane] = node.left + u32::from(ranks[lane * width + usize::from(node.column)] > node.rank);
+                    at[lane] = node.left
+                        + u32::from(ranks[lane * width + usize::from(node.column)] > node.rank);
                 }
             }
         }
         for (lane, at) in at.iter().enumerate().take(n_lanes) {
-            self.ensemble.add(&mut margins[lane * n_outputs + tree.output], tree.values[*at as usize]);
+            self.ensemble.add(
+                &mut margins[lane * n_outputs + tree.output],
+                tree.values[*at as usize],
+            );
         }
     }
 }
@@ -240,24 +307,44 @@ fn rank_of(thresholds: &[f64], value: f64) -> u16 {
 }
 
 /// Lays a tree out level by level, siblings side by side.
-fn flatten(tree: &Tree, thresholds: &[Vec<f64>], columns: &BTreeMap<(u32, Missing), u16>) -> FlatTree {
+fn flatten(
+    tree: &Tree,
+    thresholds: &[Vec<f64>],
+    columns: &BTreeMap<(u32, Missing), u16>,
+) -> FlatTree {
     let (mut order, mut level, mut depth) = (vec![0usize], vec![0usize], 0);
-    let (mut nodes, mut values) = (Vec::with_capacity(tree.nodes.len()), Vec::with_capacity(tree.nodes.len()));
+    let (mut nodes, mut values) = (
+        Vec::with_capacity(tree.nodes.len()),
+        Vec::with_capacity(tree.nodes.len()),
+    );
     let mut next = 0;
     while next < order.len() {
         let node = &tree.nodes[order[next]];
         match &node.test {
             Test::AtMost { threshold, missing } => {
                 let rank = rank_of(&thresholds[node.feature as usize], *threshold);
-                nodes.push(FlatNode { column: columns[&(node.feature, *missing)], rank, left: order.len() as u32 });
+                nodes.push(FlatNode {
+                    column: columns[&(node.feature, *missing)],
+                    rank,
+                    left: order.len() as u32,
+                });
                 order.extend([node.left as usize, node.right as usize]);
                 level.extend([level[next] + 1; 2]);
                 depth = depth.max(level[next] + 1);
             }
-            Test::Leaf | Test::Equal { .. } | Test::InSet { .. } => nodes.push(FlatNode { column: 0, rank: ABOVE_ALL, left: next as u32 }),
+            Test::Leaf | Test::Equal { .. } | Test::InSet { .. } => nodes.push(FlatNode {
+                column: 0,
+                rank: ABOVE_ALL,
+                left: next as u32,
+            }),
         }
         values.push(node.value);
         next += 1;
     }
-    FlatTree { nodes, values, depth, output: tree.output }
+    FlatTree {
+        nodes,
+        values,
+        depth,
+        output: tree.output,
+    }
 }

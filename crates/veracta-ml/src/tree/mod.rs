@@ -239,7 +239,9 @@ const ZERO_THRESHOLD: f64 = 1e-35;
 
 /// Returns the name that a table gives a category that is a number: 1 and 1.0 are `1`.
 fn category_name(number: &serde_json::Number) -> String {
-    number.as_f64().map_or_else(|| number.to_string(), |value| value.to_string())
+    number
+        .as_f64()
+        .map_or_else(|| number.to_string(), |value| value.to_string())
 }
 
 impl Missing {
@@ -270,10 +272,15 @@ impl Node {
             Test::Equal { nan_left, .. } if value.is_nan() => *nan_left,
             Test::Equal { value: wanted, .. } => value == *wanted,
             Test::InSet { nan_left, .. } if value.is_nan() => *nan_left,
-            Test::InSet { categories, hit_left, .. } => {
+            Test::InSet {
+                categories,
+                hit_left,
+                ..
+            } => {
                 // LightGBM truncates towards zero before it asks for the sign, XGBoost after.
                 let code = if *hit_left { value.trunc() } else { value };
-                let is_hit = (0.0..4_294_967_296.0).contains(&code) && categories.binary_search(&(code as u32)).is_ok();
+                let is_hit = (0.0..4_294_967_296.0).contains(&code)
+                    && categories.binary_search(&(code as u32)).is_ok();
                 is_hit == *hit_left
             }
         }
@@ -286,7 +293,11 @@ impl Tree {
         let mut idx = 0;
         while !self.nodes[idx].is_leaf() {
             let node = &self.nodes[idx];
-            idx = if node.goes_left(row[node.feature as usize]) { node.left } else { node.right } as usize;
+            idx = if node.goes_left(row[node.feature as usize]) {
+                node.left
+            } else {
+                node.right
+            } as usize;
         }
         idx
     }
@@ -294,7 +305,9 @@ impl Tree {
     /// Returns the value of a leaf for a row: a linear leaf without missing features is linear in them.
     pub fn leaf_value(&self, leaf: usize, row: &[f64]) -> f64 {
         let plain = self.nodes[leaf].value;
-        let Some(linear) = self.linear.get(&leaf) else { return plain };
+        let Some(linear) = self.linear.get(&leaf) else {
+            return plain;
+        };
         let mut value = linear.constant;
         for (feature, coefficient) in &linear.terms {
             let x = row[*feature as usize];
@@ -317,9 +330,15 @@ impl Tree {
         let mut depth = vec![None; n_nodes];
         depth[0] = Some(0usize);
         for (idx, node) in self.nodes.iter().enumerate() {
-            let Some(level) = depth[idx] else { return Err(malformed("a node is not below the root or stands before its parent")) };
+            let Some(level) = depth[idx] else {
+                return Err(malformed(
+                    "a node is not below the root or stands before its parent",
+                ));
+            };
             if !(0.0..=COVER_LIMIT).contains(&node.cover) {
-                return Err(malformed("a cover is negative, not a number or beyond 10^300"));
+                return Err(malformed(
+                    "a cover is negative, not a number or beyond 10^300",
+                ));
             }
             if node.is_leaf() {
                 if !node.value.is_finite() {
@@ -338,13 +357,22 @@ impl Tree {
             }
             for child in [node.left as usize, node.right as usize] {
                 if child <= idx || child >= n_nodes || depth[child].is_some() {
-                    return Err(malformed("a child is outside the tree, before its parent or has two parents"));
+                    return Err(malformed(
+                        "a child is outside the tree, before its parent or has two parents",
+                    ));
                 }
                 depth[child] = Some(level + 1);
             }
         }
-        if self.linear.values().flat_map(|leaf| &leaf.terms).any(|(feature, _)| *feature as usize >= n_features) {
-            return Err(malformed("a linear leaf uses a feature that does not exist"));
+        if self
+            .linear
+            .values()
+            .flat_map(|leaf| &leaf.terms)
+            .any(|(feature, _)| *feature as usize >= n_features)
+        {
+            return Err(malformed(
+                "a linear leaf uses a feature that does not exist",
+            ));
         }
         Ok(self)
     }
@@ -358,9 +386,15 @@ impl TreeEnsemble {
 
     /// Returns for each feature whether it holds numbers: no split asks for a category, and it has no names of any.
     pub fn numeric_features(&self) -> Vec<bool> {
-        let mut is_number: Vec<bool> =
-            (0..self.n_features).map(|feature| self.categories.get(feature).is_none_or(Option::is_none)).collect();
-        for node in self.trees.iter().flat_map(|tree| &tree.nodes).filter(|node| matches!(node.test, Test::InSet { .. })) {
+        let mut is_number: Vec<bool> = (0..self.n_features)
+            .map(|feature| self.categories.get(feature).is_none_or(Option::is_none))
+            .collect();
+        for node in self
+            .trees
+            .iter()
+            .flat_map(|tree| &tree.nodes)
+            .filter(|node| matches!(node.test, Test::InSet { .. }))
+        {
             is_number[node.feature as usize] = false;
         }
         is_number
@@ -387,15 +421,27 @@ impl TreeEnsemble {
     /// # Panics
     /// When `row` is shorter than the number of features, or there is not one base margin an output.
     pub fn margins_from(&self, base_margins: &[f64], row: &[f64]) -> Vec<f64> {
-        assert!(row.len() >= self.n_features, "a row has {} of {} features", row.len(), self.n_features);
-        assert_eq!(base_margins.len(), self.n_outputs(), "there is one base margin an output");
+        assert!(
+            row.len() >= self.n_features,
+            "a row has {} of {} features",
+            row.len(),
+            self.n_features
+        );
+        assert_eq!(
+            base_margins.len(),
+            self.n_outputs(),
+            "there is one base margin an output"
+        );
         let row = self.rounded(row);
         let mut margins = base_margins.to_vec();
         if let Some(linear) = &self.linear {
             linear.add(&row, &mut margins);
         }
         for tree in &self.trees {
-            self.add(&mut margins[tree.output], tree.leaf_value(tree.leaf(&row), &row));
+            self.add(
+                &mut margins[tree.output],
+                tree.leaf_value(tree.leaf(&row), &row),
+            );
         }
         margins
     }
@@ -410,22 +456,43 @@ impl TreeEnsemble {
 
     /// Returns the predictions that margins stand for.
     pub fn predictions(&self, margins: &[f64]) -> Vec<f64> {
-        let margins: Vec<f64> = margins.iter().map(|margin| margin / self.n_averaged.unwrap_or(1.0)).collect();
+        let margins: Vec<f64> = margins
+            .iter()
+            .map(|margin| margin / self.n_averaged.unwrap_or(1.0))
+            .collect();
         match self.link {
             Link::Identity => margins,
-            Link::Logistic { scale } => margins.iter().map(|margin| 1.0 / (1.0 + (-scale * margin).exp())).collect(),
+            Link::Logistic { scale } => margins
+                .iter()
+                .map(|margin| 1.0 / (1.0 + (-scale * margin).exp()))
+                .collect(),
             Link::Exponential => margins.iter().map(|margin| margin.exp()).collect(),
-            Link::Step => margins.iter().map(|margin| f64::from(*margin > 0.0)).collect(),
-            Link::SignedSquare => margins.iter().map(|margin| margin.signum() * margin * margin).collect(),
+            Link::Step => margins
+                .iter()
+                .map(|margin| f64::from(*margin > 0.0))
+                .collect(),
+            Link::SignedSquare => margins
+                .iter()
+                .map(|margin| margin.signum() * margin * margin)
+                .collect(),
             Link::SoftPlus => margins.iter().map(|margin| margin.exp().ln_1p()).collect(),
             Link::Softmax => {
                 let largest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let powers: Vec<f64> = margins.iter().map(|margin| (margin - largest).exp()).collect();
+                let powers: Vec<f64> = margins
+                    .iter()
+                    .map(|margin| (margin - largest).exp())
+                    .collect();
                 let total: f64 = powers.iter().sum();
                 powers.iter().map(|power| power / total).collect()
             }
             Link::ArgMax => {
-                let best = (0..margins.len()).reduce(|best, idx| if margins[idx] > margins[best] { idx } else { best });
+                let best = (0..margins.len()).reduce(|best, idx| {
+                    if margins[idx] > margins[best] {
+                        idx
+                    } else {
+                        best
+                    }
+                });
                 vec![best.unwrap_or(0) as f64]
             }
         }
@@ -433,9 +500,16 @@ impl TreeEnsemble {
 
     /// Returns the ensemble with the trees of boosting rounds `from` to `to`, `to` left out. Base margins stay.
     pub fn rounds(&self, from: usize, to: usize) -> Self {
-        let bound = |round: usize| round.saturating_mul(self.n_trees_a_round).min(self.trees.len());
+        let bound = |round: usize| {
+            round
+                .saturating_mul(self.n_trees_a_round)
+                .min(self.trees.len())
+        };
         let trees = self.trees[bound(from).min(bound(to))..bound(to)].to_vec();
-        Self { trees, ..self.clone() }
+        Self {
+            trees,
+            ..self.clone()
+        }
     }
 
     /// Returns each feature's importance; for a linear booster, whatever is asked, its coefficients of the first output.
@@ -443,9 +517,16 @@ impl TreeEnsemble {
         let mut importance = vec![0.0; self.n_features];
         if let Some(linear) = &self.linear {
             let n_outputs = self.n_outputs();
-            return (0..self.n_features).map(|feature| f64::from(linear.weights[feature * n_outputs])).collect();
+            return (0..self.n_features)
+                .map(|feature| f64::from(linear.weights[feature * n_outputs]))
+                .collect();
         }
-        for node in self.trees.iter().flat_map(|tree| &tree.nodes).filter(|node| !node.is_leaf()) {
+        for node in self
+            .trees
+            .iter()
+            .flat_map(|tree| &tree.nodes)
+            .filter(|node| !node.is_leaf())
+        {
             importance[node.feature as usize] += match kind {
                 Importance::Splits => 1.0,
                 Importance::TotalGain => node.gain,

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Number, Value};
 
 use super::{
-    FEATURES_LIMIT, LinearBooster, Link, MODEL_BYTES_LIMIT, Missing, Node, OUTPUTS_LIMIT, Precision, Test, Tree, TreeEnsemble, TreeError,
-    category_name,
+    FEATURES_LIMIT, LinearBooster, Link, MODEL_BYTES_LIMIT, Missing, Node, OUTPUTS_LIMIT,
+    Precision, Test, Tree, TreeEnsemble, TreeError, category_name,
 };
 
 /// Most bytes of a UBJSON file. A number of 4 bytes takes 32 in memory while it is read: 2 GiB in all.
@@ -131,7 +131,10 @@ fn unsupported(what: String) -> TreeError {
 /// Reads a model saved as JSON.
 pub fn read_xgboost_json(bytes: &[u8]) -> Result<TreeEnsemble, TreeError> {
     if bytes.len() > MODEL_BYTES_LIMIT {
-        return Err(TreeError::TooLarge { n_bytes: bytes.len(), limit: MODEL_BYTES_LIMIT });
+        return Err(TreeError::TooLarge {
+            n_bytes: bytes.len(),
+            limit: MODEL_BYTES_LIMIT,
+        });
     }
     ensemble(serde_json::from_slice(bytes)?)
 }
@@ -139,7 +142,10 @@ pub fn read_xgboost_json(bytes: &[u8]) -> Result<TreeEnsemble, TreeError> {
 /// Reads a model saved as UBJSON, XGBoost's default.
 pub fn read_xgboost_ubjson(bytes: &[u8]) -> Result<TreeEnsemble, TreeError> {
     if bytes.len() > UBJSON_BYTES_LIMIT {
-        return Err(TreeError::TooLarge { n_bytes: bytes.len(), limit: UBJSON_BYTES_LIMIT });
+        return Err(TreeError::TooLarge {
+            n_bytes: bytes.len(),
+            limit: UBJSON_BYTES_LIMIT,
+        });
     }
     let mut reader = Ubjson { bytes, position: 0 };
     let marker = reader.marker()?;
@@ -154,8 +160,13 @@ fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError>
         ("dart", Some(inner)) => (inner.model, booster.weight_drop),
         (name, _) => return Err(unsupported(format!("booster `{name}`"))),
     };
-    let Some(model) = model else { return Err(unsupported("a booster without a model".to_owned())) };
-    let number = |text: &str| text.parse::<usize>().map_err(|_| unsupported(format!("parameter `{text}`")));
+    let Some(model) = model else {
+        return Err(unsupported("a booster without a model".to_owned()));
+    };
+    let number = |text: &str| {
+        text.parse::<usize>()
+            .map_err(|_| unsupported(format!("parameter `{text}`")))
+    };
     let param = &learner.learner_model_param;
     let n_targets = param.num_target.as_deref().map_or(Ok(1), number)?;
     let n_outputs = number(&param.num_class)?.max(n_targets).max(1);
@@ -167,19 +178,44 @@ fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError>
         return Err(unsupported(format!("{n_features} features")));
     }
     if !learner.feature_names.is_empty() && learner.feature_names.len() != n_features {
-        return Err(unsupported(format!("{} feature names for {n_features} features", learner.feature_names.len())));
+        return Err(unsupported(format!(
+            "{} feature names for {n_features} features",
+            learner.feature_names.len()
+        )));
     }
     let (link, margin_of) = objective(&learner.objective.name)?;
     let base_margins = base_margins(&param.base_score, margin_of, n_outputs)?;
-    let n_parallel = model.gbtree_model_param.as_ref().and_then(|param| param.num_parallel_tree.as_deref()).map_or(Ok(1), number)?;
+    let n_parallel = model
+        .gbtree_model_param
+        .as_ref()
+        .and_then(|param| param.num_parallel_tree.as_deref())
+        .map_or(Ok(1), number)?;
     let categories = match &model.cats {
-        Some(file) if file.enc.len() == n_features => file.enc.iter().map(category_names).collect::<Option<Vec<_>>>(),
+        Some(file) if file.enc.len() == n_features => file
+            .enc
+            .iter()
+            .map(category_names)
+            .collect::<Option<Vec<_>>>(),
         _ => Some(Vec::new()),
     };
-    let categories = categories.ok_or_else(|| unsupported("a container of category names that does not hold together".to_owned()))?;
+    let categories = categories.ok_or_else(|| {
+        unsupported("a container of category names that does not hold together".to_owned())
+    })?;
     let (trees, linear) = match (model.trees, model.weights) {
-        (Some(files), _) => (read_trees(&files, model.tree_info.as_deref(), weight_drop.as_deref(), n_features, n_outputs)?, None),
-        (None, Some(weights)) => (Vec::new(), Some(linear_booster(weights, n_features, n_outputs)?)),
+        (Some(files), _) => (
+            read_trees(
+                &files,
+                model.tree_info.as_deref(),
+                weight_drop.as_deref(),
+                n_features,
+                n_outputs,
+            )?,
+            None,
+        ),
+        (None, Some(weights)) => (
+            Vec::new(),
+            Some(linear_booster(weights, n_features, n_outputs)?),
+        ),
         (None, None) => return Err(unsupported("a booster without trees or weights".to_owned())),
     };
     Ok(TreeEnsemble {
@@ -188,8 +224,15 @@ fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError>
         base_margins,
         n_features,
         feature_names: learner.feature_names,
-        categories: if categories.iter().any(Option::is_some) { categories } else { Vec::new() },
-        best_round: learner.attributes.get("best_iteration").and_then(|round| round.parse().ok()),
+        categories: if categories.iter().any(Option::is_some) {
+            categories
+        } else {
+            Vec::new()
+        },
+        best_round: learner
+            .attributes
+            .get("best_iteration")
+            .and_then(|round| round.parse().ok()),
         link,
         precision: Precision::Single,
         n_averaged: None,
@@ -202,10 +245,24 @@ fn category_names(encoding: &Encoding) -> Option<Option<Vec<String>>> {
     if encoding.values.is_empty() {
         return Some(None);
     }
-    let Some(offsets) = &encoding.offsets else { return Some(Some(encoding.values.iter().map(category_name).collect())) };
-    let bytes: Vec<u8> = encoding.values.iter().map(|value| value.as_i64().map(|byte| byte as u8)).collect::<Option<_>>()?;
-    let name = |pair: &[usize]| bytes.get(pair[0]..pair[1]).map(|name| String::from_utf8_lossy(name).into_owned());
-    offsets.windows(2).map(name).collect::<Option<Vec<_>>>().map(Some)
+    let Some(offsets) = &encoding.offsets else {
+        return Some(Some(encoding.values.iter().map(category_name).collect()));
+    };
+    let bytes: Vec<u8> = encoding
+        .values
+        .iter()
+        .map(|value| value.as_i64().map(|byte| byte as u8))
+        .collect::<Option<_>>()?;
+    let name = |pair: &[usize]| {
+        bytes
+            .get(pair[0]..pair[1])
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+    };
+    offsets
+        .windows(2)
+        .map(name)
+        .collect::<Option<Vec<_>>>()
+        .map(Some)
 }
 
 /// Turns a base score into a margin.
@@ -219,14 +276,18 @@ fn objective(name: &str) -> Result<(Link, MarginOf), TreeError> {
         "binary:logistic" | "reg:logistic" => (Link::Logistic { scale: 1.0 }, logit),
         "binary:logitraw" => (Link::Identity, same),
         "binary:hinge" => (Link::Step, same),
-        "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" => (Link::Exponential, f32::ln),
+        "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" => {
+            (Link::Exponential, f32::ln)
+        }
         // Accelerated failure time predicts exp(margin), and its base score is a time.
         "survival:aft" => (Link::Exponential, f32::ln),
         "multi:softprob" => (Link::Softmax, same),
         "multi:softmax" => (Link::ArgMax, same),
-        "reg:squarederror" | "reg:squaredlogerror" | "reg:absoluteerror" | "reg:pseudohubererror" | "reg:quantileerror" => {
-            (Link::Identity, same)
-        }
+        "reg:squarederror"
+        | "reg:squaredlogerror"
+        | "reg:absoluteerror"
+        | "reg:pseudohubererror"
+        | "reg:quantileerror" => (Link::Identity, same),
         name if name.starts_with("rank:") => (Link::Identity, same),
         name => return Err(unsupported(format!("objective `{name}`"))),
     })
@@ -235,9 +296,14 @@ fn objective(name: &str) -> Result<(Link, MarginOf), TreeError> {
 /// Reads a base score, a number or since XGBoost 3.1 a list of one number an output, into margins.
 fn base_margins(text: &str, margin_of: MarginOf, n_outputs: usize) -> Result<Vec<f64>, TreeError> {
     let refuse = || unsupported(format!("base score `{text}`"));
-    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
     let scores = inner.split(',').map(|number| number.trim().parse::<f32>());
-    let margins = scores.map(|score| score.map(|score| f64::from(margin_of(score)))).collect::<Result<Vec<f64>, _>>();
+    let margins = scores
+        .map(|score| score.map(|score| f64::from(margin_of(score))))
+        .collect::<Result<Vec<f64>, _>>();
     let margins = margins.map_err(|_| refuse())?;
     if margins.iter().any(|margin| !margin.is_finite()) {
         return Err(refuse());
@@ -245,16 +311,31 @@ fn base_margins(text: &str, margin_of: MarginOf, n_outputs: usize) -> Result<Vec
     match margins[..] {
         [only] => Ok(vec![only; n_outputs]),
         _ if margins.len() == n_outputs => Ok(margins),
-        _ => Err(unsupported(format!("{} base scores for {n_outputs} outputs", margins.len()))),
+        _ => Err(unsupported(format!(
+            "{} base scores for {n_outputs} outputs",
+            margins.len()
+        ))),
     }
 }
 
-fn linear_booster(mut weights: Vec<f32>, n_features: usize, n_outputs: usize) -> Result<LinearBooster, TreeError> {
-    if weights.len() != (n_features + 1) * n_outputs || weights.iter().any(|weight| !weight.is_finite()) {
-        return Err(unsupported(format!("{} weights for {n_features} features and {n_outputs} outputs", weights.len())));
+fn linear_booster(
+    mut weights: Vec<f32>,
+    n_features: usize,
+    n_outputs: usize,
+) -> Result<LinearBooster, TreeError> {
+    if weights.len() != (n_features + 1) * n_outputs
+        || weights.iter().any(|weight| !weight.is_finite())
+    {
+        return Err(unsupported(format!(
+            "{} weights for {n_features} features and {n_outputs} outputs",
+            weights.len()
+        )));
     }
     let intercepts = weights.split_off(n_features * n_outputs);
-    Ok(LinearBooster { weights, intercepts })
+    Ok(LinearBooster {
+        weights,
+        intercepts,
+    })
 }
 
 fn read_trees(
@@ -267,45 +348,90 @@ fn read_trees(
     let mut trees = Vec::with_capacity(files.len());
     for (tree_idx, file) in files.iter().enumerate() {
         let malformed = |reason| TreeError::Malformed { tree_idx, reason };
-        let output = info.and_then(|info| info.get(tree_idx)).copied().unwrap_or(0);
+        let output = info
+            .and_then(|info| info.get(tree_idx))
+            .copied()
+            .unwrap_or(0);
         if output >= n_outputs {
             return Err(malformed("its output does not exist"));
         }
         let weight = match weight_drop {
-            Some(weights) => *weights.get(tree_idx).ok_or_else(|| malformed("it has no weight"))?,
+            Some(weights) => *weights
+                .get(tree_idx)
+                .ok_or_else(|| malformed("it has no weight"))?,
             None => 1.0,
         };
         let nodes = read_nodes(file, tree_idx, weight)?;
-        trees.push(Tree { nodes, output, first_leaf: 0, linear: BTreeMap::new() }.checked(tree_idx, n_features)?);
+        trees.push(
+            Tree {
+                nodes,
+                output,
+                first_leaf: 0,
+                linear: BTreeMap::new(),
+            }
+            .checked(tree_idx, n_features)?,
+        );
     }
     Ok(trees)
 }
 
 fn read_nodes(file: &TreeFile, tree_idx: usize, weight: f32) -> Result<Vec<Node>, TreeError> {
     let malformed = |reason| TreeError::Malformed { tree_idx, reason };
-    if file.tree_param.size_leaf_vector.as_deref().is_some_and(|size| !matches!(size, "0" | "1")) {
+    if file
+        .tree_param
+        .size_leaf_vector
+        .as_deref()
+        .is_some_and(|size| !matches!(size, "0" | "1"))
+    {
         return Err(unsupported("a tree with vector leaves".to_owned()));
     }
     let n_nodes = file.left_children.len();
-    let lengths =
-        [file.right_children.len(), file.split_indices.len(), file.split_conditions.len(), file.default_left.len(), file.sum_hessian.len()];
+    let lengths = [
+        file.right_children.len(),
+        file.split_indices.len(),
+        file.split_conditions.len(),
+        file.default_left.len(),
+        file.sum_hessian.len(),
+    ];
     if n_nodes == 0 || lengths.iter().any(|length| *length != n_nodes) {
         return Err(malformed("its arrays differ in length or are empty"));
     }
-    let mut sets = category_sets(file, n_nodes).ok_or_else(|| malformed("a category set is outside its arrays"))?;
+    let mut sets = category_sets(file, n_nodes)
+        .ok_or_else(|| malformed("a category set is outside its arrays"))?;
     let mut nodes = Vec::with_capacity(n_nodes);
     for (idx, set) in sets.iter_mut().enumerate() {
-        let child = |child: i64| u32::try_from(child).map_err(|_| malformed("a child is outside the tree"));
+        let child =
+            |child: i64| u32::try_from(child).map_err(|_| malformed("a child is outside the tree"));
         let condition = file.split_conditions[idx];
-        let default_left = file.default_left[idx].as_bool().unwrap_or(file.default_left[idx].as_u64() == Some(1));
+        let default_left = file.default_left[idx]
+            .as_bool()
+            .unwrap_or(file.default_left[idx].as_u64() == Some(1));
         let is_leaf = file.left_children[idx] == -1;
-        let (left, right) = if is_leaf { (0, 0) } else { (child(file.left_children[idx])?, child(file.right_children[idx])?) };
+        let (left, right) = if is_leaf {
+            (0, 0)
+        } else {
+            (
+                child(file.left_children[idx])?,
+                child(file.right_children[idx])?,
+            )
+        };
         let test = match (is_leaf, file.split_type.get(idx)) {
             (true, _) => Test::Leaf,
-            (false, Some(1)) => Test::InSet { categories: set.take().unwrap_or_default(), hit_left: false, nan_left: default_left },
+            (false, Some(1)) => Test::InSet {
+                categories: set.take().unwrap_or_default(),
+                hit_left: false,
+                nan_left: default_left,
+            },
             (false, _) => {
-                let missing = if default_left { Missing::NanLeft } else { Missing::NanRight };
-                Test::AtMost { threshold: f64::from(condition.next_down()), missing }
+                let missing = if default_left {
+                    Missing::NanLeft
+                } else {
+                    Missing::NanRight
+                };
+                Test::AtMost {
+                    threshold: f64::from(condition.next_down()),
+                    missing,
+                }
             }
         };
         nodes.push(Node {
@@ -314,7 +440,11 @@ fn read_nodes(file: &TreeFile, tree_idx: usize, weight: f32) -> Result<Vec<Node>
             left,
             right,
             test,
-            value: if is_leaf { f64::from(condition * weight) } else { 0.0 },
+            value: if is_leaf {
+                f64::from(condition * weight)
+            } else {
+                0.0
+            },
             cover: f64::from(file.sum_hessian[idx]),
             gain: file.loss_changes.get(idx).copied().map_or(0.0, f64::from),
         });
@@ -343,12 +473,20 @@ struct Ubjson<'b> {
 
 impl Ubjson<'_> {
     fn error(&self, reason: &'static str) -> TreeError {
-        TreeError::Ubjson { position: self.position, reason }
+        TreeError::Ubjson {
+            position: self.position,
+            reason,
+        }
     }
 
     fn take(&mut self, n_bytes: usize) -> Result<&[u8], TreeError> {
-        let end = self.position.checked_add(n_bytes).filter(|end| *end <= self.bytes.len());
-        let Some(end) = end else { return Err(self.error("the file ends inside a value")) };
+        let end = self
+            .position
+            .checked_add(n_bytes)
+            .filter(|end| *end <= self.bytes.len());
+        let Some(end) = end else {
+            return Err(self.error("the file ends inside a value"));
+        };
         let taken = &self.bytes[self.position..end];
         self.position = end;
         Ok(taken)
@@ -429,7 +567,8 @@ impl Ubjson<'_> {
             self.position += 1;
             let count = self.length()?;
             // Every typed item but null, true and false takes a byte at least; those three are not used as array types.
-            if count > self.bytes.len() - self.position || matches!(kind, Some(b'Z' | b'T' | b'F')) {
+            if count > self.bytes.len() - self.position || matches!(kind, Some(b'Z' | b'T' | b'F'))
+            {
                 return Err(self.error("a container claims more items than the file holds"));
             }
             return Ok((kind, Some(count)));

@@ -15,7 +15,11 @@ const MARGIN_TOLERANCE: f64 = 3e-5;
 /// Returns the margin expected of a row of which only some features (bits of `known`) are known: at a split on another feature the
 /// row goes down both branches in proportion to their cover.
 fn expected_margin(ensemble: &TreeEnsemble, row: &[f64], known: u32) -> f64 {
-    ensemble.trees.iter().map(|tree| expected_below(tree, 0, row, known)).sum()
+    ensemble
+        .trees
+        .iter()
+        .map(|tree| expected_below(tree, 0, row, known))
+        .sum()
 }
 
 fn expected_below(tree: &Tree, idx: usize, row: &[f64], known: u32) -> f64 {
@@ -24,7 +28,11 @@ fn expected_below(tree: &Tree, idx: usize, row: &[f64], known: u32) -> f64 {
         return node.value;
     }
     if known & (1u32 << node.feature) != 0 {
-        let child = if node.goes_left(row[node.feature as usize]) { node.left } else { node.right };
+        let child = if node.goes_left(row[node.feature as usize]) {
+            node.left
+        } else {
+            node.right
+        };
         return expected_below(tree, child as usize, row, known);
     }
     let sides = [node.left as usize, node.right as usize];
@@ -37,7 +45,10 @@ fn expected_below(tree: &Tree, idx: usize, row: &[f64], known: u32) -> f64 {
 fn shapley_values(ensemble: &TreeEnsemble, row: &[f64]) -> Vec<f64> {
     let n = ensemble.n_features;
     let coalitions = 0..1u32 << n;
-    let margins: Vec<f64> = coalitions.clone().map(|known| expected_margin(ensemble, row, known)).collect();
+    let margins: Vec<f64> = coalitions
+        .clone()
+        .map(|known| expected_margin(ensemble, row, known))
+        .collect();
     let factorial = |k: usize| (1..=k).product::<usize>() as f64;
     let value = |feature: usize| -> f64 {
         let bit = 1u32 << feature;
@@ -63,8 +74,13 @@ fn tree_shap_is_shapley_by_enumeration() {
             let row = matrix.row(row_idx);
             let attribution = &tree_shap(ensemble, row).unwrap()[0];
             let expected = shapley_values(ensemble, row);
-            for (feature, (found, expected)) in attribution.contributions.iter().zip(&expected).enumerate() {
-                assert!((found - expected).abs() < 1e-9, "seed {seed}, row {row_idx}, feature {feature}");
+            for (feature, (found, expected)) in
+                attribution.contributions.iter().zip(&expected).enumerate()
+            {
+                assert!(
+                    (found - expected).abs() < 1e-9,
+                    "seed {seed}, row {row_idx}, feature {feature}"
+                );
             }
             let base = ensemble.base_margins[0] + expected_margin(ensemble, row, 0);
             assert!((attribution.base_value - base).abs() < 1e-9);
@@ -80,11 +96,20 @@ fn contributions_add_up_to_the_margin() {
     for spec in [few_trees(60), logistic] {
         let predictor = sample.fit(&spec);
         let attributions = predictor.explain(&matrix);
-        for (row_idx, (score, attribution)) in predictor.predict(&matrix).iter().zip(attributions).enumerate() {
+        for (row_idx, (score, attribution)) in predictor
+            .predict(&matrix)
+            .iter()
+            .zip(attributions)
+            .enumerate()
+        {
             assert_eq!(attribution.contributions.len(), predictor.inputs.len());
             let total = attribution.base_value + attribution.contributions.iter().sum::<f64>();
             let margin = (score / (1.0 - score)).ln();
-            assert!((total - margin).abs() < MARGIN_TOLERANCE, "row {row_idx} of {}: {total} against {margin}", predictor.kind());
+            assert!(
+                (total - margin).abs() < MARGIN_TOLERANCE,
+                "row {row_idx} of {}: {total} against {margin}",
+                predictor.kind()
+            );
         }
     }
 }
@@ -95,5 +120,10 @@ fn an_input_that_no_tree_uses_contributes_nothing() {
     sample.table.columns[4] = numeric("noise", vec![1.0; N_ROWS]);
     let predictor = sample.fit(&few_trees(10));
     let matrix = sample.matrix();
-    assert!(predictor.explain(&matrix).iter().all(|attribution| attribution.contributions[4] == 0.0));
+    assert!(
+        predictor
+            .explain(&matrix)
+            .iter()
+            .all(|attribution| attribution.contributions[4] == 0.0)
+    );
 }

@@ -85,7 +85,9 @@ impl Drawn {
     }
 
     fn set(&self, idx: usize) -> Vec<usize> {
-        (0..N_CATEGORIES).filter(|category| self.categories[idx] >> category & 1 == 1).collect()
+        (0..N_CATEGORIES)
+            .filter(|category| self.categories[idx] >> category & 1 == 1)
+            .collect()
     }
 
     fn is_categorical(&self, idx: usize) -> bool {
@@ -95,10 +97,23 @@ impl Drawn {
 
 fn xgboost(trees: &[Drawn]) -> serde_json::Value {
     let tree = |drawn: &Drawn| {
-        let nodes: Vec<usize> = (0..drawn.value.len()).filter(|idx| drawn.is_categorical(*idx)).collect();
+        let nodes: Vec<usize> = (0..drawn.value.len())
+            .filter(|idx| drawn.is_categorical(*idx))
+            .collect();
         let sets: Vec<Vec<usize>> = nodes.iter().map(|idx| drawn.set(*idx)).collect();
-        let starts: Vec<usize> = sets.iter().scan(0, |start, set| Some(std::mem::replace(start, *start + set.len()))).collect();
-        let condition = |idx: usize| if drawn.left[idx] < 0 { drawn.value[idx] } else { drawn.threshold[idx] };
+        let starts: Vec<usize> = sets
+            .iter()
+            .scan(0, |start, set| {
+                Some(std::mem::replace(start, *start + set.len()))
+            })
+            .collect();
+        let condition = |idx: usize| {
+            if drawn.left[idx] < 0 {
+                drawn.value[idx]
+            } else {
+                drawn.threshold[idx]
+            }
+        };
         serde_json::json!({
             "tree_param": {"size_leaf_vector": "1"},
             "left_children": drawn.left, "right_children": drawn.right, "split_indices": drawn.feature,
@@ -146,7 +161,11 @@ fn ubjson(value: &serde_json::Value, out: &mut Vec<u8>) {
             out.push(b'S');
             text(string, out);
         }
-        Value::Array(items) if items.iter().all(|item| item.as_u64().is_some_and(|item| item < 256)) => {
+        Value::Array(items)
+            if items
+                .iter()
+                .all(|item| item.as_u64().is_some_and(|item| item < 256)) =>
+        {
             out.extend(b"[$U#L");
             out.extend((items.len() as i64).to_be_bytes());
             out.extend(items.iter().map(|item| item.as_u64().unwrap() as u8));
@@ -168,16 +187,26 @@ fn ubjson(value: &serde_json::Value, out: &mut Vec<u8>) {
 }
 
 fn lightgbm(trees: &[Drawn], missing: u8) -> String {
-    let mut text = String::from("tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=3\nobjective=binary sigmoid:1\n");
+    let mut text = String::from(
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=3\nobjective=binary sigmoid:1\n",
+    );
     text += "feature_names=a b c d\n\n";
     for (tree_idx, drawn) in trees.iter().enumerate() {
-        let splits: Vec<usize> = (0..drawn.value.len()).filter(|idx| drawn.left[*idx] >= 0).collect();
-        let leaves: Vec<usize> = (0..drawn.value.len()).filter(|idx| drawn.left[*idx] < 0).collect();
+        let splits: Vec<usize> = (0..drawn.value.len())
+            .filter(|idx| drawn.left[*idx] >= 0)
+            .collect();
+        let leaves: Vec<usize> = (0..drawn.value.len())
+            .filter(|idx| drawn.left[*idx] < 0)
+            .collect();
         let place = |idx: i64| match splits.iter().position(|split| *split as i64 == idx) {
             Some(split) => split as i64,
             None => !(leaves.iter().position(|leaf| *leaf as i64 == idx).unwrap() as i64),
         };
-        let categorical: Vec<usize> = splits.iter().copied().filter(|idx| drawn.is_categorical(*idx)).collect();
+        let categorical: Vec<usize> = splits
+            .iter()
+            .copied()
+            .filter(|idx| drawn.is_categorical(*idx))
+            .collect();
         let threshold = |idx: usize| match categorical.iter().position(|split| *split == idx) {
             Some(set) => set as f64,
             None => drawn.threshold[idx],
@@ -187,20 +216,58 @@ fn lightgbm(trees: &[Drawn], missing: u8) -> String {
             false => missing << 2 | u8::from(drawn.default_left[idx]) << 1,
         };
         let line = |name: &str, values: Vec<String>| format!("{name}={}\n", values.join(" "));
-        let of = |rows: &[usize], value: &dyn Fn(usize) -> String| rows.iter().map(|idx| value(*idx)).collect::<Vec<String>>();
-        write!(text, "Tree={tree_idx}\nnum_leaves={}\nnum_cat={}\n", leaves.len(), categorical.len()).unwrap();
-        text += &line("split_feature", of(&splits, &|idx| drawn.feature[idx].to_string()));
+        let of = |rows: &[usize], value: &dyn Fn(usize) -> String| {
+            rows.iter().map(|idx| value(*idx)).collect::<Vec<String>>()
+        };
+        write!(
+            text,
+            "Tree={tree_idx}\nnum_leaves={}\nnum_cat={}\n",
+            leaves.len(),
+            categorical.len()
+        )
+        .unwrap();
+        text += &line(
+            "split_feature",
+            of(&splits, &|idx| drawn.feature[idx].to_string()),
+        );
         text += &line("split_gain", of(&splits, &|_| "1".to_owned()));
         text += &line("threshold", of(&splits, &|idx| threshold(idx).to_string()));
-        text += &line("decision_type", of(&splits, &|idx| decision(idx).to_string()));
-        text += &line("left_child", of(&splits, &|idx| place(drawn.left[idx]).to_string()));
-        text += &line("right_child", of(&splits, &|idx| place(drawn.right[idx]).to_string()));
-        text += &line("leaf_value", of(&leaves, &|idx| drawn.value[idx].to_string()));
-        text += &line("leaf_count", of(&leaves, &|idx| drawn.cover[idx].to_string()));
-        text += &line("internal_count", of(&splits, &|idx| drawn.cover[idx].to_string()));
+        text += &line(
+            "decision_type",
+            of(&splits, &|idx| decision(idx).to_string()),
+        );
+        text += &line(
+            "left_child",
+            of(&splits, &|idx| place(drawn.left[idx]).to_string()),
+        );
+        text += &line(
+            "right_child",
+            of(&splits, &|idx| place(drawn.right[idx]).to_string()),
+        );
+        text += &line(
+            "leaf_value",
+            of(&leaves, &|idx| drawn.value[idx].to_string()),
+        );
+        text += &line(
+            "leaf_count",
+            of(&leaves, &|idx| drawn.cover[idx].to_string()),
+        );
+        text += &line(
+            "internal_count",
+            of(&splits, &|idx| drawn.cover[idx].to_string()),
+        );
         if !categorical.is_empty() {
-            text += &line("cat_boundaries", (0..=categorical.len()).map(|idx| idx.to_string()).collect());
-            let bits = |idx: usize| drawn.set(idx).iter().fold(0u32, |bits, category| bits | 1 << category).to_string();
+            text += &line(
+                "cat_boundaries",
+                (0..=categorical.len()).map(|idx| idx.to_string()).collect(),
+            );
+            let bits = |idx: usize| {
+                drawn
+                    .set(idx)
+                    .iter()
+                    .fold(0u32, |bits, category| bits | 1 << category)
+                    .to_string()
+            };
             text += &line("cat_threshold", of(&categorical, &bits));
         }
         text += "is_linear=0\nshrinkage=1\n\n";
@@ -217,7 +284,9 @@ pub(crate) fn rows(seed: u64, n: usize) -> Vec<Vec<f64>> {
         // Rows on the thresholds themselves are where formats differ.
         _ => [-1.0, -0.75, -0.5, 0.25, 0.5, 1.0, 2.0][below(&mut rng, 7)],
     };
-    (0..n).map(|_| (0..N_FEATURES).map(&mut cell).collect()).collect()
+    (0..n)
+        .map(|_| (0..N_FEATURES).map(&mut cell).collect())
+        .collect()
 }
 
 /// Returns the margin expected when only some features are known, by walking down both branches at the others.
@@ -228,20 +297,37 @@ fn expected(tree: &Tree, idx: usize, row: &[f64], known: usize) -> f64 {
     }
     let children = [node.left as usize, node.right as usize];
     if known >> node.feature & 1 == 1 {
-        return expected(tree, children[usize::from(!node.goes_left(row[node.feature as usize]))], row, known);
+        return expected(
+            tree,
+            children[usize::from(!node.goes_left(row[node.feature as usize]))],
+            row,
+            known,
+        );
     }
     let covers = children.map(|child| tree.nodes[child].cover);
     let total = covers[0] + covers[1];
-    let shares = if total > 0.0 { covers.map(|cover| cover / total) } else { [0.5; 2] };
-    (0..2).filter(|side| shares[*side] > 0.0).map(|side| shares[side] * expected(tree, children[side], row, known)).sum()
+    let shares = if total > 0.0 {
+        covers.map(|cover| cover / total)
+    } else {
+        [0.5; 2]
+    };
+    (0..2)
+        .filter(|side| shares[*side] > 0.0)
+        .map(|side| shares[side] * expected(tree, children[side], row, known))
+        .sum()
 }
 
 fn shapley(values: &[f64]) -> Vec<f64> {
     let factorial = |k: usize| (1..=k).product::<usize>() as f64;
-    let weight = |size: usize| factorial(size) * factorial(N_FEATURES - size - 1) / factorial(N_FEATURES);
+    let weight =
+        |size: usize| factorial(size) * factorial(N_FEATURES - size - 1) / factorial(N_FEATURES);
     let of = |feature: usize| {
         let without = (0..1usize << N_FEATURES).filter(|known| known >> feature & 1 == 0);
-        without.map(|known| weight(known.count_ones() as usize) * (values[known | 1 << feature] - values[known])).sum()
+        without
+            .map(|known| {
+                weight(known.count_ones() as usize) * (values[known | 1 << feature] - values[known])
+            })
+            .sum()
     };
     (0..N_FEATURES).map(of).collect()
 }
@@ -252,24 +338,46 @@ fn check(ensemble: &TreeEnsemble, rows: &[Vec<f64>], place: &str) {
     let batch = CompiledTrees::new(ensemble).margins(&flat, N_FEATURES);
     let contributions = explainer.explain_batch(&flat, N_FEATURES);
     for (row_idx, row) in rows.iter().enumerate() {
-        assert_eq!(ensemble.margins(row)[0].to_bits(), batch[row_idx].to_bits(), "{place}, row {row_idx}");
+        assert_eq!(
+            ensemble.margins(row)[0].to_bits(),
+            batch[row_idx].to_bits(),
+            "{place}, row {row_idx}"
+        );
         let rounded = ensemble.rounded(row);
-        let of_coalition = |known: usize| ensemble.trees.iter().map(|tree| expected(tree, 0, &rounded, known)).sum::<f64>();
+        let of_coalition = |known: usize| {
+            ensemble
+                .trees
+                .iter()
+                .map(|tree| expected(tree, 0, &rounded, known))
+                .sum::<f64>()
+        };
         let wanted = shapley(&(0..1 << N_FEATURES).map(of_coalition).collect::<Vec<f64>>());
         for (found, wanted) in contributions[row_idx * N_FEATURES..].iter().zip(&wanted) {
-            assert!((found - wanted).abs() < 1e-9, "{place}, path dependent, row {row_idx}: {found} against {wanted}");
+            assert!(
+                (found - wanted).abs() < 1e-9,
+                "{place}, path dependent, row {row_idx}: {found} against {wanted}"
+            );
         }
         let predict = |values: &[f64]| CompiledTrees::new(ensemble).margins(values, N_FEATURES);
         let wanted = &coalition::exact(&predict, row, &rows[..4]).unwrap()[0];
         let found = &interventional(ensemble, row, &rows[..4], Scale::Margin).unwrap()[0];
         for (found, wanted) in found.contributions.iter().zip(&wanted.contributions) {
             // The enumeration sees margins added in 32-bit steps.
-            assert!((found - wanted).abs() < 1e-5, "{place}, interventional, row {row_idx}: {found} against {wanted}");
+            assert!(
+                (found - wanted).abs() < 1e-5,
+                "{place}, interventional, row {row_idx}: {found} against {wanted}"
+            );
         }
         let matrix = &explainer.interactions(row)[0];
         for feature in 0..N_FEATURES {
-            let total: f64 = matrix[feature * (N_FEATURES + 1)..(feature + 1) * (N_FEATURES + 1) - 1].iter().sum();
-            assert!((total - contributions[row_idx * N_FEATURES + feature]).abs() < 1e-9, "{place}, interactions add up");
+            let total: f64 = matrix
+                [feature * (N_FEATURES + 1)..(feature + 1) * (N_FEATURES + 1) - 1]
+                .iter()
+                .sum();
+            assert!(
+                (total - contributions[row_idx * N_FEATURES + feature]).abs() < 1e-9,
+                "{place}, interactions add up"
+            );
         }
     }
 }
@@ -278,19 +386,33 @@ fn check(ensemble: &TreeEnsemble, rows: &[Vec<f64>], place: &str) {
 const NAMES: [&str; N_CATEGORIES] = ["amber", "blue", "10", "green", "red"];
 
 fn named_table(rows: &[Vec<f64>]) -> Table {
-    let mut columns: Vec<Column> =
-        ["a", "b", "c"].iter().enumerate().map(|(idx, name)| numeric(name, rows.iter().map(|row| row[idx]).collect())).collect();
+    let mut columns: Vec<Column> = ["a", "b", "c"]
+        .iter()
+        .enumerate()
+        .map(|(idx, name)| numeric(name, rows.iter().map(|row| row[idx]).collect()))
+        .collect();
     let mut levels: Vec<&str> = NAMES.to_vec();
     levels.push("unknown");
     levels.sort_unstable();
     let code = |value: f64| {
-        let name = if value.is_nan() { return MISSING } else { NAMES.get(value as usize).unwrap_or(&"unknown") };
+        let name = if value.is_nan() {
+            return MISSING;
+        } else {
+            NAMES.get(value as usize).unwrap_or(&"unknown")
+        };
         levels.iter().position(|level| level == name).unwrap() as u32
     };
-    columns.push(categorical("d", rows.iter().map(|row| code(row[3])).collect(), &levels));
+    columns.push(categorical(
+        "d",
+        rows.iter().map(|row| code(row[3])).collect(),
+        &levels,
+    ));
     // In another order than the model's: names decide.
     columns.reverse();
-    Table { columns, n_rows: rows.len() }
+    Table {
+        columns,
+        n_rows: rows.len(),
+    }
 }
 
 #[test]
@@ -300,7 +422,11 @@ fn category_names_of_a_model_file_are_matched_by_name() {
     let rows: Vec<Vec<f64>> = rows(5, 40)
         .into_iter()
         .map(|mut row| {
-            row[3] = if row[3] >= N_CATEGORIES as f64 { f64::NAN } else { row[3] };
+            row[3] = if row[3] >= N_CATEGORIES as f64 {
+                f64::NAN
+            } else {
+                row[3]
+            };
             row
         })
         .collect();
@@ -312,29 +438,54 @@ fn category_names_of_a_model_file_are_matched_by_name() {
         }))
         .collect();
     let nothing = serde_json::json!({"offsets": [], "values": []});
-    json["learner"]["gradient_booster"]["model"]["cats"] =
-        serde_json::json!({"enc": [nothing, nothing, nothing, {"offsets": offsets, "values": NAMES.concat().into_bytes()}]});
-    let text = lightgbm(&trees, 2).replacen("feature_names", "feature_infos=[-1:1] [-1:1] [-1:1] 0:1:2:3:4\nfeature_names", 1)
-        + &format!("\npandas_categorical:[{}]\n", serde_json::to_string(&NAMES).unwrap());
+    json["learner"]["gradient_booster"]["model"]["cats"] = serde_json::json!({"enc": [nothing, nothing, nothing, {"offsets": offsets, "values": NAMES.concat().into_bytes()}]});
+    let text = lightgbm(&trees, 2).replacen(
+        "feature_names",
+        "feature_infos=[-1:1] [-1:1] [-1:1] 0:1:2:3:4\nfeature_names",
+        1,
+    ) + &format!(
+        "\npandas_categorical:[{}]\n",
+        serde_json::to_string(&NAMES).unwrap()
+    );
     for bytes in [serde_json::to_vec(&json).unwrap(), text.into_bytes()] {
         let model = read_model(&bytes).unwrap();
         let matrix = model.rows(&named_table(&rows)).unwrap();
-        let Model::Trees { ensemble, .. } = &model else { panic!("the model is of trees") };
-        assert_eq!(model.margins(&matrix).unwrap().values, CompiledTrees::new(ensemble).margins(&rows.concat(), N_FEATURES));
+        let Model::Trees { ensemble, .. } = &model else {
+            panic!("the model is of trees")
+        };
+        assert_eq!(
+            model.margins(&matrix).unwrap().values,
+            CompiledTrees::new(ensemble).margins(&rows.concat(), N_FEATURES)
+        );
     }
 }
 
 #[test]
 fn category_names_that_are_numbers_are_those_of_a_table() {
     let trees = [Drawn::draw(77), Drawn::draw(78), Drawn::draw(79)];
-    let rows: Vec<Vec<f64>> = (0..N_CATEGORIES).map(|code| vec![0.25, 0.25, 0.25, code as f64]).collect();
+    let rows: Vec<Vec<f64>> = (0..N_CATEGORIES)
+        .map(|code| vec![0.25, 0.25, 0.25, code as f64])
+        .collect();
     let named = [10.0, 20.0, 30.0, 40.0, 50.0];
-    let text = lightgbm(&trees, 2).replacen("feature_names", "feature_infos=[-1:1] [-1:1] [-1:1] 0:1:2:3:4\nfeature_names", 1)
-        + "\npandas_categorical:[[10.0, 20.0, 30, 40, 50.0]]\n";
+    let text = lightgbm(&trees, 2).replacen(
+        "feature_names",
+        "feature_infos=[-1:1] [-1:1] [-1:1] 0:1:2:3:4\nfeature_names",
+        1,
+    ) + "\npandas_categorical:[[10.0, 20.0, 30, 40, 50.0]]\n";
     let model = read_model(text.as_bytes()).unwrap();
     let constant = |name: &str| numeric(name, vec![0.25; N_CATEGORIES]);
-    let columns = vec![constant("a"), constant("b"), constant("c"), numeric("d", named.to_vec())];
-    let matrix = model.rows(&Table { columns, n_rows: N_CATEGORIES }).unwrap();
+    let columns = vec![
+        constant("a"),
+        constant("b"),
+        constant("c"),
+        numeric("d", named.to_vec()),
+    ];
+    let matrix = model
+        .rows(&Table {
+            columns,
+            n_rows: N_CATEGORIES,
+        })
+        .unwrap();
     assert_eq!(matrix.values, rows.concat());
 }
 
@@ -345,10 +496,15 @@ fn rounds_past_the_best_are_told_and_left_out_when_asked() {
     json["learner"]["attributes"] = serde_json::json!({"best_iteration": "1", "best_score": "0.3"});
     let model = read_model(&serde_json::to_vec(&json).unwrap()).unwrap();
     assert_eq!(model.rounds_past_best(), Some((1, 5)));
-    let Model::Trees { ensemble, .. } = model.at_best_round() else { panic!("the model is of trees") };
+    let Model::Trees { ensemble, .. } = model.at_best_round() else {
+        panic!("the model is of trees")
+    };
     assert_eq!(
         ensemble,
-        TreeEnsemble { best_round: Some(1), ..read_xgboost_json(&serde_json::to_vec(&xgboost(&trees[..2])).unwrap()).unwrap() }
+        TreeEnsemble {
+            best_round: Some(1),
+            ..read_xgboost_json(&serde_json::to_vec(&xgboost(&trees[..2])).unwrap()).unwrap()
+        }
     );
 }
 
@@ -360,7 +516,10 @@ fn a_linear_leaf_without_terms_is_its_constant() {
         leaf_coeff=\nshrinkage=1\n\nend of trees\n";
     let ensemble = read_lightgbm_text(text).unwrap();
     assert_eq!(ensemble.margins(&[-1.0]), [5.0]);
-    assert!((TreeExplainer::new(&ensemble).unwrap().explain(&[-1.0])[0].contributions[0] + 1.0).abs() < 1e-12);
+    assert!(
+        (TreeExplainer::new(&ensemble).unwrap().explain(&[-1.0])[0].contributions[0] + 1.0).abs()
+            < 1e-12
+    );
 }
 
 proptest! {

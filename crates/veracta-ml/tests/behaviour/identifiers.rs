@@ -47,11 +47,19 @@ const TEXTS: &[(&str, &str, bool)] = &[
 fn table_text(n_rows: usize) -> String {
     let mut text = "email,note,age,weight,visit,zip,colour\n".to_owned();
     for row in 0..n_rows {
-        let note = if row == 7 || row == 23 { "call (555) 123-4567" } else { "fine" };
+        let note = if row == 7 || row == 23 {
+            "call (555) 123-4567"
+        } else {
+            "fine"
+        };
         let age = if row == 5 { 93 } else { 20 + row % 40 };
         let (weight, visit) = (50.5 + 0.37 * row as f64, 1000 + row);
         let colour = ["red", "blue"][row % 2];
-        writeln!(text, "p{row}@example.org,{note},{age},{weight},{visit},10115,{colour}").unwrap();
+        writeln!(
+            text,
+            "p{row}@example.org,{note},{age},{weight},{visit},10115,{colour}"
+        )
+        .unwrap();
     }
     text
 }
@@ -59,18 +67,38 @@ fn table_text(n_rows: usize) -> String {
 /// Returns column, detector, hits and whether they are hidden, of each finding.
 fn found(scan: &IdentifierScan) -> Vec<(&str, &str, usize, bool)> {
     let findings = scan.findings.iter();
-    findings.map(|finding| (finding.column.as_str(), finding.detector.as_str(), finding.n_hits, finding.hidden)).collect()
+    findings
+        .map(|finding| {
+            (
+                finding.column.as_str(),
+                finding.detector.as_str(),
+                finding.n_hits,
+                finding.hidden,
+            )
+        })
+        .collect()
 }
 
 #[test]
 fn each_detector_finds_and_spares() {
     for (name, text, holds) in TEXTS {
-        let detector = DETECTORS.iter().find(|detector| detector.name == *name).unwrap();
+        let detector = DETECTORS
+            .iter()
+            .find(|detector| detector.name == *name)
+            .unwrap();
         assert_eq!(detector.finds(text), *holds, "{name}: {text}");
     }
     for detector in DETECTORS {
-        let has = |wanted: bool| TEXTS.iter().any(|(name, _, holds)| *name == detector.name && *holds == wanted);
-        assert!(has(true) && has(false), "`{}` has no text to find or none to spare", detector.name);
+        let has = |wanted: bool| {
+            TEXTS
+                .iter()
+                .any(|(name, _, holds)| *name == detector.name && *holds == wanted)
+        };
+        assert!(
+            has(true) && has(false),
+            "`{}` has no text to find or none to spare",
+            detector.name
+        );
     }
 }
 
@@ -94,7 +122,11 @@ fn a_scan_names_columns_and_counts_and_no_values() {
 #[test]
 fn few_rows_say_nothing_about_uniqueness() {
     let scan = scan_identifiers(&read(table_text(49)).unwrap().0);
-    assert!(scan.findings.iter().all(|finding| finding.detector != "near_unique"));
+    assert!(
+        scan.findings
+            .iter()
+            .all(|finding| finding.detector != "near_unique")
+    );
 }
 
 #[test]
@@ -110,8 +142,22 @@ fn names_and_codes_are_looked_for_where_the_column_says_so() {
 fn recall_is_stated_and_not_perfect() {
     let recall = detector_recall();
     assert_eq!(recall.len(), DETECTORS.len());
-    let estimates: Vec<_> = recall.iter().map(|entry| entry.recall.as_ref().unwrap()).collect();
-    assert!(recall.iter().all(|entry| entry.n_positive >= 30 && entry.n_negative > 0));
-    assert!(estimates.iter().all(|estimate| estimate.estimate >= 0.9 && estimate.lower < 1.0));
-    assert!(estimates.iter().any(|estimate| estimate.estimate < 1.0), "a sample without a miss was chosen to fit");
+    let estimates: Vec<_> = recall
+        .iter()
+        .map(|entry| entry.recall.as_ref().unwrap())
+        .collect();
+    assert!(
+        recall
+            .iter()
+            .all(|entry| entry.n_positive >= 30 && entry.n_negative > 0)
+    );
+    assert!(
+        estimates
+            .iter()
+            .all(|estimate| estimate.estimate >= 0.9 && estimate.lower < 1.0)
+    );
+    assert!(
+        estimates.iter().any(|estimate| estimate.estimate < 1.0),
+        "a sample without a miss was chosen to fit"
+    );
 }

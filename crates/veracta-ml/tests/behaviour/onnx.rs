@@ -18,13 +18,20 @@ use crate::formats::{Drawn, N_FEATURES, rows};
 
 fn cases() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx");
-    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
     cases.sort();
     cases
 }
 
 fn case(name: &str) -> PathBuf {
-    cases().into_iter().find(|case| case.ends_with(name)).unwrap()
+    cases()
+        .into_iter()
+        .find(|case| case.ends_with(name))
+        .unwrap()
 }
 
 /// Reads the rows of a case; words are taken as they stand.
@@ -33,51 +40,93 @@ fn table(case: &std::path::Path) -> Table {
     if let Ok(graph) = read_onnx(&fs::read(case.join("model.onnx")).unwrap())
         && let Some(names) = graph.column_names()
     {
-        let is_text = |(position, _): &(usize, String)| graph.column_kind(*position) == InputKind::Text;
-        options.verbatim = names.into_iter().enumerate().filter(is_text).map(|(_, name)| name).collect();
+        let is_text =
+            |(position, _): &(usize, String)| graph.column_kind(*position) == InputKind::Text;
+        options.verbatim = names
+            .into_iter()
+            .enumerate()
+            .filter(is_text)
+            .map(|(_, name)| name)
+            .collect();
     }
-    read_csv(&mut fs::File::open(case.join("rows.csv")).unwrap(), &options).unwrap().0
+    read_csv(
+        &mut fs::File::open(case.join("rows.csv")).unwrap(),
+        &options,
+    )
+    .unwrap()
+    .0
 }
 
 fn expected(case: &std::path::Path) -> Vec<Vec<f64>> {
     let text = fs::read_to_string(case.join("expected.csv")).unwrap();
-    text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+    text.lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect())
+        .collect()
 }
 
 #[test]
 fn predictions_are_those_of_onnx_runtime() {
     let (mut n_trees, mut n_graphs) = (0, 0);
     for case in cases() {
-        let model = read_model(&fs::read(case.join("model.onnx")).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+        let model = read_model(&fs::read(case.join("model.onnx")).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
         match &model {
             Model::Trees { .. } => n_trees += 1,
             _ => n_graphs += 1,
         }
-        let matrix = model.rows(&table(&case)).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
-        let found = model.predict(&matrix).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
-        for (row, (found, wanted)) in found.values.chunks(found.n_outputs).zip(expected(&case)).enumerate() {
-            let wanted = if found.len() == 1 && wanted.len() == 2 { &wanted[1..] } else { &wanted[..] };
+        let matrix = model
+            .rows(&table(&case))
+            .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+        let found = model
+            .predict(&matrix)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+        for (row, (found, wanted)) in found
+            .values
+            .chunks(found.n_outputs)
+            .zip(expected(&case))
+            .enumerate()
+        {
+            let wanted = if found.len() == 1 && wanted.len() == 2 {
+                &wanted[1..]
+            } else {
+                &wanted[..]
+            };
             assert_eq!(found.len(), wanted.len(), "{}", case.display());
             for (found, wanted) in found.iter().zip(wanted) {
                 let gap = (found - wanted).abs();
-                assert!(gap <= 1e-5 * (1.0 + wanted.abs()), "{}, row {row}: {found}, expected {wanted}", case.display());
+                assert!(
+                    gap <= 1e-5 * (1.0 + wanted.abs()),
+                    "{}, row {row}: {found}, expected {wanted}",
+                    case.display()
+                );
             }
         }
     }
-    assert!(n_trees >= 10 && n_graphs >= 10, "{n_trees} of trees alone, {n_graphs} graphs");
+    assert!(
+        n_trees >= 10 && n_graphs >= 10,
+        "{n_trees} of trees alone, {n_graphs} graphs"
+    );
 }
 
 #[test]
 fn trees_are_explained_against_background_rows_alone() {
     let case = case("forest_binary");
-    let Model::Trees { ensemble, library } = read_model(&fs::read(case.join("model.onnx")).unwrap()).unwrap() else {
+    let Model::Trees { ensemble, library } =
+        read_model(&fs::read(case.join("model.onnx")).unwrap()).unwrap()
+    else {
         panic!("trees alone")
     };
     assert_eq!(library, "ONNX");
     let model = read_model(&fs::read(case.join("model.onnx")).unwrap()).unwrap();
     let matrix = model.rows(&table(&case)).unwrap();
-    assert_eq!(tree_shap(&ensemble, matrix.row(0)).unwrap_err(), ExplanationError::NoCovers);
-    let background: Vec<Vec<f64>> = (1..matrix.n_rows).map(|row| matrix.row(row).to_vec()).collect();
+    assert_eq!(
+        tree_shap(&ensemble, matrix.row(0)).unwrap_err(),
+        ExplanationError::NoCovers
+    );
+    let background: Vec<Vec<f64>> = (1..matrix.n_rows)
+        .map(|row| matrix.row(row).to_vec())
+        .collect();
     let found = &interventional(&ensemble, matrix.row(0), &background, Scale::Margin).unwrap()[0];
     let total = found.base_value + found.contributions.iter().sum::<f64>();
     assert!((total - ensemble.margins(matrix.row(0))[0]).abs() < 1e-6);
@@ -85,7 +134,12 @@ fn trees_are_explained_against_background_rows_alone() {
 
 /// Writes a field that holds bytes.
 fn message(field: u8, content: &[u8]) -> Vec<u8> {
-    [vec![field << 3 | 2], varint(content.len() as u64), content.to_vec()].concat()
+    [
+        vec![field << 3 | 2],
+        varint(content.len() as u64),
+        content.to_vec(),
+    ]
+    .concat()
 }
 
 fn varint(mut value: u64) -> Vec<u8> {
@@ -100,11 +154,23 @@ fn varint(mut value: u64) -> Vec<u8> {
 
 /// Writes a file of one operator on `n` columns of 32-bit numbers.
 fn file(operator: &[u8], attributes: &[u8], n: u8) -> Vec<u8> {
-    let node = [message(4, operator), message(7, b"ai.onnx.ml"), message(1, b"X"), message(2, b"Y"), attributes.to_vec()].concat();
+    let node = [
+        message(4, operator),
+        message(7, b"ai.onnx.ml"),
+        message(1, b"X"),
+        message(2, b"Y"),
+        attributes.to_vec(),
+    ]
+    .concat();
     let shape = [message(1, &[]), message(1, &[8, n])].concat();
     let tensor = [vec![8, 1], message(2, &shape)].concat();
     let input = [message(1, b"X"), message(2, &message(1, &tensor))].concat();
-    let graph = [message(1, &node), message(11, &input), message(12, &message(1, b"Y"))].concat();
+    let graph = [
+        message(1, &node),
+        message(11, &input),
+        message(12, &message(1, b"Y")),
+    ]
+    .concat();
     let set = [message(1, b"ai.onnx.ml"), vec![16, 3]].concat();
     [vec![8, 9], message(7, &graph), message(8, &set)].concat()
 }
@@ -112,15 +178,24 @@ fn file(operator: &[u8], attributes: &[u8], n: u8) -> Vec<u8> {
 /// Writes drawn trees as a regressor, by every comparison in turn; splits on the last feature ask for one category.
 fn regressor(trees: &[Drawn]) -> Vec<u8> {
     let ints = |name: &str, values: Vec<i64>| {
-        let values: Vec<u8> = values.into_iter().flat_map(|value| [vec![8 << 3], varint(value as u64)].concat()).collect();
+        let values: Vec<u8> = values
+            .into_iter()
+            .flat_map(|value| [vec![8 << 3], varint(value as u64)].concat())
+            .collect();
         message(5, &[message(1, name.as_bytes()), values].concat())
     };
     let floats = |name: &str, values: Vec<f64>| {
-        let values: Vec<u8> = values.into_iter().flat_map(|value| [&[7 << 3 | 5][..], &(value as f32).to_le_bytes()].concat()).collect();
+        let values: Vec<u8> = values
+            .into_iter()
+            .flat_map(|value| [&[7 << 3 | 5][..], &(value as f32).to_le_bytes()].concat())
+            .collect();
         message(5, &[message(1, name.as_bytes()), values].concat())
     };
-    let nodes: Vec<(usize, usize)> =
-        trees.iter().enumerate().flat_map(|(t, tree)| (0..tree.value.len()).map(move |idx| (t, idx))).collect();
+    let nodes: Vec<(usize, usize)> = trees
+        .iter()
+        .enumerate()
+        .flat_map(|(t, tree)| (0..tree.value.len()).map(move |idx| (t, idx)))
+        .collect();
     let is_leaf = |(t, idx): &(usize, usize)| trees[*t].left[*idx] < 0;
     let leaves: Vec<(usize, usize)> = nodes.iter().copied().filter(is_leaf).collect();
     let mode = |(t, idx): &(usize, usize)| match idx % 4 {
@@ -132,23 +207,59 @@ fn regressor(trees: &[Drawn]) -> Vec<u8> {
         true => f64::from(trees[*t].categories[*idx] % 5),
         false => trees[*t].threshold[*idx],
     };
-    let modes: Vec<u8> = nodes.iter().flat_map(|node| message(9, mode(node).as_bytes())).collect();
-    let of = |get: &dyn Fn(&Drawn, usize) -> i64| nodes.iter().map(|(t, idx)| get(&trees[*t], *idx).max(0)).collect::<Vec<i64>>();
+    let modes: Vec<u8> = nodes
+        .iter()
+        .flat_map(|node| message(9, mode(node).as_bytes()))
+        .collect();
+    let of = |get: &dyn Fn(&Drawn, usize) -> i64| {
+        nodes
+            .iter()
+            .map(|(t, idx)| get(&trees[*t], *idx).max(0))
+            .collect::<Vec<i64>>()
+    };
     let attributes = [
-        ints("nodes_treeids", nodes.iter().map(|(t, _)| *t as i64).collect()),
-        ints("nodes_nodeids", nodes.iter().map(|(_, idx)| *idx as i64).collect()),
-        ints("nodes_featureids", of(&|tree, idx| tree.feature[idx] as i64)),
+        ints(
+            "nodes_treeids",
+            nodes.iter().map(|(t, _)| *t as i64).collect(),
+        ),
+        ints(
+            "nodes_nodeids",
+            nodes.iter().map(|(_, idx)| *idx as i64).collect(),
+        ),
+        ints(
+            "nodes_featureids",
+            of(&|tree, idx| tree.feature[idx] as i64),
+        ),
         floats("nodes_values", nodes.iter().map(value).collect()),
         message(5, &[message(1, b"nodes_modes"), modes].concat()),
         ints("nodes_truenodeids", of(&|tree, idx| tree.left[idx])),
         ints("nodes_falsenodeids", of(&|tree, idx| tree.right[idx])),
-        ints("nodes_missing_value_tracks_true", of(&|tree, idx| i64::from(tree.default_left[idx]))),
-        ints("target_treeids", leaves.iter().map(|(t, _)| *t as i64).collect()),
-        ints("target_nodeids", leaves.iter().map(|(_, idx)| *idx as i64).collect()),
+        ints(
+            "nodes_missing_value_tracks_true",
+            of(&|tree, idx| i64::from(tree.default_left[idx])),
+        ),
+        ints(
+            "target_treeids",
+            leaves.iter().map(|(t, _)| *t as i64).collect(),
+        ),
+        ints(
+            "target_nodeids",
+            leaves.iter().map(|(_, idx)| *idx as i64).collect(),
+        ),
         ints("target_ids", vec![0; leaves.len()]),
-        floats("target_weights", leaves.iter().map(|(t, idx)| trees[*t].value[*idx]).collect()),
+        floats(
+            "target_weights",
+            leaves
+                .iter()
+                .map(|(t, idx)| trees[*t].value[*idx])
+                .collect(),
+        ),
     ];
-    file(b"TreeEnsembleRegressor", &attributes.concat(), N_FEATURES as u8)
+    file(
+        b"TreeEnsembleRegressor",
+        &attributes.concat(),
+        N_FEATURES as u8,
+    )
 }
 
 /// Follows the file's own comparisons.
@@ -156,7 +267,11 @@ fn walked(tree: &Drawn, row: &[f64]) -> f64 {
     let mut idx = 0;
     while tree.left[idx] >= 0 {
         let (x, is_last) = (row[tree.feature[idx]], tree.feature[idx] == N_FEATURES - 1);
-        let wanted = if is_last { f64::from(tree.categories[idx] % 5) } else { tree.threshold[idx] };
+        let wanted = if is_last {
+            f64::from(tree.categories[idx] % 5)
+        } else {
+            tree.threshold[idx]
+        };
         let passes = match idx % 4 {
             other if is_last && other % 2 == 1 => x != wanted,
             _ if x.is_nan() => tree.default_left[idx],
@@ -166,7 +281,11 @@ fn walked(tree: &Drawn, row: &[f64]) -> f64 {
             2 => x >= wanted,
             _ => x > wanted,
         };
-        idx = if passes { tree.left[idx] } else { tree.right[idx] } as usize;
+        idx = if passes {
+            tree.left[idx]
+        } else {
+            tree.right[idx]
+        } as usize;
     }
     tree.value[idx]
 }
@@ -174,7 +293,9 @@ fn walked(tree: &Drawn, row: &[f64]) -> f64 {
 #[test]
 fn what_is_not_supported_is_named_with_its_version() {
     assert_eq!(
-        read_onnx(&file(b"SVMClassifier", &[], 2)).unwrap_err().to_string(),
+        read_onnx(&file(b"SVMClassifier", &[], 2))
+            .unwrap_err()
+            .to_string(),
         "the operator SVMClassifier (ai.onnx.ml version 3) is not supported"
     );
     assert!(matches!(read_model(&[8, 9, 255]), Err(ModelError::Onnx(_))));
@@ -183,15 +304,33 @@ fn what_is_not_supported_is_named_with_its_version() {
 #[test]
 fn a_column_of_another_kind_is_named() {
     let model = read_model(&fs::read(case("pipeline_words").join("model.onnx")).unwrap()).unwrap();
-    assert_eq!(model.input_names().unwrap(), ["age", "income", "city", "plan"]);
-    let read = |text: &str| read_csv(&mut std::io::Cursor::new(text), &CsvOptions::default()).unwrap().0;
+    assert_eq!(
+        model.input_names().unwrap(),
+        ["age", "income", "city", "plan"]
+    );
+    let read = |text: &str| {
+        read_csv(&mut std::io::Cursor::new(text), &CsvOptions::default())
+            .unwrap()
+            .0
+    };
     let refused = model.rows(&read("age,income,plan\n1,2,a\n")).unwrap_err();
-    assert!(matches!(refused, ModelError::MissingInput { ref input, .. } if input == "city"), "{refused}");
-    let refused = model.rows(&read("age,income,city,plan\nold,2,Bern,a\n")).unwrap_err();
-    assert!(matches!(refused, ModelError::InputType { ref input, .. } if input == "age"), "{refused}");
+    assert!(
+        matches!(refused, ModelError::MissingInput { ref input, .. } if input == "city"),
+        "{refused}"
+    );
+    let refused = model
+        .rows(&read("age,income,city,plan\nold,2,Bern,a\n"))
+        .unwrap_err();
+    assert!(
+        matches!(refused, ModelError::InputType { ref input, .. } if input == "age"),
+        "{refused}"
+    );
     let whole = read_model(&fs::read(case("whole_numbers").join("model.onnx")).unwrap()).unwrap();
     let matrix = whole.rows(&read("a,b\n1,2\n1,\n")).unwrap();
-    assert_eq!(whole.predict(&matrix).unwrap_err().to_string(), "row 2 of input `X` is missing, and the model takes whole numbers");
+    assert_eq!(
+        whole.predict(&matrix).unwrap_err().to_string(),
+        "row 2 of input `X` is missing, and the model takes whole numbers"
+    );
 }
 
 proptest! {

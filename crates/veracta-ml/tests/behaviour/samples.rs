@@ -21,15 +21,24 @@ impl Sample {
     /// Draws five inputs: `strong` decides most labels, `weak`, `colour` and `extra` a little, `noise` none.
     pub(crate) fn draw(seed: u64, n_rows: usize) -> Self {
         let mut rng = generator(seed, 0);
-        let (mut strong, mut weak, mut extra, mut noise) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut strong, mut weak, mut extra, mut noise) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut colour, mut labels) = (Vec::new(), Vec::new());
         for _ in 0..n_rows {
             let [a, b, c, d]: [f64; 4] = std::array::from_fn(|_| 2.0 * uniform(&mut rng) - 1.0);
             let code = below(&mut rng, 3) as u32;
             let margin = 4.0 * a + b - c * a + if code == 2 { 1.0 } else { 0.0 };
             labels.push(uniform(&mut rng) < 1.0 / (1.0 + (-margin).exp()));
-            strong.push(if uniform(&mut rng) < MISSING_SHARE { f64::NAN } else { a });
-            colour.push(if uniform(&mut rng) < MISSING_SHARE { MISSING } else { code });
+            strong.push(if uniform(&mut rng) < MISSING_SHARE {
+                f64::NAN
+            } else {
+                a
+            });
+            colour.push(if uniform(&mut rng) < MISSING_SHARE {
+                MISSING
+            } else {
+                code
+            });
             weak.push(b);
             extra.push(c);
             noise.push(d);
@@ -41,7 +50,10 @@ impl Sample {
             numeric("extra", extra),
             numeric("noise", noise),
         ];
-        Self { table: Table { columns, n_rows }, labels }
+        Self {
+            table: Table { columns, n_rows },
+            labels,
+        }
     }
 
     /// Returns the inputs that all columns make.
@@ -64,24 +76,39 @@ impl Sample {
 
 /// Returns a numeric column.
 pub(crate) fn numeric(name: &str, values: Vec<f64>) -> Column {
-    Column { name: name.to_owned(), column_type: ColumnType::Numeric, values: Values::Numeric(values) }
+    Column {
+        name: name.to_owned(),
+        column_type: ColumnType::Numeric,
+        values: Values::Numeric(values),
+    }
 }
 
 /// Returns a categorical column; levels are given in byte order.
 pub(crate) fn categorical(name: &str, codes: Vec<u32>, levels: &[&str]) -> Column {
     let levels = levels.iter().map(|level| (*level).to_owned()).collect();
     let values = Values::Coded(Coded { codes, levels });
-    Column { name: name.to_owned(), column_type: ColumnType::Categorical, values }
+    Column {
+        name: name.to_owned(),
+        column_type: ColumnType::Categorical,
+        values,
+    }
 }
 
 /// Returns the label of every simulated model.
 pub(crate) fn label() -> Label {
-    Label { column: "outcome".to_owned(), positive: "yes".to_owned() }
+    Label {
+        column: "outcome".to_owned(),
+        positive: "yes".to_owned(),
+    }
 }
 
 /// Returns boosting of a few trees, which is enough for behaviour.
 pub(crate) fn few_trees(rounds: u32) -> TrainingSpec {
-    TrainingSpec::GradientBoosting(BoostingParameters { rounds, learning_rate: 0.2, ..BoostingParameters::default() })
+    TrainingSpec::GradientBoosting(BoostingParameters {
+        rounds,
+        learning_rate: 0.2,
+        ..BoostingParameters::default()
+    })
 }
 
 /// Returns the trees of a boosted model.

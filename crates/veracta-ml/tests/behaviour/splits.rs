@@ -2,10 +2,16 @@
 
 use proptest::prelude::*;
 use veracta_ml::numeric::{below, generator, uniform};
-use veracta_ml::split::{Role, SplitRows, SplitShares, prove_split, split_by_time, split_stratified};
+use veracta_ml::split::{
+    Role, SplitRows, SplitShares, prove_split, split_by_time, split_stratified,
+};
 
 const N_ROWS: usize = 300;
-const SHARES: SplitShares = SplitShares { tune: 0.2, test: 0.25, seed: 1 };
+const SHARES: SplitShares = SplitShares {
+    tune: 0.2,
+    test: 0.25,
+    seed: 1,
+};
 
 struct Rows {
     labels: Vec<bool>,
@@ -17,7 +23,11 @@ impl Rows {
     /// Draws subjects of about two rows each, and repeats of earlier rows by other subjects.
     fn draw(seed: u64) -> Self {
         let mut rng = generator(seed, 0);
-        let mut rows = Self { labels: Vec::new(), digests: Vec::new(), subjects: Vec::new() };
+        let mut rows = Self {
+            labels: Vec::new(),
+            digests: Vec::new(),
+            subjects: Vec::new(),
+        };
         for row in 0..N_ROWS {
             let is_repeat = row > 0 && uniform(&mut rng) < 0.1;
             let (digest, label) = if is_repeat {
@@ -36,11 +46,19 @@ impl Rows {
     /// Returns rows of which each is its own subject and unlike any other; every second one is positive.
     fn distinct(n_rows: usize) -> Self {
         let labels = (0..n_rows).map(|row| row % 2 == 1).collect();
-        Self { labels, digests: (0..n_rows).map(digest).collect(), subjects: (0..n_rows as u32).collect() }
+        Self {
+            labels,
+            digests: (0..n_rows).map(digest).collect(),
+            subjects: (0..n_rows as u32).collect(),
+        }
     }
 
     fn view(&self) -> SplitRows<'_> {
-        SplitRows { labels: &self.labels, digests: &self.digests, subjects: Some(&self.subjects) }
+        SplitRows {
+            labels: &self.labels,
+            digests: &self.digests,
+            subjects: Some(&self.subjects),
+        }
     }
 }
 
@@ -49,7 +67,11 @@ fn digest(row: usize) -> [u8; 16] {
 }
 
 fn n_of(roles: &[Role], labels: &[bool], role: Role, label: bool) -> usize {
-    roles.iter().zip(labels).filter(|(held, held_label)| **held == role && **held_label == label).count()
+    roles
+        .iter()
+        .zip(labels)
+        .filter(|(held, held_label)| **held == role && **held_label == label)
+        .count()
 }
 
 proptest! {
@@ -78,8 +100,16 @@ fn labels_are_divided_in_the_same_shares() {
     let mut rows = Rows::distinct(100);
     rows.labels = (0..100).map(|row| row < 40).collect();
     let roles = split_stratified(rows.view(), SHARES).unwrap();
-    let counts = |role: Role| (n_of(&roles, &rows.labels, role, true), n_of(&roles, &rows.labels, role, false));
-    assert_eq!([counts(Role::Train), counts(Role::Tune), counts(Role::Test)], [(22, 33), (8, 12), (10, 15)]);
+    let counts = |role: Role| {
+        (
+            n_of(&roles, &rows.labels, role, true),
+            n_of(&roles, &rows.labels, role, false),
+        )
+    };
+    assert_eq!(
+        [counts(Role::Train), counts(Role::Tune), counts(Role::Test)],
+        [(22, 33), (8, 12), (10, 15)]
+    );
 }
 
 #[test]
@@ -93,19 +123,36 @@ fn the_seed_alone_decides() {
 #[test]
 fn the_proof_counts_what_parts_share() {
     let [a, b, c] = [digest(1), digest(2), digest(3)];
-    let rows = Rows { labels: vec![true, false, true, false, true], digests: vec![a, b, a, c, a], subjects: vec![0, 1, 2, 1, 3] };
+    let rows = Rows {
+        labels: vec![true, false, true, false, true],
+        digests: vec![a, b, a, c, a],
+        subjects: vec![0, 1, 2, 1, 3],
+    };
     use Role::{Excluded, Test, Train, Tune};
     let shared = |roles: [Role; 5]| {
         let proof = prove_split(rows.view(), &roles);
-        (proof.n_rows_shared, proof.n_subjects_shared, proof.n_excluded)
+        (
+            proof.n_rows_shared,
+            proof.n_subjects_shared,
+            proof.n_excluded,
+        )
     };
     assert_eq!(shared([Train, Tune, Train, Tune, Train]), (0, Some(0), 0));
     assert_eq!(shared([Train, Tune, Test, Tune, Train]), (1, Some(0), 0));
     assert_eq!(shared([Train, Tune, Test, Test, Tune]), (2, Some(1), 0));
-    assert_eq!(shared([Train, Tune, Excluded, Test, Excluded]), (0, Some(1), 2));
+    assert_eq!(
+        shared([Train, Tune, Excluded, Test, Excluded]),
+        (0, Some(1), 2)
+    );
 
-    let without_subjects = SplitRows { subjects: None, ..rows.view() };
-    assert_eq!(prove_split(without_subjects, &[Train; 5]).n_subjects_shared, None);
+    let without_subjects = SplitRows {
+        subjects: None,
+        ..rows.view()
+    };
+    assert_eq!(
+        prove_split(without_subjects, &[Train; 5]).n_subjects_shared,
+        None
+    );
 }
 
 #[test]
@@ -114,7 +161,11 @@ fn the_digest_of_a_part_does_not_depend_on_the_order_of_rows() {
     let mut reversed = Rows::distinct(6);
     reversed.digests.reverse();
     reversed.labels.reverse();
-    let digest_of = |rows: &Rows| prove_split(rows.view(), &[Role::Train; 6]).parts[0].digest.clone();
+    let digest_of = |rows: &Rows| {
+        prove_split(rows.view(), &[Role::Train; 6]).parts[0]
+            .digest
+            .clone()
+    };
     assert_eq!(digest_of(&rows), digest_of(&reversed));
     reversed.digests[0] = digest(99);
     assert_ne!(digest_of(&rows), digest_of(&reversed));
@@ -130,7 +181,11 @@ fn later_rows_that_repeat_earlier_parts_are_excluded() {
     let mut times: Vec<f64> = (0..20).map(f64::from).collect();
     // Rows 13 and 14 happen at once: both belong to the later part.
     times[14] = times[13];
-    let shares = SplitShares { tune: 0.2, test: 0.3, seed: 0 };
+    let shares = SplitShares {
+        tune: 0.2,
+        test: 0.3,
+        seed: 0,
+    };
     let roles = split_by_time(rows.view(), &times, shares).unwrap();
     let expected: Vec<Role> = (0..20)
         .map(|row| match row {
@@ -142,22 +197,61 @@ fn later_rows_that_repeat_earlier_parts_are_excluded() {
         .collect();
     assert_eq!(roles, expected);
     let proof = prove_split(rows.view(), &roles);
-    assert_eq!((proof.n_rows_shared, proof.n_subjects_shared, proof.n_excluded), (0, Some(0), 2));
+    assert_eq!(
+        (
+            proof.n_rows_shared,
+            proof.n_subjects_shared,
+            proof.n_excluded
+        ),
+        (0, Some(0), 2)
+    );
 }
 
 #[test]
 fn parts_of_one_label_and_impossible_shares_are_refused() {
     let mut rows = Rows::distinct(10);
-    let message =
-        |rows: &Rows, tune: f64, test: f64| split_stratified(rows.view(), SplitShares { tune, test, seed: 0 }).unwrap_err().to_string();
-    for (tune, test) in [(0.5, 0.5), (0.2, 0.0), (-0.1, 0.2), (0.2, 1.0), (f64::NAN, 0.2)] {
-        let expected = format!("shares of {tune} to tune and {test} to test leave nothing to train on");
+    let message = |rows: &Rows, tune: f64, test: f64| {
+        split_stratified(
+            rows.view(),
+            SplitShares {
+                tune,
+                test,
+                seed: 0,
+            },
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    for (tune, test) in [
+        (0.5, 0.5),
+        (0.2, 0.0),
+        (-0.1, 0.2),
+        (0.2, 1.0),
+        (f64::NAN, 0.2),
+    ] {
+        let expected =
+            format!("shares of {tune} to tune and {test} to test leave nothing to train on");
         assert_eq!(message(&rows, tune, test), expected);
     }
     rows.labels.fill(false);
-    assert_eq!(message(&rows, 0.2, 0.2), "the training part has 6 rows, 0 of them positive; it needs both labels");
+    assert_eq!(
+        message(&rows, 0.2, 0.2),
+        "the training part has 6 rows, 0 of them positive; it needs both labels"
+    );
     rows.labels[9] = true;
     let times: Vec<f64> = (0..10).map(f64::from).collect();
-    let refusal = split_by_time(rows.view(), &times, SplitShares { tune: 0.0, test: 0.2, seed: 0 }).unwrap_err();
-    assert_eq!(refusal.to_string(), "the training part has 8 rows, 0 of them positive; it needs both labels");
+    let refusal = split_by_time(
+        rows.view(),
+        &times,
+        SplitShares {
+            tune: 0.0,
+            test: 0.2,
+            seed: 0,
+        },
+    )
+    .unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "the training part has 8 rows, 0 of them positive; it needs both labels"
+    );
 }

@@ -10,12 +10,24 @@ const N_ROWS: usize = 400;
 
 /// Returns each algorithm, boosting with everything that draws random numbers.
 fn specs() -> [TrainingSpec; 2] {
-    let boosting = BoostingParameters { rounds: 20, subsample: 0.8, colsample_bytree: 0.8, ..BoostingParameters::default() };
-    [TrainingSpec::GradientBoosting(boosting), TrainingSpec::LogisticRegression(LogisticParameters::default())]
+    let boosting = BoostingParameters {
+        rounds: 20,
+        subsample: 0.8,
+        colsample_bytree: 0.8,
+        ..BoostingParameters::default()
+    };
+    [
+        TrainingSpec::GradientBoosting(boosting),
+        TrainingSpec::LogisticRegression(LogisticParameters::default()),
+    ]
 }
 
 fn on_threads<R: Send>(n_threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(work)
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(n_threads)
+        .build()
+        .unwrap()
+        .install(work)
 }
 
 fn is_probability(score: &f64) -> bool {
@@ -35,7 +47,10 @@ fn threads_do_not_change_a_byte() {
         };
         let single = train(1);
         for n_threads in [2, 8] {
-            assert!(train(n_threads) == single, "{n_threads} threads give another model of {spec:?}");
+            assert!(
+                train(n_threads) == single,
+                "{n_threads} threads give another model of {spec:?}"
+            );
         }
     }
 }
@@ -44,8 +59,16 @@ fn threads_do_not_change_a_byte() {
 fn the_seed_of_boosting_changes_its_trees() {
     let sample = Sample::draw(11, N_ROWS);
     let train = |seed: u64| {
-        let parameters = BoostingParameters { rounds: 5, subsample: 0.5, seed, ..BoostingParameters::default() };
-        sample.fit(&TrainingSpec::GradientBoosting(parameters)).to_bytes().unwrap()
+        let parameters = BoostingParameters {
+            rounds: 5,
+            subsample: 0.5,
+            seed,
+            ..BoostingParameters::default()
+        };
+        sample
+            .fit(&TrainingSpec::GradientBoosting(parameters))
+            .to_bytes()
+            .unwrap()
     };
     assert!(train(1) == train(1));
     assert!(train(1) != train(2));
@@ -59,8 +82,15 @@ fn bytes_read_back_predict_and_explain_the_same() {
         let predictor = sample.fit(&spec);
         let bytes = predictor.to_bytes().unwrap();
         let read = Predictor::from_bytes(&bytes).unwrap();
-        assert!(read.to_bytes().unwrap() == bytes, "the bytes of {} are canonical", predictor.kind());
-        assert_eq!((&read.inputs, &read.label, read.kind()), (&predictor.inputs, &predictor.label, predictor.kind()));
+        assert!(
+            read.to_bytes().unwrap() == bytes,
+            "the bytes of {} are canonical",
+            predictor.kind()
+        );
+        assert_eq!(
+            (&read.inputs, &read.label, read.kind()),
+            (&predictor.inputs, &predictor.label, predictor.kind())
+        );
         assert_eq!(read.predict(&matrix), predictor.predict(&matrix));
         assert_eq!(read.explain(&matrix), predictor.explain(&matrix));
     }
@@ -72,8 +102,15 @@ fn a_model_beats_chance_and_gives_probabilities() {
     for spec in specs() {
         let scores = train.fit(&spec).predict(&test.matrix());
         assert!(scores.iter().all(is_probability));
-        let n_right = scores.iter().zip(&test.labels).filter(|(score, label)| (**score >= 0.5) == **label).count();
-        assert!(n_right * 10 >= N_ROWS * 7, "{n_right} of {N_ROWS} are right with {spec:?}");
+        let n_right = scores
+            .iter()
+            .zip(&test.labels)
+            .filter(|(score, label)| (**score >= 0.5) == **label)
+            .count();
+        assert!(
+            n_right * 10 >= N_ROWS * 7,
+            "{n_right} of {N_ROWS} are right with {spec:?}"
+        );
     }
 }
 
@@ -89,10 +126,17 @@ fn missing_values_and_unknown_categories_are_predicted_alike() {
         }
         encode(&table, &inputs).unwrap()
     };
-    let nothing = Matrix { values: vec![f64::NAN; inputs.len()], n_rows: 1, n_columns: inputs.len() };
+    let nothing = Matrix {
+        values: vec![f64::NAN; inputs.len()],
+        n_rows: 1,
+        n_columns: inputs.len(),
+    };
     for spec in specs() {
         let predictor = sample.fit(&spec);
-        assert_eq!(predictor.predict(&with_colour(Some("purple"))), predictor.predict(&with_colour(None)));
+        assert_eq!(
+            predictor.predict(&with_colour(Some("purple"))),
+            predictor.predict(&with_colour(None))
+        );
         assert!(predictor.predict(&nothing).iter().all(is_probability));
     }
 }
@@ -105,7 +149,12 @@ fn rare_categories_are_missing() {
     let inputs = describe_inputs(&columns, &rows, 2);
     assert_eq!(inputs[0].levels.as_ref().unwrap().len(), 2);
     let matrix = encode(&sample.table, &inputs).unwrap();
-    assert!(matrix.values.iter().all(|value| value.is_nan() || [0.0, 1.0].contains(value)));
+    assert!(
+        matrix
+            .values
+            .iter()
+            .all(|value| value.is_nan() || [0.0, 1.0].contains(value))
+    );
     let n_missing = |values: &[f64]| values.iter().filter(|value| value.is_nan()).count();
     let all = encode(&sample.table, &sample.inputs()[2..3]).unwrap();
     assert!(n_missing(&matrix.values) > n_missing(&all.values));
@@ -116,13 +165,23 @@ fn what_cannot_be_trained_is_refused() {
     let sample = Sample::draw(17, 20);
     let (inputs, matrix) = (sample.inputs(), sample.matrix());
     for spec in specs() {
-        let refusal =
-            |inputs: &[Input], matrix: &Matrix, labels: &[bool]| fit(&spec, inputs, &label(), matrix, labels).unwrap_err().to_string();
+        let refusal = |inputs: &[Input], matrix: &Matrix, labels: &[bool]| {
+            fit(&spec, inputs, &label(), matrix, labels)
+                .unwrap_err()
+                .to_string()
+        };
         let message = "all 20 training rows have the same label; a classifier needs both";
         assert_eq!(refusal(&inputs, &matrix, &[true; 20]), message);
         assert_eq!(refusal(&inputs, &matrix, &[false; 20]), message);
-        let nothing = Matrix { values: Vec::new(), n_rows: 20, n_columns: 0 };
-        assert_eq!(refusal(&[], &nothing, &sample.labels), "there are no inputs to train on");
+        let nothing = Matrix {
+            values: Vec::new(),
+            n_rows: 20,
+            n_columns: 0,
+        };
+        assert_eq!(
+            refusal(&[], &nothing, &sample.labels),
+            "there are no inputs to train on"
+        );
     }
 }
 
@@ -130,13 +189,27 @@ fn what_cannot_be_trained_is_refused() {
 fn collinear_columns_need_a_penalty() {
     let sample = Sample::draw(18, N_ROWS);
     let twin = |name: &str| {
-        let Values::Numeric(values) = &sample.table.columns[1].values else { panic!("`weak` holds numbers") };
+        let Values::Numeric(values) = &sample.table.columns[1].values else {
+            panic!("`weak` holds numbers")
+        };
         numeric(name, values.clone())
     };
-    let twins = Sample { table: Table { columns: vec![twin("first"), twin("second")], n_rows: N_ROWS }, labels: sample.labels.clone() };
+    let twins = Sample {
+        table: Table {
+            columns: vec![twin("first"), twin("second")],
+            n_rows: N_ROWS,
+        },
+        labels: sample.labels.clone(),
+    };
     let fit_with = |l2: f64| {
         let spec = TrainingSpec::LogisticRegression(LogisticParameters { l2 });
-        fit(&spec, &twins.inputs(), &label(), &twins.matrix(), &twins.labels)
+        fit(
+            &spec,
+            &twins.inputs(),
+            &label(),
+            &twins.matrix(),
+            &twins.labels,
+        )
     };
     let message = "the logistic fit does not exist: the columns are collinear or separate the labels; raise `l2`";
     assert_eq!(fit_with(0.0).unwrap_err().to_string(), message);
@@ -149,12 +222,23 @@ fn what_is_no_model_is_refused() {
     let head = r#""label":{"column":"y","positive":"1"},"inputs":[]"#;
     assert_eq!(message(b"{}"), "not a model file of format veracta-model/1");
     let other = format!(r#"{{"format":"x/2",{head}}}"#);
-    assert_eq!(message(other.as_bytes()), "model format `x/2`; this program reads veracta-model/1");
+    assert_eq!(
+        message(other.as_bytes()),
+        "model format `x/2`; this program reads veracta-model/1"
+    );
     let empty = format!(r#"{{"format":"veracta-model/1",{head}}}"#);
-    assert_eq!(message(empty.as_bytes()), "a model holds either trees or a logistic model");
+    assert_eq!(
+        message(empty.as_bytes()),
+        "a model holds either trees or a logistic model"
+    );
     let term = r#"{"input":0,"of":"missing","coefficient":1.0,"mean":0.0}"#;
-    let astray = format!(r#"{{"format":"veracta-model/1",{head},"logistic":{{"intercept":0.0,"terms":[{term}]}}}}"#);
-    assert_eq!(message(astray.as_bytes()), "a model holds either trees or a logistic model");
+    let astray = format!(
+        r#"{{"format":"veracta-model/1",{head},"logistic":{{"intercept":0.0,"terms":[{term}]}}}}"#
+    );
+    assert_eq!(
+        message(astray.as_bytes()),
+        "a model holds either trees or a logistic model"
+    );
 }
 
 #[test]
@@ -164,15 +248,27 @@ fn data_that_lacks_an_input_is_refused() {
     let message = |table: &Table| encode(table, &inputs).unwrap_err().to_string();
     let mut lacking = sample.table.clone();
     lacking.columns.remove(0);
-    assert_eq!(message(&lacking), "input `strong` is not in the data; it has weak, colour, extra, noise");
+    assert_eq!(
+        message(&lacking),
+        "input `strong` is not in the data; it has weak, colour, extra, noise"
+    );
     let mut retyped = sample.table.clone();
     retyped.columns[0].values = retyped.columns[2].values.clone();
-    assert!(matches!(encode(&retyped, &inputs), Err(ModelError::InputType { .. })));
-    assert_eq!(message(&retyped), "input `strong` is text in the data; the model was trained on numbers");
+    assert!(matches!(
+        encode(&retyped, &inputs),
+        Err(ModelError::InputType { .. })
+    ));
+    assert_eq!(
+        message(&retyped),
+        "input `strong` is text in the data; the model was trained on numbers"
+    );
 }
 
 #[test]
 fn few_rounds_make_few_trees() {
     let predictor = Sample::draw(20, N_ROWS).fit(&few_trees(3));
-    assert_eq!(predictor.kind(), "gradient-boosted decision trees (3 trees)");
+    assert_eq!(
+        predictor.kind(),
+        "gradient-boosted decision trees (3 trees)"
+    );
 }

@@ -63,17 +63,29 @@ pub(crate) struct Comparison {
 impl Case {
     /// Reads every case of a group.
     pub(crate) fn all(group: &str) -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden").join(group);
-        let mut folders: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/golden")
+            .join(group);
+        let mut folders: Vec<PathBuf> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         folders.sort();
         folders.into_iter().map(Self::read).collect()
     }
 
     fn read(folder: PathBuf) -> Self {
-        let fields: Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let fields: Value =
+            serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
         let file: CaseFile = serde_json::from_value(fields.clone()).unwrap();
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        Self { name, checks: file.checks, threshold: file.threshold, fields, folder }
+        Self {
+            name,
+            checks: file.checks,
+            threshold: file.threshold,
+            fields,
+            folder,
+        }
     }
 
     /// Returns the bytes of a file, or `None` when the case has no such file.
@@ -85,19 +97,28 @@ impl Case {
     /// Returns the cells of a file of numbers without its header, empty cells as NaN; nothing when there is no such file.
     pub(crate) fn rows<N>(&self, file: &str, number: fn(&str) -> N) -> Vec<Vec<N>> {
         let text = String::from_utf8(self.bytes(file).unwrap_or_default()).unwrap();
-        text.lines().skip(1).map(|line| line.split(',').map(number).collect()).collect()
+        text.lines()
+            .skip(1)
+            .map(|line| line.split(',').map(number).collect())
+            .collect()
     }
 
     /// Returns a file as a table.
     pub(crate) fn table(&self, file: &str) -> Table {
         let bytes = self.bytes(file).unwrap();
-        read_csv(&mut Cursor::new(bytes), &CsvOptions::default()).unwrap().0
+        read_csv(&mut Cursor::new(bytes), &CsvOptions::default())
+            .unwrap()
+            .0
     }
 }
 
 /// Reads a cell as a 64-bit number.
 pub(crate) fn number(cell: &str) -> f64 {
-    if cell.is_empty() { f64::NAN } else { cell.parse().unwrap() }
+    if cell.is_empty() {
+        f64::NAN
+    } else {
+        cell.parse().unwrap()
+    }
 }
 
 /// Reads a cell as a position.
@@ -115,7 +136,10 @@ pub(crate) fn numbers(table: &Table, column: &str) -> Vec<f64> {
 
 /// Returns a column of 0 and 1 as truth values.
 pub(crate) fn truths(table: &Table, column: &str) -> Vec<bool> {
-    numbers(table, column).iter().map(|value| *value == 1.0).collect()
+    numbers(table, column)
+        .iter()
+        .map(|value| *value == 1.0)
+        .collect()
 }
 
 impl Check {
@@ -143,7 +167,12 @@ impl Check {
 
 impl Comparison {
     pub(crate) fn new(check: &Check) -> Self {
-        Self { rtol: check.rtol, atol: check.atol, n_compared: 0, mismatches: Vec::new() }
+        Self {
+            rtol: check.rtol,
+            atol: check.atol,
+            n_compared: 0,
+            mismatches: Vec::new(),
+        }
     }
 
     /// Allows an absolute difference more: for reference values that are known to be wrong by as much.
@@ -167,16 +196,22 @@ impl Comparison {
             Value::Object(fields) => fields.contains_key("error") && result.is_nan(),
             Value::Null | Value::Bool(_) | Value::Array(_) => false,
         };
-        self.note(agrees, || format!("{what} is {result}, expected {expected}"));
+        self.note(agrees, || {
+            format!("{what} is {result}, expected {expected}")
+        });
     }
 
     /// Compares the numbers of a row.
     pub(crate) fn row(&mut self, row: usize, results: &[f64], expected: &[f64]) {
         let n = (results.len(), expected.len());
-        self.note(n.0 == n.1, || format!("row {row} has {} numbers, expected {}", n.0, n.1));
+        self.note(n.0 == n.1, || {
+            format!("row {row} has {} numbers, expected {}", n.0, n.1)
+        });
         for (idx, (result, expected)) in results.iter().zip(expected).enumerate() {
             let agrees = self.is_close(*result, *expected);
-            self.note(agrees, || format!("row {row}, position {idx} is {result}, expected {expected}"));
+            self.note(agrees, || {
+                format!("row {row}, position {idx} is {result}, expected {expected}")
+            });
         }
     }
 

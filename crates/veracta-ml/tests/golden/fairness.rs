@@ -5,7 +5,10 @@
 
 use serde_json::Value;
 use veracta_ml::fairness::privileged::Privileged;
-use veracta_ml::fairness::{Against, Disparity, GroupCounts, MetricFrame, Outcomes, Rate, adverse_impact, gap_difference, gap_ratio};
+use veracta_ml::fairness::{
+    Against, Disparity, GroupCounts, MetricFrame, Outcomes, Rate, adverse_impact, gap_difference,
+    gap_ratio,
+};
 use veracta_ml::interval::percentile_interval;
 use veracta_ml::numeric::{mean, normal_two_sided, quantile_sorted};
 use veracta_ml::performance::{Metric, Scored};
@@ -39,12 +42,42 @@ const NOT_DEFINED_HERE: &[(&str, &str, &[Rate])] = &[
 /// Gaps that differ because of them: case, attributes, rate, operation and method. A group of no positives has a false negative
 /// rate of 0 in Fairlearn, which is then the smallest one.
 const OTHER_GAP_HERE: &[(&str, &str, Rate, &str)] = &[
-    ("degenerate_groups", "race", Rate::FalseNegativeRate, "fairness.difference/between_groups"),
-    ("degenerate_groups", "race", Rate::FalseNegativeRate, "fairness.ratio/between_groups"),
-    ("degenerate_groups", "race", Rate::FalseNegativeRate, "fairness.ratio/to_overall"),
-    ("degenerate_groups", "race/sex", Rate::FalseNegativeRate, "fairness.difference/between_groups"),
-    ("degenerate_groups", "race/sex", Rate::FalseNegativeRate, "fairness.ratio/between_groups"),
-    ("degenerate_groups", "race/sex", Rate::FalseNegativeRate, "fairness.ratio/to_overall"),
+    (
+        "degenerate_groups",
+        "race",
+        Rate::FalseNegativeRate,
+        "fairness.difference/between_groups",
+    ),
+    (
+        "degenerate_groups",
+        "race",
+        Rate::FalseNegativeRate,
+        "fairness.ratio/between_groups",
+    ),
+    (
+        "degenerate_groups",
+        "race",
+        Rate::FalseNegativeRate,
+        "fairness.ratio/to_overall",
+    ),
+    (
+        "degenerate_groups",
+        "race/sex",
+        Rate::FalseNegativeRate,
+        "fairness.difference/between_groups",
+    ),
+    (
+        "degenerate_groups",
+        "race/sex",
+        Rate::FalseNegativeRate,
+        "fairness.ratio/between_groups",
+    ),
+    (
+        "degenerate_groups",
+        "race/sex",
+        Rate::FalseNegativeRate,
+        "fairness.ratio/to_overall",
+    ),
 ];
 
 /// Labels, predictions, scores, weights, attributes and resamples of a case.
@@ -79,7 +112,11 @@ pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison>
         "fairness.overall" => {
             let frame = data.frame(&check.words("attributes"), false);
             fields(&check.value).for_each(|(name, expected)| {
-                comparison.number(name, Measure::named(name).fairlearn(&frame.overall), expected);
+                comparison.number(
+                    name,
+                    Measure::named(name).fairlearn(&frame.overall),
+                    expected,
+                );
             });
         }
         "fairness.difference" | "fairness.ratio" => gaps(case, data, check, &mut comparison),
@@ -89,20 +126,35 @@ pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison>
         "fairness.adverse_impact" => adverse_impacts(data, check, &mut comparison),
         "fairness.bootstrap" => bootstrap(data, check, &mut comparison),
         "fairness.bootstrap_by_group" => bootstrap_by_group(data, check, &mut comparison),
-        "fairness.aif360.classification" => privileged(data, check, &mut comparison, Privileged::classification_metric),
-        "fairness.aif360.dataset" => privileged(data, check, &mut comparison, Privileged::dataset_metric),
+        "fairness.aif360.classification" => privileged(
+            data,
+            check,
+            &mut comparison,
+            Privileged::classification_metric,
+        ),
+        "fairness.aif360.dataset" => {
+            privileged(data, check, &mut comparison, Privileged::dataset_metric)
+        }
         "fairness.controlled" => controlled(data, check, &mut comparison),
         _ => return None,
     }
     Some(comparison)
 }
 
-fn privileged(data: &Data, check: &Check, comparison: &mut Comparison, metric: fn(&Privileged, &str) -> Option<f64>) {
+fn privileged(
+    data: &Data,
+    check: &Check,
+    comparison: &mut Comparison,
+    metric: fn(&Privileged, &str) -> Option<f64>,
+) {
     let attribute = check.words("attribute")[0];
-    let sides: Vec<bool> = (0..data.labels.len()).map(|row| data.level(attribute, row) == check.words("privileged")[0]).collect();
+    let sides: Vec<bool> = (0..data.labels.len())
+        .map(|row| data.level(attribute, row) == check.words("privileged")[0])
+        .collect();
     let weights = (check.params["weights"] == "weight").then_some(data.weight.as_slice());
     let outcomes = Privileged::new(&data.labels, &data.predicted, weights, &sides);
-    fields(&check.value).for_each(|(name, expected)| comparison.number(name, metric(&outcomes, name), expected));
+    fields(&check.value)
+        .for_each(|(name, expected)| comparison.number(name, metric(&outcomes, name), expected));
 }
 
 /// A column of Fairlearn's frame.
@@ -139,13 +191,28 @@ impl Measure {
 
 impl Data {
     fn attribute(&self, name: &str) -> &Coded {
-        &self.attributes.iter().find(|(known, _)| *known == name).unwrap().1
+        &self
+            .attributes
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap()
+            .1
     }
 
     fn frame(&self, attributes: &[&str], is_weighted: bool) -> MetricFrame {
-        let coded: Vec<Coded> = attributes.iter().map(|name| self.attribute(name).clone()).collect();
+        let coded: Vec<Coded> = attributes
+            .iter()
+            .map(|name| self.attribute(name).clone())
+            .collect();
         let weights = is_weighted.then_some(self.weight.as_slice());
-        MetricFrame::new(Outcomes { labels: &self.labels, predicted: &self.predicted, weights }, &coded)
+        MetricFrame::new(
+            Outcomes {
+                labels: &self.labels,
+                predicted: &self.predicted,
+                weights,
+            },
+            &coded,
+        )
     }
 
     /// Returns the frame of some rows by one attribute.
@@ -154,8 +221,18 @@ impl Data {
         let codes = rows.iter().map(|row| coded.codes[*row]).collect();
         let pick = |flags: &[bool]| rows.iter().map(|row| flags[*row]).collect::<Vec<bool>>();
         let (labels, predicted) = (pick(&self.labels), pick(&self.predicted));
-        let outcomes = Outcomes { labels: &labels, predicted: &predicted, weights: None };
-        MetricFrame::new(outcomes, &[Coded { codes, levels: coded.levels.clone() }])
+        let outcomes = Outcomes {
+            labels: &labels,
+            predicted: &predicted,
+            weights: None,
+        };
+        MetricFrame::new(
+            outcomes,
+            &[Coded {
+                codes,
+                levels: coded.levels.clone(),
+            }],
+        )
     }
 
     /// Returns the level of an attribute in a row.
@@ -170,7 +247,12 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn levels(value: &Value) -> Vec<String> {
-    value["group"].as_array().unwrap().iter().map(|level| level.as_str().unwrap().to_owned()).collect()
+    value["group"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|level| level.as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn against(check: &Check) -> Against {
@@ -184,24 +266,33 @@ fn against(check: &Check) -> Against {
 fn by_group(case: &Case, data: &Data, check: &Check, comparison: &mut Comparison) {
     let frame = data.frame(&check.words("attributes"), false);
     let expected_groups = check.value.as_array().unwrap();
-    comparison.holds("no group that Fairlearn lacks", frame.groups.len() <= expected_groups.len());
+    comparison.holds(
+        "no group that Fairlearn lacks",
+        frame.groups.len() <= expected_groups.len(),
+    );
     for expected_group in expected_groups {
         let levels = levels(expected_group);
         let Some(group) = frame.groups.iter().find(|group| group.levels == levels) else {
-            let is_absent = fields(expected_group).all(|(name, value)| name == "group" || value == "NaN");
+            let is_absent =
+                fields(expected_group).all(|(name, value)| name == "group" || value == "NaN");
             comparison.holds("an absent intersection is absent there too", is_absent);
             continue;
         };
         for (name, expected) in fields(expected_group).filter(|(name, _)| *name != "group") {
             let measure = Measure::named(name);
             comparison.number(name, measure.fairlearn(group), expected);
-            let Measure::Rate(rate) = measure else { continue };
-            let is_justified = NOT_DEFINED_HERE
-                .iter()
-                .any(|(known, group, rates)| *known == case.name && *group == levels.join("/") && rates.contains(&rate));
+            let Measure::Rate(rate) = measure else {
+                continue;
+            };
+            let is_justified = NOT_DEFINED_HERE.iter().any(|(known, group, rates)| {
+                *known == case.name && *group == levels.join("/") && rates.contains(&rate)
+            });
             match rate.of(&group.confusion) {
                 Some(own) if !is_justified => comparison.number(name, own, expected),
-                own => comparison.holds("not defined here, listed, and 0 there", is_justified && own.is_none() && *expected == 0.0),
+                own => comparison.holds(
+                    "not defined here, listed, and 0 there",
+                    is_justified && own.is_none() && *expected == 0.0,
+                ),
             }
         }
     }
@@ -214,22 +305,41 @@ fn gaps(case: &Case, data: &Data, check: &Check, comparison: &mut Comparison) {
     let name_of_gap = format!("{}/{}", check.op, check.words("method")[0]);
     for (name, expected) in fields(&check.value) {
         let measure = Measure::named(name);
-        let values: Vec<f64> = frame.groups.iter().map(|group| measure.fairlearn(group)).collect();
+        let values: Vec<f64> = frame
+            .groups
+            .iter()
+            .map(|group| measure.fairlearn(group))
+            .collect();
         let overall = Some(measure.fairlearn(&frame.overall));
         let gap = if is_ratio { gap_ratio } else { gap_difference };
         comparison.number(name, gap(&values, overall, against), expected);
-        let Measure::Rate(rate) = measure else { continue };
-        let own = if is_ratio { frame.ratio(rate, against) } else { frame.difference(rate, against) };
-        let is_justified = OTHER_GAP_HERE
-            .iter()
-            .any(|(known, by, other, gap)| *known == case.name && *by == attributes.join("/") && *other == rate && *gap == name_of_gap);
+        let Measure::Rate(rate) = measure else {
+            continue;
+        };
+        let own = if is_ratio {
+            frame.ratio(rate, against)
+        } else {
+            frame.difference(rate, against)
+        };
+        let is_justified = OTHER_GAP_HERE.iter().any(|(known, by, other, gap)| {
+            *known == case.name
+                && *by == attributes.join("/")
+                && *other == rate
+                && *gap == name_of_gap
+        });
         if !is_justified {
             comparison.number(name, own, expected);
             continue;
         }
-        let lacks_rows = frame.groups.iter().any(|group| rate.of(&group.confusion).is_none());
+        let lacks_rows = frame
+            .groups
+            .iter()
+            .any(|group| rate.of(&group.confusion).is_none());
         let differs = own.is_some_and(|own| (own - expected.as_f64().unwrap()).abs() > 1e-3);
-        comparison.holds("the gap differs because a group lacks rows", lacks_rows && differs);
+        comparison.holds(
+            "the gap differs because a group lacks rows",
+            lacks_rows && differs,
+        );
     }
 }
 
@@ -237,20 +347,37 @@ fn group_extremes(data: &Data, check: &Check, comparison: &mut Comparison) {
     let frame = data.frame(&check.words("attributes"), false);
     for (name, expected) in fields(&check.value["min"]) {
         let measure = Measure::named(name);
-        let values: Vec<f64> = frame.groups.iter().map(|group| measure.fairlearn(group)).collect();
-        comparison.number("smallest", values.iter().copied().reduce(f64::min), expected);
-        comparison.number("largest", values.iter().copied().reduce(f64::max), &check.value["max"][name]);
+        let values: Vec<f64> = frame
+            .groups
+            .iter()
+            .map(|group| measure.fairlearn(group))
+            .collect();
+        comparison.number(
+            "smallest",
+            values.iter().copied().reduce(f64::min),
+            expected,
+        );
+        comparison.number(
+            "largest",
+            values.iter().copied().reduce(f64::max),
+            &check.value["max"][name],
+        );
     }
 }
 
 fn summary(data: &Data, check: &Check, comparison: &mut Comparison) {
-    let frame = data.frame(&check.words("attributes"), check.words("weights")[0] == "weight");
+    let frame = data.frame(
+        &check.words("attributes"),
+        check.words("weights")[0] == "weight",
+    );
     let against = against(check);
     let mean_of = |gaps: [Option<f64>; 2]| Some((gaps[0]? + gaps[1]?) / 2.0);
     let rates = [Rate::TruePositiveRate, Rate::FalsePositiveRate];
     for (name, expected) in fields(&check.value) {
         let result = match name.as_str() {
-            "equalized_odds_difference_mean" => mean_of(rates.map(|rate| frame.difference(rate, against))),
+            "equalized_odds_difference_mean" => {
+                mean_of(rates.map(|rate| frame.difference(rate, against)))
+            }
             "equalized_odds_ratio_mean" => mean_of(rates.map(|rate| frame.ratio(rate, against))),
             name => frame.disparity(Disparity::named(name).unwrap(), against),
         };
@@ -262,13 +389,26 @@ fn by_group_scores(data: &Data, check: &Check, comparison: &mut Comparison) {
     let attributes = check.words("attributes");
     for expected in check.value.as_array().unwrap() {
         let levels = levels(expected);
-        let is_member = |row: &usize| attributes.iter().zip(&levels).all(|(name, level)| data.level(name, *row) == level);
+        let is_member = |row: &usize| {
+            attributes
+                .iter()
+                .zip(&levels)
+                .all(|(name, level)| data.level(name, *row) == level)
+        };
         let rows: Vec<usize> = (0..data.labels.len()).filter(is_member).collect();
         let labels: Vec<bool> = rows.iter().map(|row| data.labels[*row]).collect();
         let scores: Vec<f64> = rows.iter().map(|row| data.score[*row]).collect();
         let scored = Scored::new(&labels, &scores).unwrap();
-        comparison.number("roc_auc", Metric::RocAuc.evaluate(&scored, 0.5), &expected["roc_auc"]);
-        comparison.number("brier", Metric::Brier.evaluate(&scored, 0.5), &expected["brier"]);
+        comparison.number(
+            "roc_auc",
+            Metric::RocAuc.evaluate(&scored, 0.5),
+            &expected["roc_auc"],
+        );
+        comparison.number(
+            "brier",
+            Metric::Brier.evaluate(&scored, 0.5),
+            &expected["brier"],
+        );
         comparison.number("mean_score", mean(&scores), &expected["mean_score"]);
         let base_rate = scored.n_positive() as f64 / scored.n() as f64;
         comparison.number("base_rate", base_rate, &expected["base_rate"]);
@@ -277,9 +417,20 @@ fn by_group_scores(data: &Data, check: &Check, comparison: &mut Comparison) {
 
 fn adverse_impacts(data: &Data, check: &Check, comparison: &mut Comparison) {
     let frame = data.frame(&check.words("attribute"), false);
-    let counts = |level: &str| &frame.groups.iter().find(|group| group.levels == [level]).unwrap().confusion;
+    let counts = |level: &str| {
+        &frame
+            .groups
+            .iter()
+            .find(|group| group.levels == [level])
+            .unwrap()
+            .confusion
+    };
     let rate_of = |group: &&GroupCounts| Rate::SelectionRate.of(&group.confusion).unwrap();
-    let best = frame.groups.iter().max_by(|a, b| rate_of(a).total_cmp(&rate_of(b))).unwrap();
+    let best = frame
+        .groups
+        .iter()
+        .max_by(|a, b| rate_of(a).total_cmp(&rate_of(b)))
+        .unwrap();
     let privileged = counts(check.words("privileged")[0]);
     for expected in check.value.as_array().unwrap() {
         let group = counts(expected["group"].as_str().unwrap());
@@ -291,9 +442,13 @@ fn adverse_impacts(data: &Data, check: &Check, comparison: &mut Comparison) {
                 "selection_rate" => comparison.number(name, Rate::SelectionRate.of(group), value),
                 "impact_ratio_vs_privileged" => comparison.number(name, impact.ratio, value),
                 "impact_ratio_vs_best" => comparison.number(name, against_best.ratio, value),
-                "below_four_fifths_vs_privileged" => comparison.holds(name, *value == (impact.ratio < FOUR_FIFTHS)),
+                "below_four_fifths_vs_privileged" => {
+                    comparison.holds(name, *value == (impact.ratio < FOUR_FIFTHS))
+                }
                 "z" => comparison.number(name, impact.z.unwrap_or(f64::NAN), value),
-                "z_pvalue" => comparison.number(name, impact.z.map_or(f64::NAN, normal_two_sided), value),
+                "z_pvalue" => {
+                    comparison.number(name, impact.z.map_or(f64::NAN, normal_two_sided), value)
+                }
                 "ratio_ci95_log" => {
                     comparison.number(name, impact.interval.map(|(lower, _)| lower), &value[0]);
                     comparison.number(name, impact.interval.map(|(_, upper)| upper), &value[1]);
@@ -307,22 +462,37 @@ fn adverse_impacts(data: &Data, check: &Check, comparison: &mut Comparison) {
 }
 
 fn bootstrap(data: &Data, check: &Check, comparison: &mut Comparison) {
-    let (attribute, disparity) = (check.words("attribute")[0], Disparity::named(check.words("metric")[0]).unwrap());
-    let evaluate = |rows: &Vec<usize>| data.frame_of_rows(attribute, rows).disparity(disparity, Against::BetweenGroups);
+    let (attribute, disparity) = (
+        check.words("attribute")[0],
+        Disparity::named(check.words("metric")[0]).unwrap(),
+    );
+    let evaluate = |rows: &Vec<usize>| {
+        data.frame_of_rows(attribute, rows)
+            .disparity(disparity, Against::BetweenGroups)
+    };
     let mut values: Vec<f64> = data.resamples.iter().filter_map(evaluate).collect();
     let (lower, upper) = percentile_interval(&mut values, LEVEL).unwrap();
     comparison.number("lower", lower, &check.value["lower"]);
     comparison.number("upper", upper, &check.value["upper"]);
-    comparison.number("median", quantile_sorted(&values, 0.5), &check.value["median"]);
+    comparison.number(
+        "median",
+        quantile_sorted(&values, 0.5),
+        &check.value["median"],
+    );
 }
 
 fn bootstrap_by_group(data: &Data, check: &Check, comparison: &mut Comparison) {
     let (attribute, name) = (check.words("attribute")[0], check.words("metric")[0]);
-    let Measure::Rate(rate) = Measure::named(name) else { panic!("`{name}` is a rate") };
+    let Measure::Rate(rate) = Measure::named(name) else {
+        panic!("`{name}` is a rate")
+    };
     for expected in check.value.as_array().unwrap() {
         let evaluate = |rows: &Vec<usize>| {
             let frame = data.frame_of_rows(attribute, rows);
-            let group = frame.groups.iter().find(|group| expected["group"] == group.levels[0].as_str())?;
+            let group = frame
+                .groups
+                .iter()
+                .find(|group| expected["group"] == group.levels[0].as_str())?;
             rate.of(&group.confusion)
         };
         let mut values: Vec<f64> = data.resamples.iter().filter_map(evaluate).collect();
@@ -334,20 +504,41 @@ fn bootstrap_by_group(data: &Data, check: &Check, comparison: &mut Comparison) {
 
 /// Gaps within each level of a control attribute are gaps of the part of the crossed frame that has this level.
 fn controlled(data: &Data, check: &Check, comparison: &mut Comparison) {
-    let frame = data.frame(&[check.words("control")[0], check.words("attribute")[0]], false);
+    let frame = data.frame(
+        &[check.words("control")[0], check.words("attribute")[0]],
+        false,
+    );
     for expected in check.value["by_group"].as_array().unwrap() {
         let levels = levels(expected);
-        let group = frame.groups.iter().find(|group| group.levels == levels).unwrap();
+        let group = frame
+            .groups
+            .iter()
+            .find(|group| group.levels == levels)
+            .unwrap();
         for (name, value) in fields(expected).filter(|(name, _)| *name != "group") {
             comparison.number(name, Measure::named(name).fairlearn(group), value);
         }
     }
     for (level, expected) in fields(&check.value["difference"]) {
-        let groups = frame.groups.iter().filter(|group| group.levels[0] == *level).cloned().collect();
-        let part = MetricFrame { groups, overall: frame.overall.clone() };
+        let groups = frame
+            .groups
+            .iter()
+            .filter(|group| group.levels[0] == *level)
+            .cloned()
+            .collect();
+        let part = MetricFrame {
+            groups,
+            overall: frame.overall.clone(),
+        };
         for (name, difference) in fields(expected) {
-            let Measure::Rate(rate) = Measure::named(name) else { panic!("`{name}` is a rate") };
-            comparison.number(name, part.difference(rate, Against::BetweenGroups), difference);
+            let Measure::Rate(rate) = Measure::named(name) else {
+                panic!("`{name}` is a rate")
+            };
+            comparison.number(
+                name,
+                part.difference(rate, Against::BetweenGroups),
+                difference,
+            );
             let ratio = &check.value["ratio"][level][name];
             comparison.number(name, part.ratio(rate, Against::BetweenGroups), ratio);
         }

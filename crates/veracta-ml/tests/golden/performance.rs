@@ -1,6 +1,8 @@
 //! Runs the checks of binary performance, calibration and their intervals.
 
-use veracta_ml::calibration::{Binning, calibration_in_the_large, calibration_line, hosmer_lemeshow, reliability};
+use veracta_ml::calibration::{
+    Binning, calibration_in_the_large, calibration_line, hosmer_lemeshow, reliability,
+};
 use veracta_ml::interval::{Method, delong, percentile_interval, proportion_interval};
 use veracta_ml::numeric::{mean, variance};
 use veracta_ml::paired::PairedCounts;
@@ -17,8 +19,16 @@ const PROPORTION_LEVEL: f64 = 0.95;
 
 /// Where scikit-learn gives 0 by convention and this crate says that the metric is not defined: case, operation, reason.
 pub(crate) const NOT_DEFINED_HERE: &[(&str, &str, &str)] = &[
-    ("binary_one_class", "perf.recall", "there is no positive label to recall"),
-    ("binary_one_class", "perf.mcc", "a constant label has no correlation with anything"),
+    (
+        "binary_one_class",
+        "perf.recall",
+        "there is no positive label to recall",
+    ),
+    (
+        "binary_one_class",
+        "perf.mcc",
+        "a constant label has no correlation with anything",
+    ),
 ];
 
 /// Labels, two scores, weights and resamples of a case.
@@ -35,9 +45,21 @@ pub(crate) struct Data {
 /// Reads the data of a case.
 pub(crate) fn open(case: &Case) -> Data {
     let table = case.table("data.csv");
-    let optional = |name: &str| table.column(name).map(|_| numbers(&table, name)).unwrap_or_default();
+    let optional = |name: &str| {
+        table
+            .column(name)
+            .map(|_| numbers(&table, name))
+            .unwrap_or_default()
+    };
     Data {
-        labels: if optional("score").is_empty() { Vec::new() } else { optional("y_true").iter().map(|label| *label == 1.0).collect() },
+        labels: if optional("score").is_empty() {
+            Vec::new()
+        } else {
+            optional("y_true")
+                .iter()
+                .map(|label| *label == 1.0)
+                .collect()
+        },
         score: optional("score"),
         score_b: optional("score_b"),
         weight: optional("weight"),
@@ -57,7 +79,12 @@ pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison>
     } else if has("calibrated_probability") {
         Some(other_tasks::estimated(&data.table, check, &mut comparison))
     } else if has("y_pred") && !has("score") {
-        Some(other_tasks::regression(&data.table, &data.resamples, check, &mut comparison))
+        Some(other_tasks::regression(
+            &data.table,
+            &data.resamples,
+            check,
+            &mut comparison,
+        ))
     } else {
         None
     };
@@ -75,15 +102,27 @@ pub(crate) fn run(case: &Case, data: &Data, check: &Check) -> Option<Comparison>
         }
         "calibration.hosmer_lemeshow" => {
             let test = hosmer_lemeshow(&data.scored(check), HOSMER_LEMESHOW_GROUPS);
-            comparison.number("statistic", test.map(|(statistic, _)| statistic), &check.value["statistic"]);
+            comparison.number(
+                "statistic",
+                test.map(|(statistic, _)| statistic),
+                &check.value["statistic"],
+            );
             comparison.number("p", test.map(|(_, p)| p), &check.value["pvalue"]);
         }
         "ci.delong" => delong_intervals(data, check, &mut comparison),
         "test.delong_paired" => delong_test(data, check, &mut comparison),
-        name if name.starts_with("ci.proportion/") => proportion(data, threshold, check, &mut comparison),
+        name if name.starts_with("ci.proportion/") => {
+            proportion(data, threshold, check, &mut comparison)
+        }
         "test.mcnemar" => mcnemar(check, &mut comparison),
         "ci.bootstrap_percentile" => bootstrap(data, threshold, check, &mut comparison),
-        name => metric(case, data, check, name.strip_prefix("perf.")?, &mut comparison)?,
+        name => metric(
+            case,
+            data,
+            check,
+            name.strip_prefix("perf.")?,
+            &mut comparison,
+        )?,
     }
     Some(comparison)
 }
@@ -98,16 +137,27 @@ impl Data {
     }
 }
 
-fn metric(case: &Case, data: &Data, check: &Check, name: &str, comparison: &mut Comparison) -> Option<()> {
+fn metric(
+    case: &Case,
+    data: &Data,
+    check: &Check,
+    name: &str,
+    comparison: &mut Comparison,
+) -> Option<()> {
     let (scored, threshold) = (data.scored(check), case.threshold.unwrap());
     let result = match name {
         "f_beta_2" => Confusion::at(&scored, threshold).f_beta(2.0),
         "roc_auc_max_fpr_0.1" => roc_auc_up_to(&scored, 0.1),
         name => Metric::named(name)?.evaluate(&scored, threshold),
     };
-    let is_justified = NOT_DEFINED_HERE.iter().any(|(known, op, _)| *known == case.name && *op == check.op);
+    let is_justified = NOT_DEFINED_HERE
+        .iter()
+        .any(|(known, op, _)| *known == case.name && *op == check.op);
     if is_justified {
-        comparison.holds("not defined here and 0 by convention there", result.is_none() && check.value == 0.0);
+        comparison.holds(
+            "not defined here and 0 by convention there",
+            result.is_none() && check.value == 0.0,
+        );
     } else {
         comparison.number(name, result, &check.value);
     }
@@ -135,8 +185,16 @@ fn calibration_error(data: &Data, check: &Check, comparison: &mut Comparison) {
     for (bin, expected) in curve.bins.iter().zip(expected) {
         comparison.number("bin", bin.bin as f64, &expected["bin"]);
         comparison.number("rows of a bin", bin.n as f64, &expected["n"]);
-        comparison.number("mean score of a bin", bin.mean_score, &expected["mean_score"]);
-        comparison.number("positive rate of a bin", bin.positive_rate, &expected["positive_rate"]);
+        comparison.number(
+            "mean score of a bin",
+            bin.mean_score,
+            &expected["mean_score"],
+        );
+        comparison.number(
+            "positive rate of a bin",
+            bin.positive_rate,
+            &expected["positive_rate"],
+        );
     }
 }
 
@@ -145,10 +203,22 @@ fn slope_and_intercept(data: &Data, check: &Check, comparison: &mut Comparison) 
     if check.value.get("error").is_some() {
         return comparison.holds("refused", line.is_none());
     }
-    comparison.number("intercept", line.as_ref().map(|line| line.intercept), &check.value["intercept"]);
-    comparison.number("slope", line.as_ref().map(|line| line.slope), &check.value["slope"]);
+    comparison.number(
+        "intercept",
+        line.as_ref().map(|line| line.intercept),
+        &check.value["intercept"],
+    );
+    comparison.number(
+        "slope",
+        line.as_ref().map(|line| line.slope),
+        &check.value["slope"],
+    );
     for idx in [0, 1] {
-        comparison.number("standard error", line.as_ref().map(|line| line.se[idx]), &check.value["se"][idx]);
+        comparison.number(
+            "standard error",
+            line.as_ref().map(|line| line.se[idx]),
+            &check.value["se"][idx],
+        );
     }
 }
 
@@ -162,10 +232,21 @@ fn delong_intervals(data: &Data, check: &Check, comparison: &mut Comparison) {
     let level = check.setting("level");
     comparison.number("auc", delong.auc, &check.value["auc"]);
     comparison.number("variance", delong.variance, &check.value["variance"]);
-    let intervals = [("ci_normal", Some(delong.normal_interval(level))), ("ci_logit", delong.logit_interval(level))];
+    let intervals = [
+        ("ci_normal", Some(delong.normal_interval(level))),
+        ("ci_logit", delong.logit_interval(level)),
+    ];
     for (name, interval) in intervals {
-        comparison.number(name, interval.map(|(lower, _)| lower), &check.value[name][0]);
-        comparison.number(name, interval.map(|(_, upper)| upper), &check.value[name][1]);
+        comparison.number(
+            name,
+            interval.map(|(lower, _)| lower),
+            &check.value[name][0],
+        );
+        comparison.number(
+            name,
+            interval.map(|(_, upper)| upper),
+            &check.value[name][1],
+        );
     }
 }
 
@@ -174,7 +255,11 @@ fn delong_test(data: &Data, check: &Check, comparison: &mut Comparison) {
     let of = |column: &[f64]| delong(&Scored::new(&data.labels, column).unwrap()).unwrap();
     let (first, second) = (of(&data.score), of(&data.score_b));
     let test = first.compare(&second);
-    comparison.number("difference", first.auc - second.auc, &check.value["difference"]);
+    comparison.number(
+        "difference",
+        first.auc - second.auc,
+        &check.value["difference"],
+    );
     if let Some((difference, variance, _, _)) = test {
         comparison.number("difference", difference, &check.value["difference"]);
         comparison.number("variance", variance, &check.value["variance"]);
@@ -187,7 +272,10 @@ fn proportion(data: &Data, threshold: f64, check: &Check, comparison: &mut Compa
     let (successes, trials) = (check.setting("count"), check.setting("nobs"));
     let metric = Metric::named(check.words("metric")[0]).unwrap();
     let counted = Confusion::at(&data.scored(check), threshold).proportion(metric);
-    comparison.holds("the metric is this proportion", counted == Some((successes, trials)));
+    comparison.holds(
+        "the metric is this proportion",
+        counted == Some((successes, trials)),
+    );
     let method = match check.words("method")[0] {
         "wilson" => Method::Wilson,
         "clopper_pearson" => Method::ClopperPearson,
@@ -196,16 +284,41 @@ fn proportion(data: &Data, threshold: f64, check: &Check, comparison: &mut Compa
         other => panic!("method `{other}`"),
     };
     let interval = proportion_interval(successes, trials, PROPORTION_LEVEL, method);
-    comparison.number("lower", interval.as_ref().map(|interval| interval.lower), &check.value["lower"]);
-    comparison.number("upper", interval.as_ref().map(|interval| interval.upper), &check.value["upper"]);
+    comparison.number(
+        "lower",
+        interval.as_ref().map(|interval| interval.lower),
+        &check.value["lower"],
+    );
+    comparison.number(
+        "upper",
+        interval.as_ref().map(|interval| interval.upper),
+        &check.value["upper"],
+    );
 }
 
 fn mcnemar(check: &Check, comparison: &mut Comparison) {
     let cell = |row: usize, column: usize| check.params["table"][row][column].as_u64().unwrap();
-    let counts = PairedCounts { both: cell(0, 0), first_only: cell(0, 1), second_only: cell(1, 0), neither: cell(1, 1) };
-    let found = if check.params["exact"] == true { counts.mcnemar_exact() } else { counts.mcnemar_chi_squared() };
-    comparison.number("statistic", found.map(|found| found.statistic), &check.value["statistic"]);
-    comparison.number("p", found.map(|found| found.p_value), &check.value["pvalue"]);
+    let counts = PairedCounts {
+        both: cell(0, 0),
+        first_only: cell(0, 1),
+        second_only: cell(1, 0),
+        neither: cell(1, 1),
+    };
+    let found = if check.params["exact"] == true {
+        counts.mcnemar_exact()
+    } else {
+        counts.mcnemar_chi_squared()
+    };
+    comparison.number(
+        "statistic",
+        found.map(|found| found.statistic),
+        &check.value["statistic"],
+    );
+    comparison.number(
+        "p",
+        found.map(|found| found.p_value),
+        &check.value["pvalue"],
+    );
 }
 
 fn bootstrap(data: &Data, threshold: f64, check: &Check, comparison: &mut Comparison) {
@@ -228,8 +341,20 @@ fn bootstrap(data: &Data, threshold: f64, check: &Check, comparison: &mut Compar
     let mut values: Vec<f64> = data.resamples.iter().filter_map(evaluate).collect();
     comparison.number("resamples used", values.len() as f64, &check.value["used"]);
     comparison.number("mean", mean(&values), &check.value["mean"]);
-    comparison.number("standard error", variance(&values).map(f64::sqrt), &check.value["se"]);
+    comparison.number(
+        "standard error",
+        variance(&values).map(f64::sqrt),
+        &check.value["se"],
+    );
     let interval = percentile_interval(&mut values, check.setting("level"));
-    comparison.number("lower", interval.map(|(lower, _)| lower), &check.value["lower"]);
-    comparison.number("upper", interval.map(|(_, upper)| upper), &check.value["upper"]);
+    comparison.number(
+        "lower",
+        interval.map(|(lower, _)| lower),
+        &check.value["lower"],
+    );
+    comparison.number(
+        "upper",
+        interval.map(|(_, upper)| upper),
+        &check.value["upper"],
+    );
 }

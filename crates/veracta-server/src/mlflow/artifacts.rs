@@ -7,7 +7,8 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery};
 use axum::http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -47,11 +48,26 @@ fn entry(path: String, bytes: Option<u64>) -> serde_json::Value {
 pub(super) fn list_below(platform: &Platform, root_uri: &str, path: &str) -> Answer {
     let path = checked_path(path)?;
     let Some(root) = path_of(root_uri) else {
-        return Err(ApiError::invalid(format!("Artifacts at '{root_uri}' do not go through this server, which cannot list them.")));
+        return Err(ApiError::invalid(format!(
+            "Artifacts at '{root_uri}' do not go through this server, which cannot list them."
+        )));
     };
-    let folder = if path.is_empty() { root } else { format!("{root}/{path}") };
-    let name = |name: String| if path.is_empty() { name } else { format!("{path}/{name}") };
-    let files: Vec<_> = artifacts::list(platform, &folder)?.into_iter().map(|listed| entry(name(listed.name), listed.bytes)).collect();
+    let folder = if path.is_empty() {
+        root
+    } else {
+        format!("{root}/{path}")
+    };
+    let name = |name: String| {
+        if path.is_empty() {
+            name
+        } else {
+            format!("{path}/{name}")
+        }
+    };
+    let files: Vec<_> = artifacts::list(platform, &folder)?
+        .into_iter()
+        .map(|listed| entry(name(listed.name), listed.bytes))
+        .collect();
     match files.is_empty() {
         true => answer(&json!({ "root_uri": root_uri })),
         false => answer(&json!({ "root_uri": root_uri, "files": files })),
@@ -63,17 +79,31 @@ pub(super) fn list_of_run(platform: &Platform, fields: &Fields<'_>) -> Answer {
     list_below(platform, &run.artifact_uri, &fields.text("path")?)
 }
 
-pub(super) async fn list(Asker(platform): Asker, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    Asker(platform): Asker,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let body = blocking(move || {
         let fields = Fields::of_query(query.as_deref().unwrap_or_default())?;
         let folder = checked_path(&fields.text("path")?)?;
         let files = artifacts::list(&platform, &folder)?;
-        page("files", &files.into_iter().map(|listed| entry(listed.name, listed.bytes)).collect::<Vec<_>>(), None)
+        page(
+            "files",
+            &files
+                .into_iter()
+                .map(|listed| entry(listed.name, listed.bytes))
+                .collect::<Vec<_>>(),
+            None,
+        )
     });
     Ok(json_response(body.await?))
 }
 
-pub(super) async fn upload(Asker(platform): Asker, Path(path): Path<String>, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn upload(
+    Asker(platform): Asker,
+    Path(path): Path<String>,
+    body: Body,
+) -> Result<Response, ApiError> {
     let path = match checked_path(&path) {
         Ok(path) => path,
         Err(refused) => {
@@ -103,22 +133,37 @@ async fn drain(body: Body) {
     }
 }
 
-pub(super) async fn delete(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn delete(
+    Asker(platform): Asker,
+    Path(path): Path<String>,
+) -> Result<Response, ApiError> {
     blocking(move || Ok(artifacts::delete(&platform, checked_path(&path)?)?)).await?;
     Ok(json_response(b"{}".to_vec()))
 }
 
-pub(super) async fn download(Asker(platform): Asker, Path(path): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn download(
+    Asker(platform): Asker,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let finder = Arc::clone(&platform);
     let file = blocking(move || Ok(artifacts::find(&finder, &checked_path(&path)?)?)).await?;
     Ok(stream(platform, file, &headers))
 }
 
 /// Finds the file at a path below an artifact URI.
-pub(super) fn find_below(platform: &Platform, root_uri: &str, path: &str) -> Result<ArtifactFile, ApiError> {
+pub(super) fn find_below(
+    platform: &Platform,
+    root_uri: &str,
+    path: &str,
+) -> Result<ArtifactFile, ApiError> {
     let path = checked_path(path)?;
     let root = path_of(root_uri);
-    let root = root.ok_or_else(|| ApiError::invalid(format!("Artifacts at '{root_uri}' do not go through this server.")))?;
+    let root = root.ok_or_else(|| {
+        ApiError::invalid(format!(
+            "Artifacts at '{root_uri}' do not go through this server."
+        ))
+    })?;
     Ok(artifacts::find(platform, &format!("{root}/{path}"))?)
 }
 
@@ -129,11 +174,21 @@ async fn found(
     find: fn(&Platform, &Fields<'_>) -> Result<ArtifactFile, ApiError>,
 ) -> Result<Response, ApiError> {
     let finder = Arc::clone(&platform);
-    let file = blocking(move || find(&finder, &Fields::of_query(query.as_deref().unwrap_or_default())?)).await?;
+    let file = blocking(move || {
+        find(
+            &finder,
+            &Fields::of_query(query.as_deref().unwrap_or_default())?,
+        )
+    })
+    .await?;
     Ok(stream(platform, file, &headers))
 }
 
-pub(super) async fn of_run(Asker(platform): Asker, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn of_run(
+    Asker(platform): Asker,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     found(platform, query, headers, |platform, fields| {
         let (run, _) = runs::get(platform, &fields.run_id()?)?;
         find_below(platform, &run.artifact_uri, &fields.required("path")?)
@@ -141,7 +196,11 @@ pub(super) async fn of_run(Asker(platform): Asker, RawQuery(query): RawQuery, he
     .await
 }
 
-pub(super) async fn of_version(Asker(platform): Asker, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn of_version(
+    Asker(platform): Asker,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     found(platform, query, headers, |platform, fields| {
         let version = version_number(&fields.required("version")?)?;
         let location = model_registry::download_uri(platform, &fields.required("name")?, version)?;
@@ -156,11 +215,18 @@ pub(super) async fn of_logged_model(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let query =
-        format!("{}&model_id={}", query.unwrap_or_default(), form_urlencoded::byte_serialize(model_id.as_bytes()).collect::<String>());
+    let query = format!(
+        "{}&model_id={}",
+        query.unwrap_or_default(),
+        form_urlencoded::byte_serialize(model_id.as_bytes()).collect::<String>()
+    );
     found(platform, Some(query), headers, |platform, fields| {
         let model = logged_models::get(platform, &fields.required("model_id")?)?;
-        find_below(platform, &model.artifact_location, &fields.required("artifact_file_path")?)
+        find_below(
+            platform,
+            &model.artifact_location,
+            &fields.required("artifact_file_path")?,
+        )
     })
     .await
 }
@@ -169,7 +235,10 @@ pub(super) async fn of_logged_model(
 fn type_of(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, end)| end) {
         Some("json") => "application/json",
-        Some("txt" | "log" | "md" | "py" | "yaml" | "yml" | "csv" | "html" | "xml" | "sql" | "toml" | "cfg") => "text/plain",
+        Some(
+            "txt" | "log" | "md" | "py" | "yaml" | "yml" | "csv" | "html" | "xml" | "sql" | "toml"
+            | "cfg",
+        ) => "text/plain",
         Some("png") => "image/png",
         Some("jpg" | "jpeg") => "image/jpeg",
         _ => "application/octet-stream",
@@ -188,17 +257,31 @@ enum Part {
 /// Reads a `Range` header (RFC 9110, section 14.2). Several ranges at once, other units and what is malformed give the whole file, as the
 /// section allows.
 fn part_of(header: Option<&str>, n_bytes: u64) -> Part {
-    let Some((first, last)) = header.and_then(|header| header.trim().strip_prefix("bytes=")).and_then(|range| range.split_once('-')) else {
+    let Some((first, last)) = header
+        .and_then(|header| header.trim().strip_prefix("bytes="))
+        .and_then(|range| range.split_once('-'))
+    else {
         return Part::Whole;
     };
     let number = |text: &str| text.trim().parse::<u64>().ok();
-    let range = match (first.trim().is_empty(), number(first), last.trim().is_empty(), number(last)) {
+    let range = match (
+        first.trim().is_empty(),
+        number(first),
+        last.trim().is_empty(),
+        number(last),
+    ) {
         (true, _, _, Some(length)) => n_bytes.saturating_sub(length)..n_bytes,
         (_, Some(first), true, _) => first..n_bytes,
-        (_, Some(first), _, Some(last)) if first <= last => first..n_bytes.min(last.saturating_add(1)),
+        (_, Some(first), _, Some(last)) if first <= last => {
+            first..n_bytes.min(last.saturating_add(1))
+        }
         _ => return Part::Whole,
     };
-    if range.start < range.end { Part::Range(range) } else { Part::Outside }
+    if range.start < range.end {
+        Part::Range(range)
+    } else {
+        Part::Outside
+    }
 }
 
 /// Streams a file, or the part of it that is asked for; a client that stops reading ends it.
@@ -206,8 +289,13 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
     let digest = file.digest;
     // A part is good only with parts of the same bytes: a client says which by their digest.
     let etag = format!("\"{digest}\"");
-    let is_same = headers.get(IF_RANGE).is_none_or(|known| known.as_bytes() == etag.as_bytes());
-    let asked = headers.get(RANGE).and_then(|range| range.to_str().ok()).filter(|_| is_same);
+    let is_same = headers
+        .get(IF_RANGE)
+        .is_none_or(|known| known.as_bytes() == etag.as_bytes());
+    let asked = headers
+        .get(RANGE)
+        .and_then(|range| range.to_str().ok())
+        .filter(|_| is_same);
     let (status, range) = match part_of(asked, file.bytes) {
         Part::Whole => (StatusCode::OK, 0..file.bytes),
         Part::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
@@ -216,8 +304,12 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
             return (StatusCode::RANGE_NOT_SATISFIABLE, told).into_response();
         }
     };
-    let content_range = (status == StatusCode::PARTIAL_CONTENT)
-        .then(|| [(CONTENT_RANGE, format!("bytes {}-{}/{}", range.start, range.end - 1, file.bytes))]);
+    let content_range = (status == StatusCode::PARTIAL_CONTENT).then(|| {
+        [(
+            CONTENT_RANGE,
+            format!("bytes {}-{}/{}", range.start, range.end - 1, file.bytes),
+        )]
+    });
     let n_bytes = range.end - range.start;
     let (pieces, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(PIECES_WAITING);
     tokio::task::spawn_blocking(move || {
@@ -229,12 +321,17 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
                 Bytes::from(piece)
             });
             let is_last = read.as_ref().map_or(true, Bytes::is_empty);
-            if read.as_ref().is_ok_and(Bytes::is_empty) || pieces.blocking_send(read).is_err() || is_last {
+            if read.as_ref().is_ok_and(Bytes::is_empty)
+                || pieces.blocking_send(read).is_err()
+                || is_last
+            {
                 return;
             }
         }
     });
-    let body = futures_util::stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|piece| (piece, receiver)));
+    let body = futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
     let name: String = file
         .path
         .rsplit('/')
@@ -246,12 +343,28 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
     let headers = [
         (CONTENT_TYPE, type_of(&file.path).to_owned()),
         (CONTENT_LENGTH, n_bytes.to_string()),
-        (CONTENT_DISPOSITION, format!("attachment; filename={}", if name.contains(' ') { format!("\"{name}\"") } else { name })),
+        (
+            CONTENT_DISPOSITION,
+            format!(
+                "attachment; filename={}",
+                if name.contains(' ') {
+                    format!("\"{name}\"")
+                } else {
+                    name
+                }
+            ),
+        ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (ACCEPT_RANGES, "bytes".to_owned()),
         (ETAG, etag),
     ];
-    (status, headers, content_range.map(AppendHeaders), Body::from_stream(body)).into_response()
+    (
+        status,
+        headers,
+        content_range.map(AppendHeaders),
+        Body::from_stream(body),
+    )
+        .into_response()
 }
 
 #[cfg(test)]

@@ -23,7 +23,11 @@ fn is_camel(key: &str, name: &str) -> bool {
             begins_word = true;
             continue;
         }
-        let expected = if begins_word { byte.to_ascii_uppercase() } else { byte };
+        let expected = if begins_word {
+            byte.to_ascii_uppercase()
+        } else {
+            byte
+        };
         begins_word = false;
         if key.next() != Some(expected) {
             return false;
@@ -45,7 +49,9 @@ fn has_zero_byte(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_zero_byte),
-        Value::Object(fields) => fields.iter().any(|(name, field)| name.contains('\0') || has_zero_byte(field)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, field)| name.contains('\0') || has_zero_byte(field)),
         _ => false,
     }
 }
@@ -90,7 +96,9 @@ impl Fields<'_> {
             Err(_) => Value::Null,
         };
         if !is_shallow(&value, DEPTH_LIMIT) {
-            return Err(ApiError::invalid(format!("The request is nested deeper than {DEPTH_LIMIT} levels.")));
+            return Err(ApiError::invalid(format!(
+                "The request is nested deeper than {DEPTH_LIMIT} levels."
+            )));
         }
         if has_zero_byte(&value) {
             return Err(ApiError::invalid("A text of the request has a zero byte."));
@@ -132,9 +140,13 @@ impl Fields<'_> {
         }
         let camel = self.0.iter().find(|(key, _)| is_camel(key, name));
         if let (Some(_), Some((other, _))) = (snake, camel) {
-            return Err(ApiError::invalid(format!("Parameter '{name}' is given twice, as '{name}' and as '{other}'.")));
+            return Err(ApiError::invalid(format!(
+                "Parameter '{name}' is given twice, as '{name}' and as '{other}'."
+            )));
         }
-        Ok(snake.or(camel.map(|(_, value)| value)).filter(|value| !value.is_null()))
+        Ok(snake
+            .or(camel.map(|(_, value)| value))
+            .filter(|value| !value.is_null()))
     }
 
     /// Returns a text.
@@ -153,21 +165,29 @@ impl Fields<'_> {
 
     /// Returns a text that must be there.
     pub(crate) fn required(&self, name: &str) -> Result<String, ApiError> {
-        self.text_or_none(name)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(name))
+        self.text_or_none(name)?
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| missing(name))
     }
 
     /// Returns the id of a run, under its old name too.
     pub(crate) fn run_id(&self) -> Result<String, ApiError> {
         match self.text_or_none("run_id")?.filter(|id| !id.is_empty()) {
             Some(id) => Ok(id),
-            None => self.text_or_none("run_uuid")?.filter(|id| !id.is_empty()).ok_or_else(|| missing("run_id")),
+            None => self
+                .text_or_none("run_uuid")?
+                .filter(|id| !id.is_empty())
+                .ok_or_else(|| missing("run_id")),
         }
     }
 
     /// Returns a whole number.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let Some(value) = self.value(name)? else { return Ok(None) };
-        let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64);
+        let Some(value) = self.value(name)? else {
+            return Ok(None);
+        };
+        let whole =
+            |number: f64| (number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64);
         let number = match value {
             Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
             Value::String(text) => text.trim().parse().ok(),
@@ -204,16 +224,28 @@ impl Fields<'_> {
     }
 
     /// Returns one of the words of an enumeration, given as such or as its number; `first` is the number of the first word.
-    pub(crate) fn word(&self, name: &str, words: &[&'static str], first: usize) -> Result<Option<&'static str>, ApiError> {
-        let Some(value) = self.value(name)? else { return Ok(None) };
+    pub(crate) fn word(
+        &self,
+        name: &str,
+        words: &[&'static str],
+        first: usize,
+    ) -> Result<Option<&'static str>, ApiError> {
+        let Some(value) = self.value(name)? else {
+            return Ok(None);
+        };
         let number = match value {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => text.parse().ok(),
             _ => None,
         };
         let by_number = number.and_then(|number| words.get((number as usize).checked_sub(first)?));
-        let by_word = value.as_str().and_then(|text| words.iter().find(|word| **word == text));
-        by_number.or(by_word).map(|word| Some(*word)).ok_or_else(|| wrong_type(name, value))
+        let by_word = value
+            .as_str()
+            .and_then(|text| words.iter().find(|word| **word == text));
+        by_number
+            .or(by_word)
+            .map(|word| Some(*word))
+            .ok_or_else(|| wrong_type(name, value))
     }
 
     /// Returns a list of texts; one value alone is a list of it (queries).
@@ -232,11 +264,17 @@ impl Fields<'_> {
 
     /// Returns a list of objects.
     pub(crate) fn objects(&self, name: &str) -> Result<Vec<Fields<'_>>, ApiError> {
-        let Some(value) = self.value(name)? else { return Ok(Vec::new()) };
-        let Value::Array(items) = value else { return Err(wrong_type(name, value)) };
+        let Some(value) = self.value(name)? else {
+            return Ok(Vec::new());
+        };
+        let Value::Array(items) = value else {
+            return Err(wrong_type(name, value));
+        };
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
-            let Value::Object(fields) = item else { return Err(wrong_type(name, value)) };
+            let Value::Object(fields) = item else {
+                return Err(wrong_type(name, value));
+            };
             objects.push(Fields(Cow::Borrowed(fields)));
         }
         Ok(objects)
@@ -256,7 +294,10 @@ impl Fields<'_> {
         let pairs = self.objects(name)?;
         let pair = |(position, pair): (usize, &Fields<'_>)| {
             let key = pair.text_or_none("key")?.filter(|key| !key.is_empty());
-            Ok((key.ok_or_else(|| missing(&format!("{name}[{position}].key")))?, pair.text("value")?))
+            Ok((
+                key.ok_or_else(|| missing(&format!("{name}[{position}].key")))?,
+                pair.text("value")?,
+            ))
         };
         pairs.iter().enumerate().map(pair).collect()
     }
@@ -266,12 +307,19 @@ impl Fields<'_> {
 /// them. Returns the body with such numbers as words, or nothing when there is none.
 fn quoted_overflow(body: &[u8]) -> Option<Vec<u8>> {
     // Only an exponent of three digits can go beyond; a body without one is left as it is.
-    let is_exponent =
-        |window: &[u8]| matches!(window[0], b'e' | b'E') && window[1..].iter().filter(|byte| byte.is_ascii_digit()).count() >= 3;
+    let is_exponent = |window: &[u8]| {
+        matches!(window[0], b'e' | b'E')
+            && window[1..]
+                .iter()
+                .filter(|byte| byte.is_ascii_digit())
+                .count()
+                >= 3
+    };
     if !body.windows(5).any(is_exponent) && !body.ends_with(b"e400") {
         return None;
     }
-    let (mut out, mut position, mut is_text, mut changed) = (Vec::with_capacity(body.len()), 0, false, false);
+    let (mut out, mut position, mut is_text, mut changed) =
+        (Vec::with_capacity(body.len()), 0, false, false);
     while position < body.len() {
         let byte = body[position];
         if is_text || byte == b'"' {
@@ -285,11 +333,21 @@ fn quoted_overflow(body: &[u8]) -> Option<Vec<u8>> {
             }
             continue;
         }
-        let end = position + body[position..].iter().take_while(|byte| b"0123456789+-.eE".contains(byte)).count();
-        let number = std::str::from_utf8(&body[position..end]).ok().and_then(|text| text.parse::<f64>().ok());
+        let end = position
+            + body[position..]
+                .iter()
+                .take_while(|byte| b"0123456789+-.eE".contains(byte))
+                .count();
+        let number = std::str::from_utf8(&body[position..end])
+            .ok()
+            .and_then(|text| text.parse::<f64>().ok());
         match number {
             Some(number) if number.is_infinite() => {
-                out.extend_from_slice(if number > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
+                out.extend_from_slice(if number > 0.0 {
+                    b"\"Infinity\""
+                } else {
+                    b"\"-Infinity\""
+                });
                 changed = true;
             }
             _ => out.extend_from_slice(&body[position..end.max(position + 1)]),

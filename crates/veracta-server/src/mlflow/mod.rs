@@ -18,7 +18,9 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
-use veracta_governance::access::Permission::{self, Administer, Annotate, Promote, Public, Read, Register, Track};
+use veracta_governance::access::Permission::{
+    self, Administer, Annotate, Promote, Public, Read, Register, Track,
+};
 use veracta_lifecycle::Platform;
 
 use self::fields::Fields;
@@ -43,7 +45,12 @@ type Route = (&'static str, &'static str, Permission, Rpc);
 
 /// Every request of the API but files.
 const ROUTES: &[Route] = &[
-    ("GET", "experiments/get-by-name", Read, experiments::get_by_name),
+    (
+        "GET",
+        "experiments/get-by-name",
+        Read,
+        experiments::get_by_name,
+    ),
     ("POST", "experiments/create", Track, experiments::create),
     ("POST", "experiments/search", Read, experiments::search),
     ("GET", "experiments/search", Read, experiments::search),
@@ -51,9 +58,24 @@ const ROUTES: &[Route] = &[
     ("POST", "experiments/delete", Track, experiments::delete),
     ("POST", "experiments/restore", Track, experiments::restore),
     ("POST", "experiments/update", Track, experiments::update),
-    ("POST", "experiments/set-experiment-tag", Track, experiments::set_tag),
-    ("POST", "experiments/delete-experiment-tag", Track, experiments::delete_tag),
-    ("POST", "experiments/search-datasets", Read, experiments::search_datasets),
+    (
+        "POST",
+        "experiments/set-experiment-tag",
+        Track,
+        experiments::set_tag,
+    ),
+    (
+        "POST",
+        "experiments/delete-experiment-tag",
+        Track,
+        experiments::delete_tag,
+    ),
+    (
+        "POST",
+        "experiments/search-datasets",
+        Read,
+        experiments::search_datasets,
+    ),
     ("POST", "runs/create", Track, runs::create),
     ("POST", "runs/update", Track, runs::update),
     ("POST", "runs/delete", Track, runs::delete),
@@ -69,45 +91,205 @@ const ROUTES: &[Route] = &[
     ("POST", "runs/log-inputs", Track, runs::log_inputs),
     ("POST", "runs/outputs", Track, runs::log_outputs),
     ("GET", "artifacts/list", Read, artifacts::list_of_run),
-    ("POST", "artifacts/presigned-upload-url", Track, transfer::presigned_upload),
-    ("POST", "artifacts/presigned-download-url", Read, transfer::presigned_download),
+    (
+        "POST",
+        "artifacts/presigned-upload-url",
+        Track,
+        transfer::presigned_upload,
+    ),
+    (
+        "POST",
+        "artifacts/presigned-download-url",
+        Read,
+        transfer::presigned_download,
+    ),
     ("GET", "metrics/get-history", Read, runs::metric_history),
-    ("GET", "metrics/get-history-bulk", Read, runs::metric_history_bulk),
-    ("GET", "metrics/get-history-bulk-interval", Read, runs::metric_interval),
+    (
+        "GET",
+        "metrics/get-history-bulk",
+        Read,
+        runs::metric_history_bulk,
+    ),
+    (
+        "GET",
+        "metrics/get-history-bulk-interval",
+        Read,
+        runs::metric_interval,
+    ),
     ("POST", "logged-models", Track, logged_models::create),
-    ("PATCH", "logged-models/{model_id}", Track, logged_models::finish),
+    (
+        "PATCH",
+        "logged-models/{model_id}",
+        Track,
+        logged_models::finish,
+    ),
     ("GET", "logged-models/{model_id}", Read, logged_models::get),
-    ("DELETE", "logged-models/{model_id}", Track, logged_models::delete),
+    (
+        "DELETE",
+        "logged-models/{model_id}",
+        Track,
+        logged_models::delete,
+    ),
     ("POST", "logged-models/search", Read, logged_models::search),
-    ("PATCH", "logged-models/{model_id}/tags", Track, logged_models::set_tags),
-    ("DELETE", "logged-models/{model_id}/tags/{tag_key}", Track, logged_models::delete_tag),
-    ("GET", "logged-models/{model_id}/artifacts/directories", Read, logged_models::list_artifacts),
-    ("POST", "logged-models/{model_id}/params", Track, logged_models::log_params),
-    ("POST", "registered-models/create", Register, model_registry::create),
-    ("POST", "registered-models/rename", Register, model_registry::rename),
-    ("PATCH", "registered-models/update", Annotate, model_registry::update),
-    ("DELETE", "registered-models/delete", Register, model_registry::delete),
+    (
+        "PATCH",
+        "logged-models/{model_id}/tags",
+        Track,
+        logged_models::set_tags,
+    ),
+    (
+        "DELETE",
+        "logged-models/{model_id}/tags/{tag_key}",
+        Track,
+        logged_models::delete_tag,
+    ),
+    (
+        "GET",
+        "logged-models/{model_id}/artifacts/directories",
+        Read,
+        logged_models::list_artifacts,
+    ),
+    (
+        "POST",
+        "logged-models/{model_id}/params",
+        Track,
+        logged_models::log_params,
+    ),
+    (
+        "POST",
+        "registered-models/create",
+        Register,
+        model_registry::create,
+    ),
+    (
+        "POST",
+        "registered-models/rename",
+        Register,
+        model_registry::rename,
+    ),
+    (
+        "PATCH",
+        "registered-models/update",
+        Annotate,
+        model_registry::update,
+    ),
+    (
+        "DELETE",
+        "registered-models/delete",
+        Register,
+        model_registry::delete,
+    ),
     ("GET", "registered-models/get", Read, model_registry::get),
-    ("GET", "registered-models/search", Read, model_registry::search),
-    ("POST", "registered-models/get-latest-versions", Read, model_registry::latest_versions),
-    ("GET", "registered-models/get-latest-versions", Read, model_registry::latest_versions),
-    ("POST", "registered-models/set-tag", Annotate, model_registry::set_tag),
-    ("DELETE", "registered-models/delete-tag", Annotate, model_registry::delete_tag),
-    ("POST", "registered-models/alias", Promote, model_registry::set_alias),
-    ("DELETE", "registered-models/alias", Promote, model_registry::delete_alias),
-    ("GET", "registered-models/alias", Read, model_registry::version_by_alias),
-    ("POST", "model-versions/create", Register, model_registry::create_version),
-    ("PATCH", "model-versions/update", Annotate, model_registry::update_version),
-    ("POST", "model-versions/transition-stage", Promote, model_registry::transition),
-    ("DELETE", "model-versions/delete", Register, model_registry::delete_version),
-    ("GET", "model-versions/get", Read, model_registry::get_version),
-    ("GET", "model-versions/search", Read, model_registry::search_versions),
-    ("GET", "model-versions/get-download-uri", Read, model_registry::download_uri),
-    ("POST", "model-versions/set-tag", Annotate, model_registry::set_version_tag),
-    ("DELETE", "model-versions/delete-tag", Annotate, model_registry::delete_version_tag),
+    (
+        "GET",
+        "registered-models/search",
+        Read,
+        model_registry::search,
+    ),
+    (
+        "POST",
+        "registered-models/get-latest-versions",
+        Read,
+        model_registry::latest_versions,
+    ),
+    (
+        "GET",
+        "registered-models/get-latest-versions",
+        Read,
+        model_registry::latest_versions,
+    ),
+    (
+        "POST",
+        "registered-models/set-tag",
+        Annotate,
+        model_registry::set_tag,
+    ),
+    (
+        "DELETE",
+        "registered-models/delete-tag",
+        Annotate,
+        model_registry::delete_tag,
+    ),
+    (
+        "POST",
+        "registered-models/alias",
+        Promote,
+        model_registry::set_alias,
+    ),
+    (
+        "DELETE",
+        "registered-models/alias",
+        Promote,
+        model_registry::delete_alias,
+    ),
+    (
+        "GET",
+        "registered-models/alias",
+        Read,
+        model_registry::version_by_alias,
+    ),
+    (
+        "POST",
+        "model-versions/create",
+        Register,
+        model_registry::create_version,
+    ),
+    (
+        "PATCH",
+        "model-versions/update",
+        Annotate,
+        model_registry::update_version,
+    ),
+    (
+        "POST",
+        "model-versions/transition-stage",
+        Promote,
+        model_registry::transition,
+    ),
+    (
+        "DELETE",
+        "model-versions/delete",
+        Register,
+        model_registry::delete_version,
+    ),
+    (
+        "GET",
+        "model-versions/get",
+        Read,
+        model_registry::get_version,
+    ),
+    (
+        "GET",
+        "model-versions/search",
+        Read,
+        model_registry::search_versions,
+    ),
+    (
+        "GET",
+        "model-versions/get-download-uri",
+        Read,
+        model_registry::download_uri,
+    ),
+    (
+        "POST",
+        "model-versions/set-tag",
+        Annotate,
+        model_registry::set_version_tag,
+    ),
+    (
+        "DELETE",
+        "model-versions/delete-tag",
+        Annotate,
+        model_registry::delete_version_tag,
+    ),
     ("GET", "webhooks", Administer, webhooks::list),
     ("GET", "webhooks/{webhook_id}", Administer, webhooks::get),
-    ("DELETE", "webhooks/{webhook_id}", Administer, webhooks::delete),
+    (
+        "DELETE",
+        "webhooks/{webhook_id}",
+        Administer,
+        webhooks::delete,
+    ),
 ];
 
 /// Parts of the API that this server leaves out, by the first step of their paths.
@@ -135,47 +317,104 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new("GET", "/health", Public, async || "OK"),
         Endpoint::new("GET", "/version", Public, async || MLFLOW_VERSION),
         Endpoint::new("GET", "/get-artifact", Read, artifacts::of_run),
-        Endpoint::new("GET", "/model-versions/get-artifact", Read, artifacts::of_version),
+        Endpoint::new(
+            "GET",
+            "/model-versions/get-artifact",
+            Read,
+            artifacts::of_version,
+        ),
         Endpoint::new("GET", of_logged_model, Read, artifacts::of_logged_model),
     ];
     for prefix in ["/api", "/ajax-api"] {
-        endpoints.push(Endpoint::new("GET", format!("{prefix}/3.0/mlflow/server-info"), Read, server_info));
+        endpoints.push(Endpoint::new(
+            "GET",
+            format!("{prefix}/3.0/mlflow/server-info"),
+            Read,
+            server_info,
+        ));
         for (method, path, needs, rpc) in ROUTES {
             let handler = move |asker, params, request| call(*rpc, asker, params, request);
-            endpoints.push(Endpoint::new(method, format!("{prefix}/2.0/mlflow/{path}"), *needs, handler));
+            endpoints.push(Endpoint::new(
+                method,
+                format!("{prefix}/2.0/mlflow/{path}"),
+                *needs,
+                handler,
+            ));
         }
         let webhooks = format!("{prefix}/2.0/mlflow/webhooks");
-        let create = move |asker, receivers, params, request| change_webhook(webhooks::create, asker, receivers, params, request);
-        let update = move |asker, receivers, params, request| change_webhook(webhooks::update, asker, receivers, params, request);
+        let create = move |asker, receivers, params, request| {
+            change_webhook(webhooks::create, asker, receivers, params, request)
+        };
+        let update = move |asker, receivers, params, request| {
+            change_webhook(webhooks::update, asker, receivers, params, request)
+        };
         endpoints.push(Endpoint::new("POST", webhooks.clone(), Administer, create));
-        endpoints.push(Endpoint::new("PATCH", format!("{webhooks}/{{webhook_id}}"), Administer, update));
-        endpoints.push(Endpoint::new("POST", format!("{webhooks}/{{webhook_id}}/test"), Administer, test_webhook));
+        endpoints.push(Endpoint::new(
+            "PATCH",
+            format!("{webhooks}/{{webhook_id}}"),
+            Administer,
+            update,
+        ));
+        endpoints.push(Endpoint::new(
+            "POST",
+            format!("{webhooks}/{{webhook_id}}/test"),
+            Administer,
+            test_webhook,
+        ));
         for name in LEFT_OUT {
             for version in ["2.0", "3.0"] {
                 let path = format!("{prefix}/{version}/mlflow/{name}");
                 let left_out = move || async move { ApiError::NotImplemented(name) };
                 endpoints.push(Endpoint::new("*", path.clone(), Read, left_out));
-                endpoints.push(Endpoint::new("*", format!("{path}/{{*rest}}"), Read, left_out));
+                endpoints.push(Endpoint::new(
+                    "*",
+                    format!("{path}/{{*rest}}"),
+                    Read,
+                    left_out,
+                ));
             }
         }
         let artifacts = format!("{prefix}/2.0/mlflow-artifacts");
-        let steps: [(&str, Step); 3] = [("create", transfer::create), ("complete", transfer::complete), ("abort", transfer::abort)];
+        let steps: [(&str, Step); 3] = [
+            ("create", transfer::create),
+            ("complete", transfer::complete),
+            ("abort", transfer::abort),
+        ];
         for (name, step) in steps {
-            let handler = move |asker, path, request| transfer::in_parts(step, asker, path, request);
-            endpoints.push(Endpoint::new("POST", format!("{artifacts}/mpu/{name}/{{*path}}"), Track, handler));
+            let handler =
+                move |asker, path, request| transfer::in_parts(step, asker, path, request);
+            endpoints.push(Endpoint::new(
+                "POST",
+                format!("{artifacts}/mpu/{name}/{{*path}}"),
+                Track,
+                handler,
+            ));
         }
-        endpoints.push(Endpoint::new("GET", format!("{artifacts}/presigned/{{*path}}"), Read, transfer::download));
+        endpoints.push(Endpoint::new(
+            "GET",
+            format!("{artifacts}/presigned/{{*path}}"),
+            Read,
+            transfer::download,
+        ));
         let folder = format!("{artifacts}/artifacts");
         let file = format!("{folder}/{{*path}}");
         endpoints.push(Endpoint::new("GET", folder, Read, artifacts::list));
-        endpoints.push(Endpoint::new("GET", file.clone(), Read, artifacts::download));
+        endpoints.push(Endpoint::new(
+            "GET",
+            file.clone(),
+            Read,
+            artifacts::download,
+        ));
         endpoints.push(Endpoint::new("PUT", file.clone(), Track, artifacts::upload));
         endpoints.push(Endpoint::new("DELETE", file, Track, artifacts::delete));
     }
     endpoints
 }
 
-async fn server_info(Asker(platform): Asker, Extension(direct): Extension<DirectTransfer>) -> Response {
+async fn server_info(
+    Asker(platform): Asker,
+    Extension(direct): Extension<DirectTransfer>,
+) -> Response {
     let is_direct = direct == DirectTransfer::Advertised && platform.store.blobs().can_sign();
     let body = serde_json::json!({
         "store_type": "SqlStore",
@@ -195,9 +434,16 @@ fn json_response(body: Vec<u8>) -> Response {
 }
 
 /// Reads a request, has it answered beside the event loop, and writes the answer.
-async fn call(rpc: Rpc, Asker(platform): Asker, params: RawPathParams, request: Request) -> Result<Response, ApiError> {
+async fn call(
+    rpc: Rpc,
+    Asker(platform): Asker,
+    params: RawPathParams,
+    request: Request,
+) -> Result<Response, ApiError> {
     let fields = fields_of(&params, request).await?;
-    Ok(json_response(blocking(move || rpc(&platform, &fields)).await?))
+    Ok(json_response(
+        blocking(move || rpc(&platform, &fields)).await?,
+    ))
 }
 
 /// Adds or changes a receiver, unless its URL is one that nothing is sent to.
@@ -209,10 +455,15 @@ async fn change_webhook(
     request: Request,
 ) -> Result<Response, ApiError> {
     let fields = fields_of(&params, request).await?;
-    if let Some(url) = fields.text_or_none("url")?.filter(|url| !url.trim().is_empty()) {
+    if let Some(url) = fields
+        .text_or_none("url")?
+        .filter(|url| !url.trim().is_empty())
+    {
         check_url(&url, receivers)?;
     }
-    Ok(json_response(blocking(move || rpc(&platform, &fields)).await?))
+    Ok(json_response(
+        blocking(move || rpc(&platform, &fields)).await?,
+    ))
 }
 
 /// Sends a receiver an event that did not happen, and tells what it answered.
@@ -230,21 +481,40 @@ async fn test_webhook(
         }
         Err(error) => serde_json::json!({ "success": false, "error_message": error.to_string() }),
     };
-    Ok(json_response(serde_json::json!({ "result": result }).to_string().into_bytes()))
+    Ok(json_response(
+        serde_json::json!({ "result": result })
+            .to_string()
+            .into_bytes(),
+    ))
 }
 
 /// Reads a request with the parameters in its path.
 async fn fields_of(params: &RawPathParams, request: Request) -> Result<Fields<'static>, ApiError> {
     let (parts, body) = request.into_parts();
-    let mut fields = read_fields(&parts.method, parts.uri.query().unwrap_or_default(), &parts.headers, body).await?;
+    let mut fields = read_fields(
+        &parts.method,
+        parts.uri.query().unwrap_or_default(),
+        &parts.headers,
+        body,
+    )
+    .await?;
     for (name, value) in params {
         fields = fields.with(name, value.to_owned());
     }
     Ok(fields)
 }
 
-async fn read_fields(method: &Method, query: &str, headers: &HeaderMap, body: Body) -> Result<Fields<'static>, ApiError> {
-    let body = axum::body::to_bytes(body, BODY_BYTES_LIMIT).await.map_err(|_| ApiError::TooLarge { limit: BODY_BYTES_LIMIT })?;
+async fn read_fields(
+    method: &Method,
+    query: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Fields<'static>, ApiError> {
+    let body = axum::body::to_bytes(body, BODY_BYTES_LIMIT)
+        .await
+        .map_err(|_| ApiError::TooLarge {
+            limit: BODY_BYTES_LIMIT,
+        })?;
     // Only what changes nothing may be asked for by an address alone: a page in a browser can make one open any.
     if *method == Method::GET && (body.is_empty() || !query.is_empty()) {
         return Fields::of_query(query);
@@ -252,9 +522,14 @@ async fn read_fields(method: &Method, query: &str, headers: &HeaderMap, body: Bo
     if body.is_empty() {
         return Ok(Fields::default());
     }
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     if *method != Method::GET && !kind.to_ascii_lowercase().starts_with("application/json") {
-        return Err(ApiError::invalid(format!("Bad Request. Content-Type must be application/json. Received: '{kind}'")));
+        return Err(ApiError::invalid(format!(
+            "Bad Request. Content-Type must be application/json. Received: '{kind}'"
+        )));
     }
     Fields::of_body(&body)
 }

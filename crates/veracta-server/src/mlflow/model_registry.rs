@@ -2,14 +2,18 @@
 
 use serde_json::json;
 use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::model_registry::{self as registry, ModelWithLatest, NewModelVersion, Transition, VERSIONS_LIMIT};
+use veracta_lifecycle::tracking::model_registry::{
+    self as registry, ModelWithLatest, NewModelVersion, Transition, VERSIONS_LIMIT,
+};
 use veracta_lifecycle::tracking::{search, version_number};
 use veracta_store::tracking::ModelVersion;
 use veracta_store::{Noun, Query, Selection};
 
 use super::experiments::page;
 use super::fields::Fields;
-use super::wire::{Answer, ModelVersionOut, RegisteredModelOut, answer, done, page_offset, page_token};
+use super::wire::{
+    Answer, ModelVersionOut, RegisteredModelOut, answer, done, page_offset, page_token,
+};
 use crate::error::ApiError;
 
 /// Registered models of one answer when the request does not say.
@@ -28,23 +32,39 @@ fn version_of(fields: &Fields<'_>) -> Result<(String, i64), ApiError> {
     let version = match fields.text_or_none("version") {
         Ok(Some(text)) if !text.is_empty() => text,
         Ok(_) => fields.required("version")?,
-        Err(error) => fields.integer("version").ok().flatten().ok_or(error)?.to_string(),
+        Err(error) => fields
+            .integer("version")
+            .ok()
+            .flatten()
+            .ok_or(error)?
+            .to_string(),
     };
     Ok((fields.required("name")?, version_number(&version)?))
 }
 
 fn selection(fields: &Fields<'_>, limit: i64) -> Result<Selection, ApiError> {
     let limit = fields.integer("max_results")?.unwrap_or(limit);
-    Ok(Selection { offset: page_offset(&fields.text("page_token")?)?, limit: u64::try_from(limit).unwrap_or(0) })
+    Ok(Selection {
+        offset: page_offset(&fields.text("page_token")?)?,
+        limit: u64::try_from(limit).unwrap_or(0),
+    })
 }
 
 fn query(noun: Noun, fields: &Fields<'_>) -> Result<Query, ApiError> {
     let comparisons = search::without_prompts(search::parse_filter(noun, &fields.text("filter")?)?);
-    Ok(Query { comparisons, order: search::parse_order(noun, &fields.texts("order_by")?)? })
+    Ok(Query {
+        comparisons,
+        order: search::parse_order(noun, &fields.texts("order_by")?)?,
+    })
 }
 
 pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    let model = registry::create(platform, fields.required("name")?, fields.text("description")?, fields.key_values("tags")?)?;
+    let model = registry::create(
+        platform,
+        fields.required("name")?,
+        fields.text("description")?,
+        fields.key_values("tags")?,
+    )?;
     answer(&json!({ "registered_model": RegisteredModelOut::new(&model, &[]) }))
 }
 
@@ -53,33 +73,61 @@ pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
 }
 
 pub(super) fn rename(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    one_model(&registry::rename(platform, fields.required("name")?, fields.required("new_name")?)?)
+    one_model(&registry::rename(
+        platform,
+        fields.required("name")?,
+        fields.required("new_name")?,
+    )?)
 }
 
 pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    one_model(&registry::update(platform, fields.required("name")?, fields.text("description")?)?)
+    one_model(&registry::update(
+        platform,
+        fields.required("name")?,
+        fields.text("description")?,
+    )?)
 }
 
 pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    registry::delete(platform, fields.required("name")?, fields.text_or_none("reason")?)?;
+    registry::delete(
+        platform,
+        fields.required("name")?,
+        fields.text_or_none("reason")?,
+    )?;
     done()
 }
 
 pub(super) fn search(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let selection = selection(fields, SEARCH_RESULTS)?;
-    let (found, has_more) = registry::search(platform, &query(Noun::RegisteredModels, fields)?, selection)?;
-    let list: Vec<_> = found.iter().map(|(model, latest)| RegisteredModelOut::new(model, latest)).collect();
-    page("registered_models", &list, has_more.then(|| page_token(selection.offset + selection.limit)))
+    let (found, has_more) =
+        registry::search(platform, &query(Noun::RegisteredModels, fields)?, selection)?;
+    let list: Vec<_> = found
+        .iter()
+        .map(|(model, latest)| RegisteredModelOut::new(model, latest))
+        .collect();
+    page(
+        "registered_models",
+        &list,
+        has_more.then(|| page_token(selection.offset + selection.limit)),
+    )
 }
 
 pub(super) fn latest_versions(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    let found = registry::latest_versions(platform, &fields.required("name")?, &fields.texts("stages")?)?;
+    let found = registry::latest_versions(
+        platform,
+        &fields.required("name")?,
+        &fields.texts("stages")?,
+    )?;
     let list: Vec<ModelVersionOut<'_>> = found.iter().map(Into::into).collect();
     page("model_versions", &list, None)
 }
 
 pub(super) fn set_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    registry::set_tag(platform, fields.required("name")?, (fields.required("key")?, fields.text("value")?))?;
+    registry::set_tag(
+        platform,
+        fields.required("name")?,
+        (fields.required("key")?, fields.text("value")?),
+    )?;
     done()
 }
 
@@ -90,17 +138,31 @@ pub(super) fn delete_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
 
 pub(super) fn set_alias(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let (name, version) = version_of(fields)?;
-    registry::set_alias(platform, name, fields.required("alias")?, version, fields.text_or_none("reason")?)?;
+    registry::set_alias(
+        platform,
+        name,
+        fields.required("alias")?,
+        version,
+        fields.text_or_none("reason")?,
+    )?;
     done()
 }
 
 pub(super) fn delete_alias(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    registry::delete_alias(platform, fields.required("name")?, fields.required("alias")?)?;
+    registry::delete_alias(
+        platform,
+        fields.required("name")?,
+        fields.required("alias")?,
+    )?;
     done()
 }
 
 pub(super) fn version_by_alias(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    one_version(&registry::version_by_alias(platform, &fields.required("name")?, &fields.required("alias")?)?)
+    one_version(&registry::version_by_alias(
+        platform,
+        &fields.required("name")?,
+        &fields.required("alias")?,
+    )?)
 }
 
 pub(super) fn create_version(platform: &Platform, fields: &Fields<'_>) -> Answer {
@@ -122,7 +184,11 @@ pub(super) fn get_version(platform: &Platform, fields: &Fields<'_>) -> Answer {
 }
 
 pub(super) fn update_version(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    one_version(&registry::update_version(platform, version_of(fields)?, fields.text("description")?)?)
+    one_version(&registry::update_version(
+        platform,
+        version_of(fields)?,
+        fields.text("description")?,
+    )?)
 }
 
 pub(super) fn transition(platform: &Platform, fields: &Fields<'_>) -> Answer {
@@ -131,19 +197,32 @@ pub(super) fn transition(platform: &Platform, fields: &Fields<'_>) -> Answer {
         archive_existing: fields.boolean("archive_existing_versions")?,
         reason: fields.text_or_none("reason")?,
     };
-    one_version(&registry::transition(platform, version_of(fields)?, transition)?)
+    one_version(&registry::transition(
+        platform,
+        version_of(fields)?,
+        transition,
+    )?)
 }
 
 pub(super) fn delete_version(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    registry::delete_version(platform, version_of(fields)?, fields.text_or_none("reason")?)?;
+    registry::delete_version(
+        platform,
+        version_of(fields)?,
+        fields.text_or_none("reason")?,
+    )?;
     done()
 }
 
 pub(super) fn search_versions(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let selection = selection(fields, VERSIONS_LIMIT as i64)?;
-    let (found, has_more) = registry::search_versions(platform, &query(Noun::ModelVersions, fields)?, selection)?;
+    let (found, has_more) =
+        registry::search_versions(platform, &query(Noun::ModelVersions, fields)?, selection)?;
     let list: Vec<_> = found.iter().map(ModelVersionOut::without_aliases).collect();
-    page("model_versions", &list, has_more.then(|| page_token(selection.offset + selection.limit)))
+    page(
+        "model_versions",
+        &list,
+        has_more.then(|| page_token(selection.offset + selection.limit)),
+    )
 }
 
 pub(super) fn download_uri(platform: &Platform, fields: &Fields<'_>) -> Answer {
@@ -152,7 +231,11 @@ pub(super) fn download_uri(platform: &Platform, fields: &Fields<'_>) -> Answer {
 }
 
 pub(super) fn set_version_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    registry::set_version_tag(platform, version_of(fields)?, (fields.required("key")?, fields.text("value")?))?;
+    registry::set_version_tag(
+        platform,
+        version_of(fields)?,
+        (fields.required("key")?, fields.text("value")?),
+    )?;
     done()
 }
 

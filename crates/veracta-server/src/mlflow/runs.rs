@@ -4,7 +4,9 @@ use serde_json::json;
 use veracta_lifecycle::Platform;
 use veracta_lifecycle::tracking::runs::{self, Batch, Interval, NewMetric, NewRun, RunUpdate};
 use veracta_lifecycle::tracking::{experiment_number, search};
-use veracta_store::tracking::{Dataset, DatasetInput, Metric, ModelLink, Point, RUN_STATUSES, RunStatus, Stage};
+use veracta_store::tracking::{
+    Dataset, DatasetInput, Metric, ModelLink, Point, RUN_STATUSES, RunStatus, Stage,
+};
 use veracta_store::{Noun, Query, Selection};
 
 use super::experiments::{page, viewed};
@@ -20,7 +22,10 @@ const BULK_RESULTS: u64 = 25_000;
 const BULK_RUNS: usize = 100;
 
 pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    let experiment = fields.text_or_none("experiment_id")?.filter(|id| !id.is_empty()).unwrap_or_else(|| "0".to_owned());
+    let experiment = fields
+        .text_or_none("experiment_id")?
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(|| "0".to_owned());
     let new = NewRun {
         experiment_id: experiment_number(&experiment)?,
         name: fields.text("run_name")?,
@@ -40,18 +45,32 @@ pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
 pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let words = RUN_STATUSES.map(|(_, word)| word);
     let status = fields.word("status", &words, 1)?.and_then(RunStatus::of);
-    let update = RunUpdate { status, end_ms: fields.integer("end_time")?, name: fields.text_or_none("run_name")? };
+    let update = RunUpdate {
+        status,
+        end_ms: fields.integer("end_time")?,
+        name: fields.text_or_none("run_name")?,
+    };
     let run = runs::update(platform, fields.run_id()?, update)?;
     answer(&json!({ "run_info": RunInfoOut::from(&run) }))
 }
 
 pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    runs::set_stage(platform, fields.run_id()?, Stage::Deleted, fields.text_or_none("reason")?)?;
+    runs::set_stage(
+        platform,
+        fields.run_id()?,
+        Stage::Deleted,
+        fields.text_or_none("reason")?,
+    )?;
     done()
 }
 
 pub(super) fn restore(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    runs::set_stage(platform, fields.run_id()?, Stage::Active, fields.text_or_none("reason")?)?;
+    runs::set_stage(
+        platform,
+        fields.run_id()?,
+        Stage::Active,
+        fields.text_or_none("reason")?,
+    )?;
     done()
 }
 
@@ -64,8 +83,13 @@ fn new_metric(fields: &Fields<'_>) -> Result<NewMetric, ApiError> {
             "Missing value for required parameter 'timestamp'. See the API docs for more information about request parameters.",
         )
     })?;
-    let point = Point { timestamp_ms, step: fields.integer("step")?.unwrap_or(0), value };
-    let some = |name: &str| Ok::<_, ApiError>(fields.text_or_none(name)?.filter(|text| !text.is_empty()));
+    let point = Point {
+        timestamp_ms,
+        step: fields.integer("step")?.unwrap_or(0),
+        value,
+    };
+    let some =
+        |name: &str| Ok::<_, ApiError>(fields.text_or_none(name)?.filter(|text| !text.is_empty()));
     Ok(NewMetric {
         metric: Metric { name, point },
         model_id: some("model_id")?,
@@ -75,19 +99,40 @@ fn new_metric(fields: &Fields<'_>) -> Result<NewMetric, ApiError> {
 }
 
 pub(super) fn log_metric(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    runs::log_one(platform, fields.run_id()?, Batch { metrics: vec![new_metric(fields)?], ..Batch::default() })?;
+    runs::log_one(
+        platform,
+        fields.run_id()?,
+        Batch {
+            metrics: vec![new_metric(fields)?],
+            ..Batch::default()
+        },
+    )?;
     done()
 }
 
 pub(super) fn log_parameter(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let param = (fields.required("key")?, fields.text("value")?);
-    runs::log_one(platform, fields.run_id()?, Batch { params: vec![param], ..Batch::default() })?;
+    runs::log_one(
+        platform,
+        fields.run_id()?,
+        Batch {
+            params: vec![param],
+            ..Batch::default()
+        },
+    )?;
     done()
 }
 
 pub(super) fn set_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let tag = (fields.required("key")?, fields.text("value")?);
-    runs::log_one(platform, fields.run_id()?, Batch { tags: vec![tag], ..Batch::default() })?;
+    runs::log_one(
+        platform,
+        fields.run_id()?,
+        Batch {
+            tags: vec![tag],
+            ..Batch::default()
+        },
+    )?;
     done()
 }
 
@@ -97,33 +142,55 @@ pub(super) fn delete_tag(platform: &Platform, fields: &Fields<'_>) -> Answer {
 }
 
 pub(super) fn log_batch(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    let metrics = fields.objects("metrics")?.iter().map(new_metric).collect::<Result<_, _>>()?;
-    let batch = Batch { metrics, params: fields.key_values("params")?, tags: fields.key_values("tags")? };
+    let metrics = fields
+        .objects("metrics")?
+        .iter()
+        .map(new_metric)
+        .collect::<Result<_, _>>()?;
+    let batch = Batch {
+        metrics,
+        params: fields.key_values("params")?,
+        tags: fields.key_values("tags")?,
+    };
     runs::log_batch(platform, fields.run_id()?, batch)?;
     done()
 }
 
 pub(super) fn log_model(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let text = fields.required("model_json")?;
-    let model: serde_json::Value =
-        serde_json::from_str(&text).map_err(|_| ApiError::invalid(format!("Malformed model info. \n {text} \n is not a valid JSON.")))?;
-    let missing: Vec<&str> =
-        ["artifact_path", "flavors", "run_id", "utc_time_created"].into_iter().filter(|name| model.get(name).is_none()).collect();
+    let model: serde_json::Value = serde_json::from_str(&text).map_err(|_| {
+        ApiError::invalid(format!(
+            "Malformed model info. \n {text} \n is not a valid JSON."
+        ))
+    })?;
+    let missing: Vec<&str> = ["artifact_path", "flavors", "run_id", "utc_time_created"]
+        .into_iter()
+        .filter(|name| model.get(name).is_none())
+        .collect();
     if !missing.is_empty() {
-        return Err(ApiError::invalid(format!("Model json is missing mandatory fields: {missing:?}")));
+        return Err(ApiError::invalid(format!(
+            "Model json is missing mandatory fields: {missing:?}"
+        )));
     }
     runs::log_model_json(platform, fields.run_id()?, model)?;
     done()
 }
 
 fn links(list: &[Fields]) -> Result<Vec<ModelLink>, ApiError> {
-    let link = |fields: &Fields<'_>| Ok(ModelLink { model_id: fields.required("model_id")?, step: fields.integer("step")?.unwrap_or(0) });
+    let link = |fields: &Fields<'_>| {
+        Ok(ModelLink {
+            model_id: fields.required("model_id")?,
+            step: fields.integer("step")?.unwrap_or(0),
+        })
+    };
     list.iter().map(link).collect()
 }
 
 pub(super) fn log_inputs(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let input = |input: &Fields<'_>| {
-        let dataset = input.object("dataset")?.ok_or_else(|| ApiError::invalid("Dataset input must have a dataset associated with it."))?;
+        let dataset = input.object("dataset")?.ok_or_else(|| {
+            ApiError::invalid("Dataset input must have a dataset associated with it.")
+        })?;
         Ok(DatasetInput {
             tags: input.key_values("tags")?,
             dataset: Dataset {
@@ -136,28 +203,57 @@ pub(super) fn log_inputs(platform: &Platform, fields: &Fields<'_>) -> Answer {
             },
         })
     };
-    let datasets = fields.objects("datasets")?.iter().map(input).collect::<Result<_, ApiError>>()?;
-    runs::log_inputs(platform, fields.run_id()?, datasets, links(&fields.objects("models")?)?)?;
+    let datasets = fields
+        .objects("datasets")?
+        .iter()
+        .map(input)
+        .collect::<Result<_, ApiError>>()?;
+    runs::log_inputs(
+        platform,
+        fields.run_id()?,
+        datasets,
+        links(&fields.objects("models")?)?,
+    )?;
     done()
 }
 
 pub(super) fn log_outputs(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    runs::log_outputs(platform, fields.run_id()?, links(&fields.objects("models")?)?)?;
+    runs::log_outputs(
+        platform,
+        fields.run_id()?,
+        links(&fields.objects("models")?)?,
+    )?;
     done()
 }
 
 pub(super) fn search(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let ids = fields.texts("experiment_ids")?;
-    let ids = ids.iter().map(|id| experiment_number(id)).collect::<Result<Vec<_>, _>>()?;
+    let ids = ids
+        .iter()
+        .map(|id| experiment_number(id))
+        .collect::<Result<Vec<_>, _>>()?;
     let query = Query {
         comparisons: search::parse_filter(Noun::Runs, &fields.text("filter")?)?,
         order: search::parse_order(Noun::Runs, &fields.texts("order_by")?)?,
     };
     let limit = fields.integer("max_results")?.unwrap_or(SEARCH_RESULTS);
-    let selection = Selection { offset: page_offset(&fields.text("page_token")?)?, limit: u64::try_from(limit).unwrap_or(0) };
-    let (found, has_more) = runs::search(platform, &ids, &query, viewed(fields, "run_view_type")?, selection)?;
+    let selection = Selection {
+        offset: page_offset(&fields.text("page_token")?)?,
+        limit: u64::try_from(limit).unwrap_or(0),
+    };
+    let (found, has_more) = runs::search(
+        platform,
+        &ids,
+        &query,
+        viewed(fields, "run_view_type")?,
+        selection,
+    )?;
     let list: Vec<RunOut<'_>> = found.iter().map(|run| RunOut::new(run, true)).collect();
-    page("runs", &list, has_more.then(|| page_token(selection.offset + selection.limit)))
+    page(
+        "runs",
+        &list,
+        has_more.then(|| page_token(selection.offset + selection.limit)),
+    )
 }
 
 pub(super) fn metric_history(platform: &Platform, fields: &Fields<'_>) -> Answer {
@@ -170,17 +266,34 @@ pub(super) fn metric_history(platform: &Platform, fields: &Fields<'_>) -> Answer
     }
     let offset = page_offset(&fields.text("page_token")?)?;
     let wanted = limit.map_or(u64::MAX - 1, |limit| limit as u64);
-    let mut points = runs::metric_history(platform, &id, &name, Selection { offset, limit: wanted + 1 })?;
+    let mut points = runs::metric_history(
+        platform,
+        &id,
+        &name,
+        Selection {
+            offset,
+            limit: wanted + 1,
+        },
+    )?;
     let has_more = points.len() as u64 > wanted;
     points.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
-    let list: Vec<MetricOut<'_>> = points.iter().map(|point| MetricOut::new(&name, *point)).collect();
-    page("metrics", &list, has_more.then(|| page_token(offset + wanted)))
+    let list: Vec<MetricOut<'_>> = points
+        .iter()
+        .map(|point| MetricOut::new(&name, *point))
+        .collect();
+    page(
+        "metrics",
+        &list,
+        has_more.then(|| page_token(offset + wanted)),
+    )
 }
 
 pub(super) fn metric_history_bulk(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let ids = fields.texts("run_id")?;
     if ids.is_empty() {
-        return Err(ApiError::invalid("GetMetricHistoryBulk request must specify at least one run_id."));
+        return Err(ApiError::invalid(
+            "GetMetricHistoryBulk request must specify at least one run_id.",
+        ));
     }
     if ids.len() > BULK_RUNS {
         return Err(ApiError::invalid(format!(
@@ -190,18 +303,35 @@ pub(super) fn metric_history_bulk(platform: &Platform, fields: &Fields<'_>) -> A
     }
     let name = fields.text("metric_key")?;
     if name.is_empty() {
-        return Err(ApiError::invalid("GetMetricHistoryBulk request must specify a metric_key."));
+        return Err(ApiError::invalid(
+            "GetMetricHistoryBulk request must specify a metric_key.",
+        ));
     }
-    let limit = fields.integer("max_results")?.map_or(BULK_RESULTS, |limit| u64::try_from(limit).unwrap_or(0).min(BULK_RESULTS));
+    let limit = fields
+        .integer("max_results")?
+        .map_or(BULK_RESULTS, |limit| {
+            u64::try_from(limit).unwrap_or(0).min(BULK_RESULTS)
+        });
     let mut ids = ids;
     ids.sort_unstable();
     let mut found: Vec<(String, Point)> = Vec::new();
     for id in ids {
         let left = limit - found.len() as u64;
-        let points = runs::metric_history(platform, &id, &name, Selection { offset: 0, limit: left })?;
+        let points = runs::metric_history(
+            platform,
+            &id,
+            &name,
+            Selection {
+                offset: 0,
+                limit: left,
+            },
+        )?;
         found.extend(points.into_iter().map(|point| (id.clone(), point)));
     }
-    let list: Vec<MetricOut<'_>> = found.iter().map(|(id, point)| MetricOut::of_run(&name, *point, id)).collect();
+    let list: Vec<MetricOut<'_>> = found
+        .iter()
+        .map(|(id, point)| MetricOut::of_run(&name, *point, id))
+        .collect();
     answer(&json!({ "metrics": list }))
 }
 
@@ -222,14 +352,26 @@ pub(super) fn metric_interval(platform: &Platform, fields: &Fields<'_>) -> Answe
                 "end_step must be greater than start_step. Found start_step={first} and end_step={last}."
             )));
         }
-        _ => return Err(ApiError::invalid("If either start step or end step are specified, both must be specified.")),
+        _ => {
+            return Err(ApiError::invalid(
+                "If either start step or end step are specified, both must be specified.",
+            ));
+        }
     };
     let n_results = fields.integer("max_results")?.unwrap_or(320);
     if n_results <= 0 {
-        return Err(ApiError::invalid(format!("max_results must be a positive integer, got {n_results}")));
+        return Err(ApiError::invalid(format!(
+            "max_results must be a positive integer, got {n_results}"
+        )));
     }
-    let interval = Interval { steps, n_results: n_results as u64 };
+    let interval = Interval {
+        steps,
+        n_results: n_results as u64,
+    };
     let found = runs::metric_interval(platform, &ids, &name, interval)?;
-    let list: Vec<MetricOut<'_>> = found.iter().map(|(id, point)| MetricOut::of_run(&name, *point, id)).collect();
+    let list: Vec<MetricOut<'_>> = found
+        .iter()
+        .map(|(id, point)| MetricOut::of_run(&name, *point, id))
+        .collect();
     page("metrics", &list, None)
 }

@@ -21,19 +21,28 @@ use crate::routes::blocking;
 pub(super) type Step = fn(&Platform, String, &Fields<'_>) -> Answer;
 
 fn headers_of(request: &SignedRequest) -> Value {
-    request.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect::<Map<_, _>>().into()
+    request
+        .headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// The path is the folder; the body's path names the file, by the client's own path to it.
 fn target(path: &str, fields: &Fields<'_>) -> Result<String, ApiError> {
     let local = fields.required("path")?;
     let name = local.rsplit(['/', '\\']).next().unwrap_or_default();
-    Ok(checked_path(&format!("{}/{name}", path.trim_end_matches('/')))?)
+    Ok(checked_path(&format!(
+        "{}/{name}",
+        path.trim_end_matches('/')
+    ))?)
 }
 
 pub(super) fn create(platform: &Platform, path: String, fields: &Fields<'_>) -> Answer {
     let n_parts = fields.integer("num_parts")?.unwrap_or(1);
-    let begun = artifacts::begin_parts(platform, &path, n_parts)?.ok_or(ApiError::NoDirectTransfer)?;
+    let begun =
+        artifacts::begin_parts(platform, &path, n_parts)?.ok_or(ApiError::NoDirectTransfer)?;
     let credentials: Vec<Value> = begun
         .parts
         .iter()
@@ -47,7 +56,10 @@ pub(super) fn complete(platform: &Platform, path: String, fields: &Fields<'_>) -
     let mut parts = Vec::new();
     for part in fields.objects("parts")? {
         let number = u32::try_from(part.integer("part_number")?.unwrap_or(0)).unwrap_or(0);
-        parts.push((number, part.text_or_none("etag")?.filter(|etag| !etag.is_empty())));
+        parts.push((
+            number,
+            part.text_or_none("etag")?.filter(|etag| !etag.is_empty()),
+        ));
     }
     artifacts::complete_parts(platform, path, &fields.required("upload_id")?, parts)?;
     done()
@@ -59,7 +71,12 @@ pub(super) fn abort(platform: &Platform, path: String, fields: &Fields<'_>) -> A
 }
 
 /// Carries out one step of an upload in parts.
-pub(super) async fn in_parts(step: Step, Asker(platform): Asker, Path(path): Path<String>, request: Request) -> Result<Response, ApiError> {
+pub(super) async fn in_parts(
+    step: Step,
+    Asker(platform): Asker,
+    Path(path): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let folder = checked_path(&path)?;
     let (parts, body) = request.into_parts();
     let fields = read_fields(&parts.method, "", &parts.headers, body).await?;
@@ -67,7 +84,9 @@ pub(super) async fn in_parts(step: Step, Asker(platform): Asker, Path(path): Pat
     if !platform.store.blobs().can_sign() {
         return Err(ApiError::NoDirectTransfer);
     }
-    Ok(json_response(blocking(move || step(&platform, target, &fields)).await?))
+    Ok(json_response(
+        blocking(move || step(&platform, target, &fields)).await?,
+    ))
 }
 
 /// Finds the URI that a run's or a logged model's files begin with.
@@ -76,7 +95,9 @@ fn root_of(platform: &Platform, fields: &Fields<'_>) -> Result<String, ApiError>
     match (run_id.is_empty(), model_id.is_empty()) {
         (false, true) => Ok(runs::get(platform, &run_id)?.0.artifact_uri),
         (true, false) => Ok(logged_models::get(platform, &model_id)?.artifact_location),
-        _ => Err(ApiError::invalid("Exactly one of run_id and model_id must be provided.")),
+        _ => Err(ApiError::invalid(
+            "Exactly one of run_id and model_id must be provided.",
+        )),
     }
 }
 
@@ -98,15 +119,26 @@ pub(super) fn presigned_download(platform: &Platform, fields: &Fields<'_>) -> An
             "Presigned download is not supported for runs with proxied artifact storage in a folder; it needs an object store.",
         )
     })?;
-    answer(&json!({ "presigned_url": request.url, "headers": headers_of(&request), "file_size": file.bytes }))
+    answer(
+        &json!({ "presigned_url": request.url, "headers": headers_of(&request), "file_size": file.bytes }),
+    )
 }
 
 /// Gives an address to fetch a file from.
-pub(super) async fn download(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn download(
+    Asker(platform): Asker,
+    Path(path): Path<String>,
+) -> Result<Response, ApiError> {
     let body = blocking(move || {
         let file = artifacts::find(&platform, &checked_path(&path)?)?;
-        let request = platform.store.blobs().sign_download(file.digest)?.ok_or(ApiError::NoDirectTransfer)?;
-        answer(&json!({ "url": request.url, "headers": headers_of(&request), "file_size": file.bytes }))
+        let request = platform
+            .store
+            .blobs()
+            .sign_download(file.digest)?
+            .ok_or(ApiError::NoDirectTransfer)?;
+        answer(
+            &json!({ "url": request.url, "headers": headers_of(&request), "file_size": file.bytes }),
+        )
     });
     Ok(json_response(body.await?))
 }

@@ -30,10 +30,21 @@ const ENTITIES: [&str; 11] = [
     "BUDGET_POLICY",
 ];
 /// Words for the actions, from 0.
-const ACTIONS: [&str; 6] = ["ACTION_UNSPECIFIED", "CREATED", "UPDATED", "DELETED", "SET", "EXCEEDED"];
+const ACTIONS: [&str; 6] = [
+    "ACTION_UNSPECIFIED",
+    "CREATED",
+    "UPDATED",
+    "DELETED",
+    "SET",
+    "EXCEEDED",
+];
 
 fn shown(webhook: &Webhook) -> Value {
-    let events: Vec<Value> = webhook.events.iter().map(|(entity, action)| json!({ "entity": entity, "action": action })).collect();
+    let events: Vec<Value> = webhook
+        .events
+        .iter()
+        .map(|(entity, action)| json!({ "entity": entity, "action": action }))
+        .collect();
     let mut value = json!({
         "webhook_id": webhook.id,
         "name": webhook.name,
@@ -50,20 +61,32 @@ fn shown(webhook: &Webhook) -> Value {
 }
 
 fn event_of(fields: &Fields<'_>) -> Result<(String, String), ApiError> {
-    let entity = fields.word("entity", &ENTITIES, 0)?.ok_or_else(|| ApiError::invalid("A webhook event needs an entity"))?;
-    let action = fields.word("action", &ACTIONS, 0)?.ok_or_else(|| ApiError::invalid("A webhook event needs an action"))?;
+    let entity = fields
+        .word("entity", &ENTITIES, 0)?
+        .ok_or_else(|| ApiError::invalid("A webhook event needs an entity"))?;
+    let action = fields
+        .word("action", &ACTIONS, 0)?
+        .ok_or_else(|| ApiError::invalid("A webhook event needs an action"))?;
     Ok((entity.to_owned(), action.to_owned()))
 }
 
 fn change_of(fields: &Fields<'_>) -> Result<WebhookChange, ApiError> {
-    let events = fields.objects("events")?.iter().map(event_of).collect::<Result<Vec<_>, _>>()?;
+    let events = fields
+        .objects("events")?
+        .iter()
+        .map(event_of)
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(WebhookChange {
         name: fields.text_or_none("name")?,
         description: fields.text_or_none("description")?,
         url: fields.text_or_none("url")?,
         events: (!events.is_empty()).then_some(events),
-        status: fields.word("status", &["ACTIVE", "DISABLED"], 1)?.map(str::to_owned),
-        secret: fields.text_or_none("secret")?.filter(|secret| !secret.is_empty()),
+        status: fields
+            .word("status", &["ACTIVE", "DISABLED"], 1)?
+            .map(str::to_owned),
+        secret: fields
+            .text_or_none("secret")?
+            .filter(|secret| !secret.is_empty()),
     })
 }
 
@@ -82,11 +105,18 @@ pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
 pub(super) fn list(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let limit = fields.integer("max_results")?.unwrap_or(LIST_RESULTS);
     if !(1..=LIST_LIMIT).contains(&limit) {
-        return Err(ApiError::invalid(format!("max_results must be between 1 and {LIST_LIMIT}.")));
+        return Err(ApiError::invalid(format!(
+            "max_results must be between 1 and {LIST_LIMIT}."
+        )));
     }
     let offset = page_offset(&fields.text("page_token")?)?;
     let all = webhooks::list(platform)?;
-    let found: Vec<Value> = all.iter().skip(offset as usize).take(limit as usize).map(shown).collect();
+    let found: Vec<Value> = all
+        .iter()
+        .skip(offset as usize)
+        .take(limit as usize)
+        .map(shown)
+        .collect();
     let next = offset + found.len() as u64;
     let token = (next < all.len() as u64).then(|| page_token(next));
     page("webhooks", &found, token)
@@ -97,7 +127,11 @@ pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
 }
 
 pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
-    one(&webhooks::update(platform, fields.required("webhook_id")?, change_of(fields)?)?)
+    one(&webhooks::update(
+        platform,
+        fields.required("webhook_id")?,
+        change_of(fields)?,
+    )?)
 }
 
 pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
@@ -107,7 +141,11 @@ pub(super) fn delete(platform: &Platform, fields: &Fields<'_>) -> Answer {
 
 /// Returns what an event of this kind might tell.
 fn example(entity: &str, action: &str) -> Value {
-    let subject = if entity.starts_with("PROMPT") { "prompt" } else { "model" };
+    let subject = if entity.starts_with("PROMPT") {
+        "prompt"
+    } else {
+        "model"
+    };
     let mut data = json!({ "name": format!("example_{subject}") });
     let what = entity.to_lowercase().replace('_', " ");
     if entity.ends_with("_TAG") {
@@ -118,7 +156,8 @@ fn example(entity: &str, action: &str) -> Value {
         data["tags"] = json!({ "example_key": "example_value" });
         data["description"] = json!(format!("An example {what}"));
     }
-    if entity.contains("VERSION") && !(entity.ends_with("_ALIAS") && action == "DELETED") || entity == "PROMPT_ALIAS" && action == "CREATED"
+    if entity.contains("VERSION") && !(entity.ends_with("_ALIAS") && action == "DELETED")
+        || entity == "PROMPT_ALIAS" && action == "CREATED"
     {
         data["version"] = json!("1");
     }
@@ -135,14 +174,36 @@ fn example(entity: &str, action: &str) -> Value {
 }
 
 /// Returns the receiver to try and the event to try it with: the one asked for, or the first it listens to.
-pub(super) fn to_try(platform: &Platform, fields: &Fields<'_>) -> Result<(Webhook, Event, Option<String>), ApiError> {
+pub(super) fn to_try(
+    platform: &Platform,
+    fields: &Fields<'_>,
+) -> Result<(Webhook, Event, Option<String>), ApiError> {
     let webhook = webhooks::get(platform, &fields.required("webhook_id")?)?;
-    let asked = fields.object("event")?.map(|event| event_of(&event)).transpose()?;
-    let (entity, action) = asked.or_else(|| webhook.events.first().cloned()).unwrap_or_default();
+    let asked = fields
+        .object("event")?
+        .map(|event| event_of(&event))
+        .transpose()?;
+    let (entity, action) = asked
+        .or_else(|| webhook.events.first().cloned())
+        .unwrap_or_default();
     let known = EVENTS.iter().find(|(known, _)| *known == entity);
-    let known = known.and_then(|(entity, actions)| actions.iter().find(|known| **known == action).map(|action| (*entity, *action)));
-    let (entity, action) = known.ok_or_else(|| TrackingError::invalid(format!("There is no event {entity}.{action}")))?;
+    let known = known.and_then(|(entity, actions)| {
+        actions
+            .iter()
+            .find(|known| **known == action)
+            .map(|action| (*entity, *action))
+    });
+    let (entity, action) = known
+        .ok_or_else(|| TrackingError::invalid(format!("There is no event {entity}.{action}")))?;
     let data = example(entity, action);
     let secret = webhooks::secret_of(&platform.store, &webhook)?;
-    Ok((webhook, Event { entity, action, data }, secret))
+    Ok((
+        webhook,
+        Event {
+            entity,
+            action,
+            data,
+        },
+        secret,
+    ))
 }

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use veracta_lifecycle::tracking::runs::RunWithData;
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion, Point, RegisteredModel, Run,
+    Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion,
+    Point, RegisteredModel, Run,
 };
 
 use crate::error::ApiError;
@@ -34,10 +35,18 @@ pub(crate) fn page_offset(token: &str) -> Result<u64, ApiError> {
     if token.is_empty() {
         return Ok(0);
     }
-    let decoded = STANDARD.decode(token).map_err(|_| ApiError::invalid("Invalid page token, could not base64-decode"))?;
-    let value: serde_json::Value = serde_json::from_slice(&decoded)
-        .map_err(|_| ApiError::invalid(format!("Invalid page token, decoded value={}", String::from_utf8_lossy(&decoded))))?;
-    value["offset"].as_u64().ok_or_else(|| ApiError::invalid(format!("Invalid page token, parsed value={value}")))
+    let decoded = STANDARD
+        .decode(token)
+        .map_err(|_| ApiError::invalid("Invalid page token, could not base64-decode"))?;
+    let value: serde_json::Value = serde_json::from_slice(&decoded).map_err(|_| {
+        ApiError::invalid(format!(
+            "Invalid page token, decoded value={}",
+            String::from_utf8_lossy(&decoded)
+        ))
+    })?;
+    value["offset"]
+        .as_u64()
+        .ok_or_else(|| ApiError::invalid(format!("Invalid page token, parsed value={value}")))
 }
 
 fn double<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -54,7 +63,10 @@ pub(crate) struct KeyValueOut<'a> {
 }
 
 pub(crate) fn pairs(values: &[KeyValue]) -> Vec<KeyValueOut<'_>> {
-    values.iter().map(|(key, value)| KeyValueOut { key, value }).collect()
+    values
+        .iter()
+        .map(|(key, value)| KeyValueOut { key, value })
+        .collect()
 }
 
 #[derive(Serialize)]
@@ -136,12 +148,28 @@ pub(crate) struct MetricOut<'a> {
 
 impl<'a> MetricOut<'a> {
     pub(crate) fn new(key: &'a str, point: Point) -> Self {
-        let Point { timestamp_ms, step, value } = point;
-        Self { key, value, timestamp: timestamp_ms, step, run_id: None, model_id: None, dataset_name: None, dataset_digest: None }
+        let Point {
+            timestamp_ms,
+            step,
+            value,
+        } = point;
+        Self {
+            key,
+            value,
+            timestamp: timestamp_ms,
+            step,
+            run_id: None,
+            model_id: None,
+            dataset_name: None,
+            dataset_digest: None,
+        }
     }
 
     pub(crate) fn of_run(key: &'a str, point: Point, run_id: &'a str) -> Self {
-        Self { run_id: Some(run_id), ..Self::new(key, point) }
+        Self {
+            run_id: Some(run_id),
+            ..Self::new(key, point)
+        }
     }
 }
 
@@ -211,13 +239,36 @@ struct DatasetOut<'a> {
 }
 
 fn input(input: &DatasetInput) -> DatasetInputOut<'_> {
-    let Dataset { name, digest, source_type, source, schema, profile } = &input.dataset;
-    let dataset = DatasetOut { name, digest, source_type, source, schema: schema.as_deref(), profile: profile.as_deref() };
-    DatasetInputOut { tags: pairs(&input.tags), dataset }
+    let Dataset {
+        name,
+        digest,
+        source_type,
+        source,
+        schema,
+        profile,
+    } = &input.dataset;
+    let dataset = DatasetOut {
+        name,
+        digest,
+        source_type,
+        source,
+        schema: schema.as_deref(),
+        profile: profile.as_deref(),
+    };
+    DatasetInputOut {
+        tags: pairs(&input.tags),
+        dataset,
+    }
 }
 
 fn links(links: &[ModelLink], with_step: bool) -> Vec<ModelLinkOut<'_>> {
-    links.iter().map(|link| ModelLinkOut { model_id: &link.model_id, step: with_step.then_some(link.step) }).collect()
+    links
+        .iter()
+        .map(|link| ModelLinkOut {
+            model_id: &link.model_id,
+            step: with_step.then_some(link.step),
+        })
+        .collect()
 }
 
 impl<'a> RunOut<'a> {
@@ -230,8 +281,13 @@ impl<'a> RunOut<'a> {
                 params: pairs(&data.params),
                 tags: pairs(&data.tags),
             },
-            inputs: InputsOut { dataset_inputs: data.inputs.iter().map(input).collect(), model_inputs: links(&data.model_inputs, false) },
-            outputs: with_outputs.then(|| OutputsOut { model_outputs: links(&data.model_outputs, true) }),
+            inputs: InputsOut {
+                dataset_inputs: data.inputs.iter().map(input).collect(),
+                model_inputs: links(&data.model_inputs, false),
+            },
+            outputs: with_outputs.then(|| OutputsOut {
+                model_outputs: links(&data.model_outputs, true),
+            }),
         }
     }
 }
@@ -290,7 +346,10 @@ impl<'a> From<&'a LoggedModel> for LoggedModelOut<'a> {
                 source_run_id: model.source_run_id.as_deref(),
                 tags: pairs(&model.tags),
             },
-            data: LoggedModelDataOut { params: pairs(&model.params), metrics: model.metrics.iter().map(metric).collect() },
+            data: LoggedModelDataOut {
+                params: pairs(&model.params),
+                metrics: model.metrics.iter().map(metric).collect(),
+            },
         }
     }
 }
@@ -323,9 +382,19 @@ impl<'a> RegisteredModelOut<'a> {
             creation_timestamp: model.created_ms,
             last_updated_timestamp: model.updated_ms,
             description: &model.description,
-            latest_versions: latest.iter().map(ModelVersionOut::without_aliases).collect(),
+            latest_versions: latest
+                .iter()
+                .map(ModelVersionOut::without_aliases)
+                .collect(),
             tags: pairs(&model.tags),
-            aliases: model.aliases.iter().map(|(alias, version)| AliasOut { alias, version: version.to_string() }).collect(),
+            aliases: model
+                .aliases
+                .iter()
+                .map(|(alias, version)| AliasOut {
+                    alias,
+                    version: version.to_string(),
+                })
+                .collect(),
         }
     }
 }
@@ -370,6 +439,9 @@ impl<'a> From<&'a ModelVersion> for ModelVersionOut<'a> {
 impl<'a> ModelVersionOut<'a> {
     /// Inside a registered model and in searches the aliases are the model's.
     pub(crate) fn without_aliases(version: &'a ModelVersion) -> Self {
-        Self { aliases: &[], ..version.into() }
+        Self {
+            aliases: &[],
+            ..version.into()
+        }
     }
 }

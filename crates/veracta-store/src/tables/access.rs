@@ -8,21 +8,32 @@ use crate::access::{Token, User};
 use crate::database::Row;
 use crate::work::{Recorded, View, Work};
 
-const TOKEN_COLUMNS: &str = "token_id, handle, digest, roles, factor, created_ms, expires_ms, is_revoked";
+const TOKEN_COLUMNS: &str =
+    "token_id, handle, digest, roles, factor, created_ms, expires_ms, is_revoked";
 
 fn roles(words: &str, column: usize) -> Result<Roles, StoreError> {
-    words.parse().map_err(|_| StoreError::MalformedRow { column })
+    words
+        .parse()
+        .map_err(|_| StoreError::MalformedRow { column })
 }
 
 fn read_user(row: &mut Row) -> Result<User, StoreError> {
-    Ok(User { handle: row.text(0)?, roles: roles(&row.text(1)?, 1)?, created_ms: row.integer(2)? })
+    Ok(User {
+        handle: row.text(0)?,
+        roles: roles(&row.text(1)?, 1)?,
+        created_ms: row.integer(2)?,
+    })
 }
 
 fn read_token(row: &mut Row) -> Result<Token, StoreError> {
     Ok(Token {
         id: row.text(0)?,
         handle: row.text(1)?,
-        digest: Hash(row.bytes(2)?.try_into().map_err(|_| StoreError::MalformedRow { column: 2 })?),
+        digest: Hash(
+            row.bytes(2)?
+                .try_into()
+                .map_err(|_| StoreError::MalformedRow { column: 2 })?,
+        ),
         roles: roles(&row.text(3)?, 3)?,
         factor: row.text(4)?,
         created_ms: row.integer(5)?,
@@ -36,43 +47,66 @@ impl View<'_> {
     pub fn users(&self) -> Result<Vec<(User, Option<String>)>, StoreError> {
         let sql = "SELECT users.handle, roles, created_ms, name FROM users LEFT JOIN actors ON actors.handle = users.handle
                    ORDER BY created_ms, users.handle";
-        self.db.rows(sql, &[])?.iter_mut().map(|row| Ok((read_user(row)?, row.text_or_null(3)?))).collect()
+        self.db
+            .rows(sql, &[])?
+            .iter_mut()
+            .map(|row| Ok((read_user(row)?, row.text_or_null(3)?)))
+            .collect()
     }
 
     /// Returns the user with a name.
     pub fn user_named(&self, name: &str) -> Result<Option<User>, StoreError> {
         let sql = "SELECT users.handle, roles, created_ms FROM users JOIN actors ON actors.handle = users.handle WHERE name = $1";
-        self.db.row(sql, &[name.into()])?.map(|mut row| read_user(&mut row)).transpose()
+        self.db
+            .row(sql, &[name.into()])?
+            .map(|mut row| read_user(&mut row))
+            .transpose()
     }
 
     /// Returns the user behind a handle, and the name.
     pub fn user(&self, handle: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
         let sql = "SELECT users.handle, roles, created_ms, name FROM users LEFT JOIN actors ON actors.handle = users.handle
                    WHERE users.handle = $1";
-        self.db.row(sql, &[handle.into()])?.map(|mut row| Ok((read_user(&mut row)?, row.text_or_null(3)?))).transpose()
+        self.db
+            .row(sql, &[handle.into()])?
+            .map(|mut row| Ok((read_user(&mut row)?, row.text_or_null(3)?)))
+            .transpose()
     }
 
     /// Returns whether there was ever a user: without one, a server on this machine's own address asks nobody who they are.
     pub fn has_users(&self) -> Result<bool, StoreError> {
-        Ok(self.db.row("SELECT handle FROM users LIMIT 1", &[])?.is_some())
+        Ok(self
+            .db
+            .row("SELECT handle FROM users LIMIT 1", &[])?
+            .is_some())
     }
 
     /// Returns the token whose text has a digest.
     pub fn token_of_digest(&self, digest: Hash) -> Result<Option<Token>, StoreError> {
         let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens WHERE digest = $1");
-        self.db.row(&sql, &[digest.0.as_slice().into()])?.map(|mut row| read_token(&mut row)).transpose()
+        self.db
+            .row(&sql, &[digest.0.as_slice().into()])?
+            .map(|mut row| read_token(&mut row))
+            .transpose()
     }
 
     /// Returns a token.
     pub fn token(&self, id: &str) -> Result<Option<Token>, StoreError> {
         let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens WHERE token_id = $1");
-        self.db.row(&sql, &[id.into()])?.map(|mut row| read_token(&mut row)).transpose()
+        self.db
+            .row(&sql, &[id.into()])?
+            .map(|mut row| read_token(&mut row))
+            .transpose()
     }
 
     /// Returns every token, by time of issue.
     pub fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens ORDER BY created_ms, token_id");
-        self.db.rows(&sql, &[])?.iter_mut().map(read_token).collect()
+        self.db
+            .rows(&sql, &[])?
+            .iter_mut()
+            .map(read_token)
+            .collect()
     }
 }
 
@@ -86,9 +120,19 @@ impl Work<'_> {
 impl Recorded<'_> {
     /// Adds a user, or changes the roles of one.
     pub fn put_user(&self, user: &User) -> Result<(), StoreError> {
-        let row = vec![(&user.handle).into(), user.roles.to_string().into(), user.created_ms.into()];
+        let row = vec![
+            (&user.handle).into(),
+            user.roles.to_string().into(),
+            user.created_ms.into(),
+        ];
         let tail = "ON CONFLICT (handle) DO UPDATE SET roles = excluded.roles";
-        self.db.insert("INSERT INTO users (handle, roles, created_ms)", tail, &[row]).map(|_| ())
+        self.db
+            .insert(
+                "INSERT INTO users (handle, roles, created_ms)",
+                tail,
+                &[row],
+            )
+            .map(|_| ())
     }
 
     /// Adds a token, or revokes one.
@@ -104,6 +148,12 @@ impl Recorded<'_> {
             i64::from(token.is_revoked).into(),
         ];
         let tail = "ON CONFLICT (token_id) DO UPDATE SET is_revoked = excluded.is_revoked";
-        self.db.insert(&format!("INSERT INTO tokens ({TOKEN_COLUMNS})"), tail, &[row]).map(|_| ())
+        self.db
+            .insert(
+                &format!("INSERT INTO tokens ({TOKEN_COLUMNS})"),
+                tail,
+                &[row],
+            )
+            .map(|_| ())
     }
 }

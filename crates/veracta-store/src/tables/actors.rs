@@ -10,7 +10,10 @@ pub(crate) fn handle_of(db: &Database, name: &str) -> Result<String, StoreError>
         return row.text(0);
     }
     let handle = format!("actor-{}", random_digits()?);
-    db.execute("INSERT INTO actors (handle, name) VALUES ($1, $2)", &[(&handle).into(), name.into()])?;
+    db.execute(
+        "INSERT INTO actors (handle, name) VALUES ($1, $2)",
+        &[(&handle).into(), name.into()],
+    )?;
     Ok(handle)
 }
 
@@ -23,5 +26,10 @@ pub(crate) fn random_digits() -> Result<String, StoreError> {
 
 /// Returns the name behind a handle, unless it was erased.
 pub(crate) fn name_of(db: &Database, handle: &str) -> Result<Option<String>, StoreError> {
-    db.row("SELECT name FROM actors WHERE handle = $1", &[handle.into()])?.map(|mut row| row.text(0)).transpose()
+    db.row(
+        "SELECT name FROM actors WHERE handle = $1",
+        &[handle.into()],
+    )?
+    .map(|mut row| row.text(0))
+    .transpose()
 }

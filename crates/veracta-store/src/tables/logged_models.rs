@@ -30,16 +30,26 @@ fn read(row: &mut Row) -> Result<LoggedModel, StoreError> {
     })
 }
 
-fn metrics_of(db: &Database, ids: &[Value<'_>]) -> Result<HashMap<String, Vec<ModelMetric>>, StoreError> {
+fn metrics_of(
+    db: &Database,
+    ids: &[Value<'_>],
+) -> Result<HashMap<String, Vec<ModelMetric>>, StoreError> {
     let sql = "SELECT model_id, run_id, name, timestamp_ms, step, value, is_nan, dataset_name, dataset_digest
                FROM logged_model_metrics WHERE model_id IN ({}) ORDER BY model_id, name, dataset_name, dataset_digest, run_id";
     let mut found: HashMap<String, Vec<ModelMetric>> = HashMap::new();
     values::for_each_of(db, sql, ids, &mut |mut row| {
         let value = loaded(row.real(5)?, row.integer(6)?);
-        let point = Point { timestamp_ms: row.integer(3)?, step: row.integer(4)?, value };
+        let point = Point {
+            timestamp_ms: row.integer(3)?,
+            step: row.integer(4)?,
+            value,
+        };
         let metric = ModelMetric {
             run_id: row.text(1)?,
-            metric: Metric { name: row.text(2)?, point },
+            metric: Metric {
+                name: row.text(2)?,
+                point,
+            },
             dataset_name: row.text(7)?,
             dataset_digest: row.text(8)?,
         };
@@ -66,7 +76,10 @@ fn complete(db: &Database, mut models: Vec<LoggedModel>) -> Result<Vec<LoggedMod
 impl View<'_> {
     /// Returns a logged model, deleted or not.
     pub fn logged_model(&self, id: &str) -> Result<Option<LoggedModel>, StoreError> {
-        let row = self.db.row(&format!("SELECT {COLUMNS} FROM logged_models WHERE model_id = $1"), &[id.into()])?;
+        let row = self.db.row(
+            &format!("SELECT {COLUMNS} FROM logged_models WHERE model_id = $1"),
+            &[id.into()],
+        )?;
         let found = row.map(|mut row| read(&mut row)).transpose()?;
         Ok(complete(self.db, found.into_iter().collect())?.pop())
     }
@@ -81,9 +94,15 @@ impl View<'_> {
     ) -> Result<Vec<LoggedModel>, StoreError> {
         let mut statement = self.statement(Noun::LoggedModels);
         let places = statement.places(experiment_ids.iter().copied());
-        statement.conditions.push(format!("t.experiment_id IN ({places})"));
+        statement
+            .conditions
+            .push(format!("t.experiment_id IN ({places})"));
         statement.restrict(viewed);
-        let found = statement.rows(COLUMNS, query, selection)?.iter_mut().map(read).collect::<Result<_, _>>()?;
+        let found = statement
+            .rows(COLUMNS, query, selection)?
+            .iter_mut()
+            .map(read)
+            .collect::<Result<_, _>>()?;
         complete(self.db, found)
     }
 }
@@ -91,8 +110,16 @@ impl View<'_> {
 impl Recorded<'_> {
     /// Removes a logged model with all its values.
     pub fn remove_logged_model(&self, id: &str) -> Result<(), StoreError> {
-        for table in ["logged_model_metrics", "logged_model_params", "logged_model_tags", "logged_models"] {
-            self.db.execute(&format!("DELETE FROM {table} WHERE model_id = $1"), &[id.into()])?;
+        for table in [
+            "logged_model_metrics",
+            "logged_model_params",
+            "logged_model_tags",
+            "logged_models",
+        ] {
+            self.db.execute(
+                &format!("DELETE FROM {table} WHERE model_id = $1"),
+                &[id.into()],
+            )?;
         }
         Ok(())
     }
@@ -113,15 +140,25 @@ impl Draft<'_> {
             new.source_run_id.as_ref().into(),
             new.stage.word().into(),
         ];
-        self.db.insert(&format!("INSERT INTO logged_models ({COLUMNS})"), "", &[row])?;
+        self.db.insert(
+            &format!("INSERT INTO logged_models ({COLUMNS})"),
+            "",
+            &[row],
+        )?;
         self.set_logged_model_tags(&new.id, &new.tags)?;
         self.set_logged_model_params(&new.id, &new.params)
     }
 
     /// Changes status, stage and time of a logged model.
     pub fn change_logged_model(&self, model: &LoggedModel) -> Result<(), StoreError> {
-        let sql = "UPDATE logged_models SET status = $1, stage = $2, updated_ms = $3 WHERE model_id = $4";
-        let values = [(&model.status).into(), model.stage.word().into(), model.updated_ms.into(), (&model.id).into()];
+        let sql =
+            "UPDATE logged_models SET status = $1, stage = $2, updated_ms = $3 WHERE model_id = $4";
+        let values = [
+            (&model.status).into(),
+            model.stage.word().into(),
+            model.updated_ms.into(),
+            (&model.id).into(),
+        ];
         self.db.execute(sql, &values).map(|_| ())
     }
 
@@ -132,12 +169,23 @@ impl Draft<'_> {
 
     /// Sets parameters of a logged model.
     pub fn set_logged_model_params(&self, id: &str, params: &[KeyValue]) -> Result<(), StoreError> {
-        values::set(self.db, "logged_model_params", "model_id", &[id.into()], params)
+        values::set(
+            self.db,
+            "logged_model_params",
+            "model_id",
+            &[id.into()],
+            params,
+        )
     }
 
     /// Removes a tag of a logged model; returns whether it was there.
     pub fn remove_logged_model_tag(&self, id: &str, name: &str) -> Result<bool, StoreError> {
-        values::remove(self.db, "logged_model_tags", "model_id = $1 AND name = $2", &[id.into(), name.into()])
+        values::remove(
+            self.db,
+            "logged_model_tags",
+            "model_id = $1 AND name = $2",
+            &[id.into(), name.into()],
+        )
     }
 
     /// Adds metrics of a logged model; of equal ones on the same dataset the later stands.
@@ -148,7 +196,13 @@ impl Draft<'_> {
                         >= (logged_model_metrics.step, logged_model_metrics.timestamp_ms, logged_model_metrics.value)";
         let head = "INSERT INTO logged_model_metrics
                     (model_id, run_id, name, timestamp_ms, step, value, is_nan, dataset_name, dataset_digest)";
-        for ModelMetric { metric: Metric { name, point }, run_id, dataset_name, dataset_digest } in metrics {
+        for ModelMetric {
+            metric: Metric { name, point },
+            run_id,
+            dataset_name,
+            dataset_digest,
+        } in metrics
+        {
             let (value, is_nan) = stored(point.value);
             let row = vec![
                 id.into(),

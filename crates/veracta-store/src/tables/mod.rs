@@ -15,4 +15,7 @@ pub(crate) mod signer;
 mod values;
 mod webhooks;
 
-pub use search::{Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection, Viewed};
+pub use search::{
+    Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection,
+    Viewed,
+};

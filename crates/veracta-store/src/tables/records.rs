@@ -14,7 +14,11 @@ const VISITED_TOGETHER: u64 = 8192;
 
 /// Returns the number of entries.
 pub(crate) fn size(db: &Database) -> Result<u64, StoreError> {
-    let last = db.row("SELECT MAX(idx) FROM entries", &[])?.map(|row| row.integer_or_null(0)).transpose()?.flatten();
+    let last = db
+        .row("SELECT MAX(idx) FROM entries", &[])?
+        .map(|row| row.integer_or_null(0))
+        .transpose()?
+        .flatten();
     Ok(last.map_or(0, |last| last as u64 + 1))
 }
 
@@ -32,22 +36,38 @@ pub(crate) struct NewRow {
 
 /// Adds entries with their records.
 pub(crate) fn insert(db: &Database, rows: &[NewRow]) -> Result<(), StoreError> {
-    let entries: Vec<_> = rows.iter().map(|row| vec![(row.idx as i64).into(), row.entry_bytes.as_slice().into()]).collect();
+    let entries: Vec<_> = rows
+        .iter()
+        .map(|row| vec![(row.idx as i64).into(), row.entry_bytes.as_slice().into()])
+        .collect();
     db.insert("INSERT INTO entries (idx, entry)", "", &entries)?;
     let records: Vec<Vec<Value<'_>>> = rows
         .iter()
         .map(|row| {
             let key = row.entry.key.as_ref().map(|key| key.0.as_slice());
-            vec![(row.idx as i64).into(), (&row.entry.kind).into(), (&row.entry.subject).into(), key.into(), row.body.as_slice().into()]
+            vec![
+                (row.idx as i64).into(),
+                (&row.entry.kind).into(),
+                (&row.entry.subject).into(),
+                key.into(),
+                row.body.as_slice().into(),
+            ]
         })
         .collect();
-    db.insert("INSERT INTO records (idx, kind, subject, step_key, body)", "", &records)?;
+    db.insert(
+        "INSERT INTO records (idx, kind, subject, step_key, body)",
+        "",
+        &records,
+    )?;
     Ok(())
 }
 
 /// Returns the bytes of an entry.
 pub(crate) fn entry_bytes(db: &Database, idx: u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = db.row("SELECT entry FROM entries WHERE idx = $1", &[(idx as i64).into()])?;
+    let row = db.row(
+        "SELECT entry FROM entries WHERE idx = $1",
+        &[(idx as i64).into()],
+    )?;
     row.map(|mut row| row.bytes(0)).transpose()
 }
 
@@ -55,21 +75,30 @@ pub(crate) fn entry_bytes(db: &Database, idx: u64) -> Result<Option<Vec<u8>>, St
 pub(crate) type VisitEntry<'v> = dyn FnMut(u64, &[u8]) -> Result<(), StoreError> + 'v;
 
 /// Calls `visit` with the entries `from..to` in order; stops at the first gap and returns how many there were.
-pub(crate) fn visit_entries(db: &Database, from: u64, to: u64, visit: &mut VisitEntry<'_>) -> Result<u64, StoreError> {
+pub(crate) fn visit_entries(
+    db: &Database,
+    from: u64,
+    to: u64,
+    visit: &mut VisitEntry<'_>,
+) -> Result<u64, StoreError> {
     let mut next = from;
     while next < to {
         let begun = next;
         let end = to.min(begun + VISITED_TOGETHER);
         let sql = "SELECT idx, entry FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx";
         let mut is_whole = true;
-        db.visit(sql, &[(begun as i64).into(), (end as i64).into()], &mut |mut row| {
-            is_whole &= row.integer(0)? as u64 == next;
-            if is_whole {
-                visit(next, &row.bytes(1)?)?;
-                next += 1;
-            }
-            Ok(())
-        })?;
+        db.visit(
+            sql,
+            &[(begun as i64).into(), (end as i64).into()],
+            &mut |mut row| {
+                is_whole &= row.integer(0)? as u64 == next;
+                if is_whole {
+                    visit(next, &row.bytes(1)?)?;
+                    next += 1;
+                }
+                Ok(())
+            },
+        )?;
         if next < end {
             break;
         }
@@ -79,20 +108,37 @@ pub(crate) fn visit_entries(db: &Database, from: u64, to: u64, visit: &mut Visit
 
 /// Returns the body of a record.
 pub(crate) fn body(db: &Database, idx: u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = db.row("SELECT body FROM records WHERE idx = $1", &[(idx as i64).into()])?;
+    let row = db.row(
+        "SELECT body FROM records WHERE idx = $1",
+        &[(idx as i64).into()],
+    )?;
     row.map(|mut row| row.bytes(0)).transpose()
 }
 
 /// Returns the latest position of a kind and subject.
 pub(crate) fn latest(db: &Database, kind: &str, subject: &str) -> Result<Option<u64>, StoreError> {
-    let row = db.row("SELECT MAX(idx) FROM records WHERE kind = $1 AND subject = $2", &[kind.into(), subject.into()])?;
-    Ok(row.map(|row| row.integer_or_null(0)).transpose()?.flatten().map(|idx| idx as u64))
+    let row = db.row(
+        "SELECT MAX(idx) FROM records WHERE kind = $1 AND subject = $2",
+        &[kind.into(), subject.into()],
+    )?;
+    Ok(row
+        .map(|row| row.integer_or_null(0))
+        .transpose()?
+        .flatten()
+        .map(|idx| idx as u64))
 }
 
 impl Recorded<'_> {
     /// Erases the bodies of records; their entries stay. The record just committed says so.
     pub fn erase(&self, positions: &[u64]) -> Result<(), StoreError> {
-        positions.iter().try_for_each(|idx| self.db.execute("DELETE FROM records WHERE idx = $1", &[(*idx as i64).into()]).map(|_| ()))
+        positions.iter().try_for_each(|idx| {
+            self.db
+                .execute(
+                    "DELETE FROM records WHERE idx = $1",
+                    &[(*idx as i64).into()],
+                )
+                .map(|_| ())
+        })
     }
 }
 
@@ -103,15 +149,26 @@ impl View<'_> {
     }
 
     /// Calls `visit` with each subject of a kind and the position of its latest record.
-    pub fn visit_latest(&self, kind: &str, visit: &mut dyn FnMut(String, u64) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub fn visit_latest(
+        &self,
+        kind: &str,
+        visit: &mut dyn FnMut(String, u64) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let sql = "SELECT subject, MAX(idx) FROM records WHERE kind = $1 GROUP BY subject ORDER BY subject";
-        self.db.visit(sql, &[kind.into()], &mut |mut row| visit(row.text(0)?, row.integer(1)? as u64))
+        self.db.visit(sql, &[kind.into()], &mut |mut row| {
+            visit(row.text(0)?, row.integer(1)? as u64)
+        })
     }
 
     /// Returns a link to the record at a position.
     pub fn link_to(&self, idx: u64) -> Result<Option<Link>, StoreError> {
-        let entry = entry_bytes(self.db, idx)?.map(|bytes| Entry::parse(&bytes)).transpose()?;
-        Ok(entry.map(|entry| Link { idx, body: entry.body }))
+        let entry = entry_bytes(self.db, idx)?
+            .map(|bytes| Entry::parse(&bytes))
+            .transpose()?;
+        Ok(entry.map(|entry| Link {
+            idx,
+            body: entry.body,
+        }))
     }
 }
 
@@ -132,17 +189,30 @@ pub(crate) enum Filter<'f> {
 pub(crate) fn positions(db: &Database, filter: Filter<'_>) -> Result<Vec<u64>, StoreError> {
     let rows = match filter {
         Filter::All => db.rows("SELECT idx FROM records ORDER BY idx", &[]),
-        Filter::Kind(kind) => db.rows("SELECT idx FROM records WHERE kind = $1 ORDER BY idx", &[kind.into()]),
-        Filter::Subject(kind, subject) => {
-            db.rows("SELECT idx FROM records WHERE kind = $1 AND subject = $2 ORDER BY idx", &[kind.into(), subject.into()])
-        }
-        Filter::Key(key) => db.rows("SELECT idx FROM records WHERE step_key = $1 ORDER BY idx", &[key.0.as_slice().into()]),
+        Filter::Kind(kind) => db.rows(
+            "SELECT idx FROM records WHERE kind = $1 ORDER BY idx",
+            &[kind.into()],
+        ),
+        Filter::Subject(kind, subject) => db.rows(
+            "SELECT idx FROM records WHERE kind = $1 AND subject = $2 ORDER BY idx",
+            &[kind.into(), subject.into()],
+        ),
+        Filter::Key(key) => db.rows(
+            "SELECT idx FROM records WHERE step_key = $1 ORDER BY idx",
+            &[key.0.as_slice().into()],
+        ),
     }?;
     rows.iter().map(|row| Ok(row.integer(0)? as u64)).collect()
 }
 
 /// Returns a record with its entry; `None` when there is none.
 pub(crate) fn evidence(db: &Database, idx: u64) -> Result<Option<Evidence>, StoreError> {
-    let (Some(entry), Some(body)) = (entry_bytes(db, idx)?, body(db, idx)?) else { return Ok(None) };
-    Ok(Some(Evidence { idx, entry: Entry::parse(&entry)?, record: Record::parse(&body)? }))
+    let (Some(entry), Some(body)) = (entry_bytes(db, idx)?, body(db, idx)?) else {
+        return Ok(None);
+    };
+    Ok(Some(Evidence {
+        idx,
+        entry: Entry::parse(&entry)?,
+        record: Record::parse(&body)?,
+    }))
 }

@@ -6,7 +6,9 @@ use super::search::{Comparison, Field, Noun, Operand, Operator, Order, Query, Se
 use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
-use crate::tracking::{Dataset, DatasetInput, DatasetSummary, KeyValue, ModelLink, Run, RunData, RunStatus, Stage};
+use crate::tracking::{
+    Dataset, DatasetInput, DatasetSummary, KeyValue, ModelLink, Run, RunData, RunStatus, Stage,
+};
 use crate::work::{Draft, Recorded, View};
 
 const COLUMNS: &str = "run_no, run_id, experiment_id, name, user_id, status, start_ms, end_ms, stage, artifact_uri, record_idx";
@@ -30,30 +32,45 @@ fn read(row: &mut Row) -> Result<Run, StoreError> {
 }
 
 fn one(db: &Database, condition: &str, value: Value<'_>) -> Result<Option<Run>, StoreError> {
-    let row = db.row(&format!("SELECT {COLUMNS} FROM runs WHERE {condition} = $1"), &[value])?;
+    let row = db.row(
+        &format!("SELECT {COLUMNS} FROM runs WHERE {condition} = $1"),
+        &[value],
+    )?;
     row.map(|mut row| read(&mut row)).transpose()
 }
 
 /// A list of links that names its owner first.
-fn links(db: &Database, direction: &str, numbers: &[Value<'_>]) -> Result<HashMap<i64, Vec<ModelLink>>, StoreError> {
+fn links(
+    db: &Database,
+    direction: &str,
+    numbers: &[Value<'_>],
+) -> Result<HashMap<i64, Vec<ModelLink>>, StoreError> {
     let sql = format!(
         "SELECT run_no, model_id, step FROM run_models WHERE run_no IN ({{}}) AND direction = '{direction}' ORDER BY run_no, model_id"
     );
     let mut found: HashMap<i64, Vec<ModelLink>> = HashMap::new();
     values::for_each_of(db, &sql, numbers, &mut |mut row| {
-        let link = ModelLink { model_id: row.text(1)?, step: row.integer(2)? };
+        let link = ModelLink {
+            model_id: row.text(1)?,
+            step: row.integer(2)?,
+        };
         found.entry(row.integer(0)?).or_default().push(link);
         Ok(())
     })?;
     Ok(found)
 }
 
-fn inputs(db: &Database, numbers: &[Value<'_>]) -> Result<HashMap<i64, Vec<DatasetInput>>, StoreError> {
+fn inputs(
+    db: &Database,
+    numbers: &[Value<'_>],
+) -> Result<HashMap<i64, Vec<DatasetInput>>, StoreError> {
     let sql = "SELECT run_no, dataset_no, name, value FROM run_input_tags WHERE run_no IN ({}) ORDER BY run_no, dataset_no, name";
     let mut tags: HashMap<(i64, i64), Vec<KeyValue>> = HashMap::new();
     values::for_each_of(db, sql, numbers, &mut |mut row| {
         let tag = (row.text(2)?, row.text(3)?);
-        tags.entry((row.integer(0)?, row.integer(1)?)).or_default().push(tag);
+        tags.entry((row.integer(0)?, row.integer(1)?))
+            .or_default()
+            .push(tag);
         Ok(())
     })?;
     let sql = format!(
@@ -72,7 +89,10 @@ fn inputs(db: &Database, numbers: &[Value<'_>]) -> Result<HashMap<i64, Vec<Datas
             profile: row.text_or_null(7)?,
         };
         let tags = tags.remove(&(run_no, dataset_no)).unwrap_or_default();
-        found.entry(run_no).or_default().push(DatasetInput { dataset, tags });
+        found
+            .entry(run_no)
+            .or_default()
+            .push(DatasetInput { dataset, tags });
         Ok(())
     })?;
     Ok(found)
@@ -85,17 +105,37 @@ impl View<'_> {
     }
 
     /// Returns the runs of these experiments that a search finds.
-    pub fn search_runs(&self, experiment_ids: &[i64], viewed: Viewed, query: &Query, selection: Selection) -> Result<Vec<Run>, StoreError> {
+    pub fn search_runs(
+        &self,
+        experiment_ids: &[i64],
+        viewed: Viewed,
+        query: &Query,
+        selection: Selection,
+    ) -> Result<Vec<Run>, StoreError> {
         let search = |query: &Query| -> Result<Vec<Run>, StoreError> {
             let mut statement = self.statement(Noun::Runs);
             let places = statement.places(experiment_ids.iter().copied());
-            statement.conditions.push(format!("t.experiment_id IN ({places})"));
+            statement
+                .conditions
+                .push(format!("t.experiment_id IN ({places})"));
             statement.restrict(viewed);
-            statement.rows(COLUMNS, query, selection)?.iter_mut().map(read).collect()
+            statement
+                .rows(COLUMNS, query, selection)?
+                .iter_mut()
+                .map(read)
+                .collect()
         };
         // Runs without a metric come last in its order: when those that have it fill the page, an index finds them.
-        if let Some(Order { field: field @ Field::Metric(..), .. }) = query.order.first() {
-            let is_there = Comparison { field: field.clone(), operator: Operator::GreaterOrEqual, operand: Operand::Number(f64::MIN) };
+        if let Some(Order {
+            field: field @ Field::Metric(..),
+            ..
+        }) = query.order.first()
+        {
+            let is_there = Comparison {
+                field: field.clone(),
+                operator: Operator::GreaterOrEqual,
+                operand: Operand::Number(f64::MIN),
+            };
             let mut with_metric = query.clone();
             with_metric.comparisons.push(is_there);
             let found = search(&with_metric)?;
@@ -128,27 +168,43 @@ impl View<'_> {
 
     /// Returns a parameter of a run.
     pub fn param(&self, run: &Run, name: &str) -> Result<Option<String>, StoreError> {
-        let row = self.db.row("SELECT value FROM params WHERE run_no = $1 AND name = $2", &[run.no.into(), name.into()])?;
+        let row = self.db.row(
+            "SELECT value FROM params WHERE run_no = $1 AND name = $2",
+            &[run.no.into(), name.into()],
+        )?;
         row.map(|mut row| row.text(0)).transpose()
     }
 
     /// Returns the subjects of runs that have ended and have no record.
     pub fn ended_without_record(&self) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT run_id FROM runs WHERE record_idx IS NULL AND status IN ('FINISHED', 'FAILED', 'KILLED') ORDER BY run_no";
-        self.db.rows(sql, &[])?.iter_mut().map(|row| Ok(format!("run:{}", row.text(0)?))).collect()
+        self.db
+            .rows(sql, &[])?
+            .iter_mut()
+            .map(|row| Ok(format!("run:{}", row.text(0)?)))
+            .collect()
     }
 
     /// Returns the parameters of a run.
     pub fn params_of(&self, run: &Run) -> Result<HashMap<String, String>, StoreError> {
         let mut found = values::by_owner(self.db, "params", "run_no", &[run.no.into()])?;
-        Ok(found.remove(&Owner::Number(run.no)).unwrap_or_default().into_iter().collect())
+        Ok(found
+            .remove(&Owner::Number(run.no))
+            .unwrap_or_default()
+            .into_iter()
+            .collect())
     }
 
     /// Calls `visit` with the id and record of every run that has one.
-    pub fn visit_recorded_runs(&self, visit: &mut dyn FnMut(Run) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub fn visit_recorded_runs(
+        &self,
+        visit: &mut dyn FnMut(Run) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut last = -1;
         loop {
-            let sql = format!("SELECT {COLUMNS} FROM runs WHERE run_no > $1 AND record_idx IS NOT NULL ORDER BY run_no LIMIT 1000");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM runs WHERE run_no > $1 AND record_idx IS NOT NULL ORDER BY run_no LIMIT 1000"
+            );
             let mut rows = self.db.rows(&sql, &[last.into()])?;
             if rows.is_empty() {
                 return Ok(());
@@ -162,7 +218,11 @@ impl View<'_> {
     }
 
     /// Returns datasets of these experiments with their contexts.
-    pub fn dataset_summaries(&self, experiment_ids: &[i64], limit: u64) -> Result<Vec<DatasetSummary>, StoreError> {
+    pub fn dataset_summaries(
+        &self,
+        experiment_ids: &[i64],
+        limit: u64,
+    ) -> Result<Vec<DatasetSummary>, StoreError> {
         let numbers: Vec<Value<'_>> = experiment_ids.iter().map(|id| (*id).into()).collect();
         let sql = "SELECT DISTINCT d.experiment_id, d.name, d.digest, c.value FROM datasets d
                    JOIN run_inputs i ON i.dataset_no = d.dataset_no
@@ -188,7 +248,12 @@ impl Draft<'_> {
     /// Adds a run; its number is given here.
     pub fn add_run(&self, mut new: Run) -> Result<Run, StoreError> {
         let last = self.db.row("SELECT MAX(run_no) FROM runs", &[])?;
-        new.no = last.map(|row| row.integer_or_null(0)).transpose()?.flatten().unwrap_or(0) + 1;
+        new.no = last
+            .map(|row| row.integer_or_null(0))
+            .transpose()?
+            .flatten()
+            .unwrap_or(0)
+            + 1;
         let row = vec![
             new.no.into(),
             (&new.id).into(),
@@ -202,21 +267,32 @@ impl Draft<'_> {
             (&new.artifact_uri).into(),
             new.record_idx.map(|idx| idx as i64).into(),
         ];
-        self.db.insert(&format!("INSERT INTO runs ({COLUMNS})"), "", &[row])?;
+        self.db
+            .insert(&format!("INSERT INTO runs ({COLUMNS})"), "", &[row])?;
         Ok(new)
     }
 
     /// Changes name, status and end of a run.
     pub fn change_run(&self, run: &Run) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET name = $1, status = $2, end_ms = $3 WHERE run_no = $4";
-        let values = [(&run.name).into(), run.status.word().into(), run.end_ms.into(), run.no.into()];
+        let values = [
+            (&run.name).into(),
+            run.status.word().into(),
+            run.end_ms.into(),
+            run.no.into(),
+        ];
         self.db.execute(sql, &values).map(|_| ())
     }
 
     /// Adds parameters; none of them may be there.
     pub fn add_params(&self, run: &Run, params: &[KeyValue]) -> Result<(), StoreError> {
-        let rows: Vec<Vec<Value<'_>>> = params.iter().map(|(name, value)| vec![run.no.into(), name.into(), value.into()]).collect();
-        self.db.insert("INSERT INTO params (run_no, name, value)", "", &rows).map(|_| ())
+        let rows: Vec<Vec<Value<'_>>> = params
+            .iter()
+            .map(|(name, value)| vec![run.no.into(), name.into(), value.into()])
+            .collect();
+        self.db
+            .insert("INSERT INTO params (run_no, name, value)", "", &rows)
+            .map(|_| ())
     }
 
     /// Sets tags.
@@ -226,22 +302,41 @@ impl Draft<'_> {
 
     /// Removes a tag; returns whether it was there.
     pub fn remove_tag(&self, run: &Run, name: &str) -> Result<bool, StoreError> {
-        values::remove(self.db, "tags", "run_no = $1 AND name = $2", &[run.no.into(), name.into()])
+        values::remove(
+            self.db,
+            "tags",
+            "run_no = $1 AND name = $2",
+            &[run.no.into(), name.into()],
+        )
     }
 
     /// Adds datasets that a run read; one that is known already is not added again.
     pub fn add_inputs(&self, run: &Run, inputs: &[DatasetInput]) -> Result<(), StoreError> {
         for DatasetInput { dataset, tags } in inputs {
-            let key = [run.experiment_id.into(), (&dataset.name).into(), (&dataset.digest).into()];
+            let key = [
+                run.experiment_id.into(),
+                (&dataset.name).into(),
+                (&dataset.digest).into(),
+            ];
             let find = "SELECT dataset_no FROM datasets WHERE experiment_id = $1 AND name = $2 AND digest = $3";
             let dataset_no = match self.db.row(find, &key)? {
                 Some(row) => row.integer(0)?,
                 None => self.add_dataset(run.experiment_id, dataset)?,
             };
             let input = vec![run.no.into(), dataset_no.into()];
-            let is_new = self.db.insert("INSERT INTO run_inputs (run_no, dataset_no)", "ON CONFLICT DO NOTHING", &[input])? > 0;
+            let is_new = self.db.insert(
+                "INSERT INTO run_inputs (run_no, dataset_no)",
+                "ON CONFLICT DO NOTHING",
+                &[input],
+            )? > 0;
             if is_new {
-                values::set(self.db, "run_input_tags", "run_no, dataset_no", &[run.no.into(), dataset_no.into()], tags)?;
+                values::set(
+                    self.db,
+                    "run_input_tags",
+                    "run_no, dataset_no",
+                    &[run.no.into(), dataset_no.into()],
+                    tags,
+                )?;
             }
         }
         Ok(())
@@ -249,7 +344,12 @@ impl Draft<'_> {
 
     fn add_dataset(&self, experiment_id: i64, dataset: &Dataset) -> Result<i64, StoreError> {
         let last = self.db.row("SELECT MAX(dataset_no) FROM datasets", &[])?;
-        let dataset_no = last.map(|row| row.integer_or_null(0)).transpose()?.flatten().unwrap_or(0) + 1;
+        let dataset_no = last
+            .map(|row| row.integer_or_null(0))
+            .transpose()?
+            .flatten()
+            .unwrap_or(0)
+            + 1;
         let row = vec![
             dataset_no.into(),
             experiment_id.into(),
@@ -266,13 +366,31 @@ impl Draft<'_> {
     }
 
     /// Adds logged models that a run read or made.
-    pub fn add_models(&self, run: &Run, inputs: &[ModelLink], outputs: &[ModelLink]) -> Result<(), StoreError> {
+    pub fn add_models(
+        &self,
+        run: &Run,
+        inputs: &[ModelLink],
+        outputs: &[ModelLink],
+    ) -> Result<(), StoreError> {
         let row = |direction: &'static str| {
-            move |link: &ModelLink| vec![run.no.into(), direction.into(), link.model_id.clone().into(), link.step.into()]
+            move |link: &ModelLink| {
+                vec![
+                    run.no.into(),
+                    direction.into(),
+                    link.model_id.clone().into(),
+                    link.step.into(),
+                ]
+            }
         };
-        let rows: Vec<Vec<Value<'_>>> = inputs.iter().map(row("in")).chain(outputs.iter().map(row("out"))).collect();
+        let rows: Vec<Vec<Value<'_>>> = inputs
+            .iter()
+            .map(row("in"))
+            .chain(outputs.iter().map(row("out")))
+            .collect();
         let head = "INSERT INTO run_models (run_no, direction, model_id, step)";
-        self.db.insert(head, "ON CONFLICT DO NOTHING", &rows).map(|_| ())
+        self.db
+            .insert(head, "ON CONFLICT DO NOTHING", &rows)
+            .map(|_| ())
     }
 }
 
@@ -281,13 +399,27 @@ impl Recorded<'_> {
     pub fn set_run_record(&self, run: &Run, stage: Stage) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET record_idx = $1, stage = $2 WHERE run_no = $3";
         let idx = run.status.is_ended().then_some(self.idx as i64);
-        self.db.execute(sql, &[idx.into(), stage.word().into(), run.no.into()]).map(|_| ())
+        self.db
+            .execute(sql, &[idx.into(), stage.word().into(), run.no.into()])
+            .map(|_| ())
     }
 
     /// Removes a run with all its values.
     pub fn remove_run(&self, run: &Run) -> Result<(), StoreError> {
-        for table in ["run_models", "run_input_tags", "run_inputs", "latest_metrics", "metrics", "tags", "params", "runs"] {
-            self.db.execute(&format!("DELETE FROM {table} WHERE run_no = $1"), &[run.no.into()])?;
+        for table in [
+            "run_models",
+            "run_input_tags",
+            "run_inputs",
+            "latest_metrics",
+            "metrics",
+            "tags",
+            "params",
+            "runs",
+        ] {
+            self.db.execute(
+                &format!("DELETE FROM {table} WHERE run_no = $1"),
+                &[run.no.into()],
+            )?;
         }
         Ok(())
     }

@@ -46,8 +46,11 @@ const EXPERIMENT_ATTRIBUTES: &[(&str, &str, bool)] = &[
     ("last_update_time", "updated_ms", true),
     ("artifact_location", "artifact_location", false),
 ];
-const MODEL_ATTRIBUTES: &[(&str, &str, bool)] =
-    &[("name", "name", false), ("creation_timestamp", "created_ms", true), ("last_updated_timestamp", "updated_ms", true)];
+const MODEL_ATTRIBUTES: &[(&str, &str, bool)] = &[
+    ("name", "name", false),
+    ("creation_timestamp", "created_ms", true),
+    ("last_updated_timestamp", "updated_ms", true),
+];
 const VERSION_ATTRIBUTES: &[(&str, &str, bool)] = &[
     ("name", "model", false),
     ("run_id", "run_id", false),
@@ -80,7 +83,11 @@ impl Attribute {
     /// Returns the attribute of that name.
     pub fn of(noun: Noun, name: &str) -> Option<Self> {
         let found = noun.attributes().iter().find(|(known, ..)| *known == name);
-        found.map(|(_, column, is_number)| Self { column, is_number: *is_number, is_nullable: NULLABLE.contains(column) })
+        found.map(|(_, column, is_number)| Self {
+            column,
+            is_number: *is_number,
+            is_nullable: NULLABLE.contains(column),
+        })
     }
 }
 
@@ -252,7 +259,10 @@ impl Noun {
             Self::Runs => ("tags", "x.run_no = t.run_no"),
             Self::Experiments => ("experiment_tags", "x.experiment_id = t.experiment_id"),
             Self::RegisteredModels => ("registered_model_tags", "x.model = t.name"),
-            Self::ModelVersions => ("model_version_tags", "x.model = t.model AND x.version = t.version"),
+            Self::ModelVersions => (
+                "model_version_tags",
+                "x.model = t.model AND x.version = t.version",
+            ),
             Self::LoggedModels => ("logged_model_tags", "x.model_id = t.model_id"),
         }
     }
@@ -294,7 +304,15 @@ pub(super) struct Statement<'d> {
 
 impl<'d> Statement<'d> {
     pub(super) fn new(db: &'d Database, noun: Noun) -> Self {
-        Self { db, noun, joins: String::new(), conditions: Vec::new(), order: Vec::new(), values: Vec::new(), joined: Vec::new() }
+        Self {
+            db,
+            noun,
+            joins: String::new(),
+            conditions: Vec::new(),
+            order: Vec::new(),
+            values: Vec::new(),
+            joined: Vec::new(),
+        }
     }
 
     /// Adds a value and returns its place.
@@ -303,10 +321,17 @@ impl<'d> Statement<'d> {
         format!("${}", self.values.len())
     }
 
-    pub(super) fn places(&mut self, values: impl IntoIterator<Item = impl Into<Value<'static>>>) -> String {
+    pub(super) fn places(
+        &mut self,
+        values: impl IntoIterator<Item = impl Into<Value<'static>>>,
+    ) -> String {
         let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
         // A list without members is in neither database's language; nothing is in it.
-        if places.is_empty() { "NULL".to_owned() } else { places.join(", ") }
+        if places.is_empty() {
+            "NULL".to_owned()
+        } else {
+            places.join(", ")
+        }
     }
 
     pub(super) fn restrict(&mut self, viewed: Viewed) {
@@ -324,27 +349,44 @@ impl<'d> Statement<'d> {
             return format!("{column} {word}");
         }
         if matches!(operator, Operator::Like | Operator::ILike) {
-            let Operand::Text(pattern) = operand else { return "1 = 0".to_owned() };
+            let Operand::Text(pattern) = operand else {
+                return "1 = 0".to_owned();
+            };
             let place = self.place(pattern.clone());
-            return self.db.like(column, &format!("CAST({place} AS TEXT)"), operator == Operator::ILike);
+            return self.db.like(
+                column,
+                &format!("CAST({place} AS TEXT)"),
+                operator == Operator::ILike,
+            );
         }
         match operand {
             Operand::Nothing => "1 = 0".to_owned(),
             Operand::Text(text) => format!("{column} {word} {}", self.place(text.clone())),
             Operand::Integer(number) => format!("{column} {word} {}", self.place(*number)),
             Operand::Number(number) => format!("{column} {word} {}", self.place(*number)),
-            Operand::Texts(texts) => format!("{column} {word} ({})", self.places(texts.iter().cloned())),
+            Operand::Texts(texts) => {
+                format!("{column} {word} ({})", self.places(texts.iter().cloned()))
+            }
         }
     }
 
     fn compare(&mut self, comparison: &Comparison) -> Result<(), StoreError> {
-        let Comparison { field, operator, operand } = comparison;
+        let Comparison {
+            field,
+            operator,
+            operand,
+        } = comparison;
         let condition = match field {
             // PostgreSQL does not compare a whole number with another kind by itself.
-            Field::Attribute(attribute) if matches!(operand, Operand::Number(_)) => {
-                self.comparison(&format!("CAST(t.{} AS DOUBLE PRECISION)", attribute.column), *operator, operand)
+            Field::Attribute(attribute) if matches!(operand, Operand::Number(_)) => self
+                .comparison(
+                    &format!("CAST(t.{} AS DOUBLE PRECISION)", attribute.column),
+                    *operator,
+                    operand,
+                ),
+            Field::Attribute(attribute) => {
+                self.comparison(&format!("t.{}", attribute.column), *operator, operand)
             }
-            Field::Attribute(attribute) => self.comparison(&format!("t.{}", attribute.column), *operator, operand),
             Field::Param(name) => self.compare_value(self.noun.params(), name, *operator, operand),
             Field::Tag(name) => self.compare_value(self.noun.tags(), name, *operator, operand),
             Field::Metric(..) => {
@@ -360,8 +402,18 @@ impl<'d> Statement<'d> {
         Ok(())
     }
 
-    fn compare_value(&mut self, (table, join): (&str, &str), name: &str, operator: Operator, operand: &Operand) -> String {
-        let exists = if operator == Operator::IsNull { "NOT EXISTS" } else { "EXISTS" };
+    fn compare_value(
+        &mut self,
+        (table, join): (&str, &str),
+        name: &str,
+        operator: Operator,
+        operand: &Operand,
+    ) -> String {
+        let exists = if operator == Operator::IsNull {
+            "NOT EXISTS"
+        } else {
+            "EXISTS"
+        };
         let key = self.place(name.to_owned());
         let head = format!("{exists} (SELECT 1 FROM {table} x WHERE {join} AND x.name = {key}");
         if matches!(operator, Operator::IsNull | Operator::IsNotNull) {
@@ -372,8 +424,18 @@ impl<'d> Statement<'d> {
             (Operator::Equal, Operand::Text(text)) if matches!(table, "tags" | "params") => {
                 let start: String = text.chars().take(INDEXED_CHARS).collect();
                 let is_whole = start.chars().count() < INDEXED_CHARS;
-                let indexed = format!("SUBSTR(x.value, 1, {INDEXED_CHARS}) = {}", self.place(start));
-                if is_whole { indexed } else { format!("{indexed} AND {}", self.comparison("x.value", operator, operand)) }
+                let indexed = format!(
+                    "SUBSTR(x.value, 1, {INDEXED_CHARS}) = {}",
+                    self.place(start)
+                );
+                if is_whole {
+                    indexed
+                } else {
+                    format!(
+                        "{indexed} AND {}",
+                        self.comparison("x.value", operator, operand)
+                    )
+                }
             }
             _ => self.comparison("x.value", operator, operand),
         };
@@ -383,7 +445,9 @@ impl<'d> Statement<'d> {
     fn compare_dataset(&mut self, column: &str, operator: Operator, operand: &Operand) -> String {
         let condition = self.comparison(column, operator, operand);
         let context = match column {
-            "c.value" => " JOIN run_input_tags c ON c.run_no = i.run_no AND c.dataset_no = i.dataset_no AND c.name = 'mlflow.data.context'",
+            "c.value" => {
+                " JOIN run_input_tags c ON c.run_no = i.run_no AND c.dataset_no = i.dataset_no AND c.name = 'mlflow.data.context'"
+            }
             _ => "",
         };
         format!(
@@ -393,7 +457,9 @@ impl<'d> Statement<'d> {
 
     /// Joins the latest value of a metric; returns the name of the join.
     fn join_metric(&mut self, field: &Field, word: &str) -> Result<String, StoreError> {
-        let Field::Metric(name, dataset) = field else { return Ok(String::new()) };
+        let Field::Metric(name, dataset) = field else {
+            return Ok(String::new());
+        };
         if let Some((_, join)) = self.joined.iter().find(|(known, _)| known == field) {
             return Ok(join.clone());
         }
@@ -403,15 +469,26 @@ impl<'d> Statement<'d> {
             self.join_model_metric(&join, word, name, dataset.as_ref());
             return Ok(join);
         }
-        let key = self.db.row("SELECT key_no FROM metric_keys WHERE name = $1", &[name.into()])?;
+        let key = self.db.row(
+            "SELECT key_no FROM metric_keys WHERE name = $1",
+            &[name.into()],
+        )?;
         let key_no = key.map_or(Ok(-1), |row| row.integer(0))?;
         let place = self.place(key_no);
-        self.joins += &format!(" {word} latest_metrics {join} ON {join}.run_no = t.run_no AND {join}.key_no = {place}");
+        self.joins += &format!(
+            " {word} latest_metrics {join} ON {join}.run_no = t.run_no AND {join}.key_no = {place}"
+        );
         Ok(join)
     }
 
     /// Of a logged model's values of one metric the one with the greatest step, time and value counts.
-    fn join_model_metric(&mut self, join: &str, word: &str, name: &str, dataset: Option<&(String, Option<String>)>) {
+    fn join_model_metric(
+        &mut self,
+        join: &str,
+        word: &str,
+        name: &str,
+        dataset: Option<&(String, Option<String>)>,
+    ) {
         let key = self.place(name.to_owned());
         let mut inner = format!("y.model_id = t.model_id AND y.name = {key}");
         if let Some((dataset, digest)) = dataset {
@@ -421,7 +498,10 @@ impl<'d> Statement<'d> {
             }
         }
         let columns = "model_id, name, dataset_name, dataset_digest, run_id";
-        let equal: Vec<String> = columns.split(", ").map(|column| format!("{join}.{column} = z.{column}")).collect();
+        let equal: Vec<String> = columns
+            .split(", ")
+            .map(|column| format!("{join}.{column} = z.{column}"))
+            .collect();
         self.joins += &format!(
             " {word} logged_model_metrics {join} ON {join}.model_id = t.model_id AND EXISTS (SELECT 1 FROM \
              (SELECT {columns} FROM logged_model_metrics y WHERE {inner} \
@@ -436,15 +516,22 @@ impl<'d> Statement<'d> {
             Direction::Descending => "DESC",
         };
         let (column, rank) = match &order.field {
-            Field::Attribute(attribute) if !attribute.is_nullable => (format!("t.{}", attribute.column), None),
+            Field::Attribute(attribute) if !attribute.is_nullable => {
+                (format!("t.{}", attribute.column), None)
+            }
             Field::Attribute(attribute) => {
                 let column = format!("t.{}", attribute.column);
-                (column.clone(), Some(format!("CASE WHEN {column} IS NULL THEN 1 ELSE 0 END")))
+                (
+                    column.clone(),
+                    Some(format!("CASE WHEN {column} IS NULL THEN 1 ELSE 0 END")),
+                )
             }
             Field::Metric(..) => {
                 let is_certain = self.joined.iter().any(|(known, _)| known == &order.field);
                 let join = self.join_metric(&order.field, "LEFT JOIN")?;
-                let rank = format!("CASE WHEN {join}.value IS NULL THEN 2 WHEN {join}.is_nan = 1 THEN 1 ELSE 0 END");
+                let rank = format!(
+                    "CASE WHEN {join}.value IS NULL THEN 2 WHEN {join}.is_nan = 1 THEN 1 ELSE 0 END"
+                );
                 (format!("{join}.value"), (!is_certain).then_some(rank))
             }
             Field::Param(name) => self.join_value(self.noun.params(), name),
@@ -459,23 +546,42 @@ impl<'d> Statement<'d> {
     fn join_value(&mut self, (table, on): (&str, &str), name: &str) -> (String, Option<String>) {
         let join = format!("o{}", self.order.len());
         let key = self.place(name.to_owned());
-        self.joins += &format!(" LEFT JOIN {table} {join} ON {} AND {join}.name = {key}", on.replace("x.", &format!("{join}.")));
-        (format!("{join}.value"), Some(format!("CASE WHEN {join}.value IS NULL THEN 1 ELSE 0 END")))
+        self.joins += &format!(
+            " LEFT JOIN {table} {join} ON {} AND {join}.name = {key}",
+            on.replace("x.", &format!("{join}."))
+        );
+        (
+            format!("{join}.value"),
+            Some(format!("CASE WHEN {join}.value IS NULL THEN 1 ELSE 0 END")),
+        )
     }
 
     /// Runs the search; `columns` are of the noun's table.
-    pub(super) fn rows(mut self, columns: &str, query: &Query, selection: Selection) -> Result<Vec<Row>, StoreError> {
+    pub(super) fn rows(
+        mut self,
+        columns: &str,
+        query: &Query,
+        selection: Selection,
+    ) -> Result<Vec<Row>, StoreError> {
         for comparison in &query.comparisons {
             self.compare(comparison)?;
         }
         for order in &query.order {
             self.sort(order)?;
         }
-        self.order.push(self.noun.tie_break(!query.order.is_empty()).to_owned());
+        self.order
+            .push(self.noun.tie_break(!query.order.is_empty()).to_owned());
         let limit = self.place(i64::try_from(selection.limit).unwrap_or(i64::MAX));
         let offset = self.place(i64::try_from(selection.offset).unwrap_or(i64::MAX));
-        let columns: Vec<String> = columns.split(", ").map(|column| format!("t.{column}")).collect();
-        let filter = if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) };
+        let columns: Vec<String> = columns
+            .split(", ")
+            .map(|column| format!("t.{column}"))
+            .collect();
+        let filter = if self.conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", self.conditions.join(" AND "))
+        };
         let sql = format!(
             "SELECT {} FROM {} t{}{filter} ORDER BY {} LIMIT {limit} OFFSET {offset}",
             columns.join(", "),

@@ -11,7 +11,8 @@ const PUBLISH_LOCK: i64 = 0x70_75_62_6c_69_73_68;
 
 /// Waits until nobody else publishes.
 pub(crate) fn lock(db: &Database) -> Result<(), StoreError> {
-    db.rows("SELECT pg_advisory_lock($1)", &[PUBLISH_LOCK.into()]).map(|_| ())
+    db.rows("SELECT pg_advisory_lock($1)", &[PUBLISH_LOCK.into()])
+        .map(|_| ())
 }
 
 /// Lets others publish.
@@ -22,14 +23,26 @@ pub(crate) fn unlock(db: &Database) {
 
 /// Reads what was signed last.
 pub(crate) fn load(db: &Database) -> Result<Option<SignerState>, StoreError> {
-    let Some(mut row) = db.row("SELECT size, root FROM signer", &[])? else { return Ok(None) };
-    let root = row.bytes(1)?.try_into().map_err(|_| StoreError::MalformedRow { column: 1 })?;
-    Ok(Some(SignerState { size: row.integer(0)? as u64, root: Hash(root) }))
+    let Some(mut row) = db.row("SELECT size, root FROM signer", &[])? else {
+        return Ok(None);
+    };
+    let root = row
+        .bytes(1)?
+        .try_into()
+        .map_err(|_| StoreError::MalformedRow { column: 1 })?;
+    Ok(Some(SignerState {
+        size: row.integer(0)? as u64,
+        root: Hash(root),
+    }))
 }
 
 /// Keeps what is about to be signed, durably.
 pub(crate) fn store(db: &Database, state: SignerState) -> Result<(), StoreError> {
     let sql = "INSERT INTO signer (only_row, size, root) VALUES (1, $1, $2)
                ON CONFLICT (only_row) DO UPDATE SET size = excluded.size, root = excluded.root";
-    db.execute(sql, &[(state.size as i64).into(), state.root.0.as_slice().into()]).map(|_| ())
+    db.execute(
+        sql,
+        &[(state.size as i64).into(), state.root.0.as_slice().into()],
+    )
+    .map(|_| ())
 }

@@ -19,7 +19,10 @@ pub(crate) fn for_each_of(
     visit: &mut dyn FnMut(Row) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     for chunk in values.chunks(LIST_SIZES[LIST_SIZES.len() - 1]) {
-        let n_places = LIST_SIZES.into_iter().find(|size| *size >= chunk.len()).unwrap_or(chunk.len());
+        let n_places = LIST_SIZES
+            .into_iter()
+            .find(|size| *size >= chunk.len())
+            .unwrap_or(chunk.len());
         let places: Vec<String> = (1..=n_places).map(|place| format!("${place}")).collect();
         let mut list = chunk.to_vec();
         list.resize(n_places, chunk[chunk.len() - 1].clone());
@@ -35,11 +38,16 @@ pub(crate) fn by_owner(
     column: &str,
     owners: &[Value<'_>],
 ) -> Result<HashMap<Owner, Vec<KeyValue>>, StoreError> {
-    let sql = format!("SELECT {column}, name, value FROM {table} WHERE {column} IN ({{}}) ORDER BY {column}, name");
+    let sql = format!(
+        "SELECT {column}, name, value FROM {table} WHERE {column} IN ({{}}) ORDER BY {column}, name"
+    );
     let mut found: HashMap<Owner, Vec<KeyValue>> = HashMap::new();
     for_each_of(db, &sql, owners, &mut |mut row| {
         let owner = Owner::of(&mut row)?;
-        found.entry(owner).or_default().push((row.text(1)?, row.text(2)?));
+        found
+            .entry(owner)
+            .or_default()
+            .push((row.text(1)?, row.text(2)?));
         Ok(())
     })?;
     Ok(found)
@@ -65,20 +73,43 @@ impl Owner {
 }
 
 /// Sets keys to values in `table`, which belong to `owner` (one value a column of `columns`).
-pub(crate) fn set(db: &Database, table: &str, columns: &str, owner: &[Value<'_>], values: &[KeyValue]) -> Result<(), StoreError> {
+pub(crate) fn set(
+    db: &Database,
+    table: &str,
+    columns: &str,
+    owner: &[Value<'_>],
+    values: &[KeyValue],
+) -> Result<(), StoreError> {
     // The last of equal keys stands, and no statement sets one twice.
     let mut latest: HashMap<&str, &str> = HashMap::new();
-    latest.extend(values.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    latest.extend(
+        values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
     let mut latest: Vec<_> = latest.into_iter().collect();
     latest.sort_unstable();
-    let rows: Vec<Vec<Value<'_>>> =
-        latest.into_iter().map(|(name, value)| owner.iter().cloned().chain([name.into(), value.into()]).collect()).collect();
+    let rows: Vec<Vec<Value<'_>>> = latest
+        .into_iter()
+        .map(|(name, value)| {
+            owner
+                .iter()
+                .cloned()
+                .chain([name.into(), value.into()])
+                .collect()
+        })
+        .collect();
     let head = format!("INSERT INTO {table} ({columns}, name, value)");
     let tail = format!("ON CONFLICT ({columns}, name) DO UPDATE SET value = excluded.value");
     db.insert(&head, &tail, &rows).map(|_| ())
 }
 
 /// Removes a key from `table`; returns whether it was there. `condition` names the owner in `$1…` and the key last.
-pub(crate) fn remove(db: &Database, table: &str, condition: &str, values: &[Value<'_>]) -> Result<bool, StoreError> {
+pub(crate) fn remove(
+    db: &Database,
+    table: &str,
+    condition: &str,
+    values: &[Value<'_>],
+) -> Result<bool, StoreError> {
     Ok(db.execute(&format!("DELETE FROM {table} WHERE {condition}"), values)? > 0)
 }

@@ -5,11 +5,15 @@ use crate::database::{Row, Value};
 use crate::webhooks::Webhook;
 use crate::work::{Draft, Recorded, View};
 
-const COLUMNS: &str = "webhook_id, name, description, url, events, status, secret, created_ms, updated_ms, told_to";
+const COLUMNS: &str =
+    "webhook_id, name, description, url, events, status, secret, created_ms, updated_ms, told_to";
 
 fn read(row: &mut Row) -> Result<Webhook, StoreError> {
     let events = row.text(4)?;
-    let events = events.split(',').filter_map(|event| event.split_once('.')).map(|(entity, action)| (entity.to_owned(), action.to_owned()));
+    let events = events
+        .split(',')
+        .filter_map(|event| event.split_once('.'))
+        .map(|(entity, action)| (entity.to_owned(), action.to_owned()));
     Ok(Webhook {
         id: row.text(0)?,
         name: row.text(1)?,
@@ -25,7 +29,12 @@ fn read(row: &mut Row) -> Result<Webhook, StoreError> {
 }
 
 fn events_text(webhook: &Webhook) -> String {
-    webhook.events.iter().map(|(entity, action)| format!("{entity}.{action}")).collect::<Vec<_>>().join(",")
+    webhook
+        .events
+        .iter()
+        .map(|(entity, action)| format!("{entity}.{action}"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 impl View<'_> {
@@ -38,7 +47,10 @@ impl View<'_> {
     /// Returns a receiver of events.
     pub fn webhook(&self, id: &str) -> Result<Option<Webhook>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM webhooks WHERE webhook_id = $1");
-        self.db.row(&sql, &[id.into()])?.map(|mut row| read(&mut row)).transpose()
+        self.db
+            .row(&sql, &[id.into()])?
+            .map(|mut row| read(&mut row))
+            .transpose()
     }
 }
 
@@ -59,12 +71,16 @@ impl Recorded<'_> {
         ];
         let tail = "ON CONFLICT (webhook_id) DO UPDATE SET name = excluded.name, description = excluded.description, url = excluded.url,
                     events = excluded.events, status = excluded.status, secret = excluded.secret, updated_ms = excluded.updated_ms";
-        self.db.insert(&format!("INSERT INTO webhooks ({COLUMNS})"), tail, &[row]).map(|_| ())
+        self.db
+            .insert(&format!("INSERT INTO webhooks ({COLUMNS})"), tail, &[row])
+            .map(|_| ())
     }
 
     /// Removes a receiver of events.
     pub fn remove_webhook(&self, id: &str) -> Result<(), StoreError> {
-        self.db.execute("DELETE FROM webhooks WHERE webhook_id = $1", &[id.into()]).map(|_| ())
+        self.db
+            .execute("DELETE FROM webhooks WHERE webhook_id = $1", &[id.into()])
+            .map(|_| ())
     }
 }
 
@@ -72,6 +88,8 @@ impl Draft<'_> {
     /// Notes up to which entry a receiver was told.
     pub fn set_told(&self, id: &str, told_to: u64) -> Result<(), StoreError> {
         let sql = "UPDATE webhooks SET told_to = $1 WHERE webhook_id = $2";
-        self.db.execute(sql, &[(told_to as i64).into(), id.into()]).map(|_| ())
+        self.db
+            .execute(sql, &[(told_to as i64).into(), id.into()])
+            .map(|_| ())
     }
 }

@@ -49,7 +49,9 @@ fn busy_writer() {
     let Ok(run) = std::env::var(RUN) else { return };
     // Ends the line that the test harness may have begun.
     say("writer begins");
-    let store = open_passed().unwrap().unwrap_or_else(|error| give_up(&error));
+    let store = open_passed()
+        .unwrap()
+        .unwrap_or_else(|error| give_up(&error));
     thread::scope(|scope| {
         for thread_idx in 0..N_THREADS {
             let (store, run) = (&store, &run);
@@ -65,7 +67,9 @@ fn produce(store: &Store, run: &str, thread_idx: usize) {
     let mut in_flight = VecDeque::new();
     for seq in 0..N_RECORDS_EACH {
         let text = format!("{run}-{thread_idx}-{seq}");
-        let pending = store.transaction("writer", &at(seq)).submit(statement(&subject, &text));
+        let pending = store
+            .transaction("writer", &at(seq))
+            .submit(statement(&subject, &text));
         in_flight.push_back((text, pending.unwrap_or_else(|error| give_up(&error))));
         if in_flight.len() == N_IN_FLIGHT {
             let (text, pending) = in_flight.pop_front().unwrap();
@@ -73,7 +77,10 @@ fn produce(store: &Store, run: &str, thread_idx: usize) {
         }
         if thread_idx == 0 && seq % PUBLISHED_EVERY == PUBLISHED_EVERY - 1 {
             let checkpoint = publish(store).unwrap_or_else(|error| give_up(&error));
-            say(&format!("checkpoint {} {}", checkpoint.size, checkpoint.root));
+            say(&format!(
+                "checkpoint {} {}",
+                checkpoint.size, checkpoint.root
+            ));
         }
     }
     for (text, pending) in in_flight {
@@ -111,10 +118,17 @@ on_both! {
 }
 
 fn a_killed_writer_loses_nothing_it_acknowledged(workspace: &Workspace) {
-    let seed = std::env::var(SEED).map_or_else(|_| RandomState::new().build_hasher().finish(), |seed| seed.parse().unwrap());
+    let seed = std::env::var(SEED).map_or_else(
+        |_| RandomState::new().build_hasher().finish(),
+        |seed| seed.parse().unwrap(),
+    );
     eprintln!("the delays have the seed {seed}; set {SEED} to it to have them again");
     let mut chance = Chance(seed);
-    let n_kills = if workspace.services.is_some() { N_KILLS_ON_SERVICES } else { N_KILLS };
+    let n_kills = if workspace.services.is_some() {
+        N_KILLS_ON_SERVICES
+    } else {
+        N_KILLS
+    };
     drop(workspace.begin());
     let (mut told, mut n_checked) = (Told::default(), 0);
     for kill in 0..n_kills {
@@ -132,8 +146,14 @@ fn a_killed_writer_loses_nothing_it_acknowledged(workspace: &Workspace) {
     let store = workspace.open();
     check_new(&store, &mut told, n_checked);
     check_all(&store, &told);
-    assert!(told.acks.len() >= n_kills * 11 / 12, "every writer that was killed in use had acknowledged something");
-    assert!(told.roots.len() > n_kills / 4, "checkpoints were released in between");
+    assert!(
+        told.acks.len() >= n_kills * 11 / 12,
+        "every writer that was killed in use had acknowledged something"
+    );
+    assert!(
+        told.roots.len() > n_kills / 4,
+        "checkpoints were released in between"
+    );
 }
 
 /// When a writer is killed.
@@ -176,7 +196,11 @@ struct Writer {
 impl Writer {
     fn start(workspace: &Workspace, run: usize) -> Self {
         let mut process = workspace
-            .pass_to(Command::new(std::env::current_exe().unwrap()).args(["kill::busy_writer", "--exact", "--nocapture"]))
+            .pass_to(Command::new(std::env::current_exe().unwrap()).args([
+                "kill::busy_writer",
+                "--exact",
+                "--nocapture",
+            ]))
             .env(RUN, run.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -204,7 +228,11 @@ impl Writer {
             Moment::AfterStart(delay) => delay,
             Moment::AfterFirstAck(delay) => {
                 while said.last().is_none_or(|line| !line.starts_with("ack ")) {
-                    said.push(self.lines.recv_timeout(PATIENCE).expect("the writer acknowledges something"));
+                    said.push(
+                        self.lines
+                            .recv_timeout(PATIENCE)
+                            .expect("the writer acknowledges something"),
+                    );
                 }
                 delay
             }
@@ -213,7 +241,11 @@ impl Writer {
         thread::sleep(delay);
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
-        assert_eq!(status.signal(), Some(SIGKILL), "the writer ended by itself: {status}");
+        assert_eq!(
+            status.signal(),
+            Some(SIGKILL),
+            "the writer ended by itself: {status}"
+        );
         said.extend(self.lines.iter());
         said
     }
@@ -243,24 +275,36 @@ impl Told {
                 let before = self.acks.insert(idx.parse().unwrap(), text.to_owned());
                 assert_eq!(before, None, "position {idx} was given twice");
             }
-            ["checkpoint", size, root] => self.release(size.parse().unwrap(), root.parse().unwrap()),
+            ["checkpoint", size, root] => {
+                self.release(size.parse().unwrap(), root.parse().unwrap())
+            }
             _ => {}
         }
     }
 
     fn release(&mut self, size: u64, root: Hash) {
         let before = self.roots.insert(size, root);
-        assert!(before.is_none_or(|before| before == root), "two roots were released for {size} entries");
+        assert!(
+            before.is_none_or(|before| before == root),
+            "two roots were released for {size} entries"
+        );
     }
 }
 
 /// Checks what was acknowledged from position `from` on and publishes; returns the position up to which is checked now.
 fn check_new(store: &Store, told: &mut Told, from: u64) -> u64 {
     for (idx, text) in told.acks.range(from..) {
-        assert_eq!(store.evidence(*idx).unwrap().record, statement("", text).record, "record #{idx} is the acknowledged one");
+        assert_eq!(
+            store.evidence(*idx).unwrap().record,
+            statement("", text).record,
+            "record #{idx} is the acknowledged one"
+        );
     }
     let (size, checkpoint) = (store.size().unwrap(), publish(store).unwrap());
-    assert_eq!(checkpoint.size, size, "a checkpoint covers everything that was committed before it");
+    assert_eq!(
+        checkpoint.size, size,
+        "a checkpoint covers everything that was committed before it"
+    );
     told.release(checkpoint.size, checkpoint.root);
     size
 }
@@ -274,19 +318,36 @@ fn check_all(store: &Store, told: &Told) {
         let idx = tree.size();
         if let Some(text) = told.acks.get(&idx) {
             let body = statement("", text).record.to_bytes().unwrap();
-            assert_eq!(Entry::parse(bytes).unwrap().body, Hash::of(&body), "entry {idx} is of the acknowledged record");
+            assert_eq!(
+                Entry::parse(bytes).unwrap().body,
+                Hash::of(&body),
+                "entry {idx} is of the acknowledged record"
+            );
             n_acks += 1;
         }
         tree.append(leaf_hash(bytes));
         if let Some(root) = told.roots.get(&tree.size()) {
-            assert_eq!(*root, tree.root(), "the root released for {} entries is still the one they give", tree.size());
+            assert_eq!(
+                *root,
+                tree.root(),
+                "the root released for {} entries is still the one they give",
+                tree.size()
+            );
             n_roots += 1;
         }
     };
     let size = store.size().unwrap();
     store.visit_entries(size, &mut visit).unwrap();
-    assert_eq!((tree.size(), n_acks, n_roots), (size, told.acks.len(), told.roots.len()), "entries, acknowledged and released");
+    assert_eq!(
+        (tree.size(), n_acks, n_roots),
+        (size, told.acks.len(), told.roots.len()),
+        "entries, acknowledged and released"
+    );
     let note = store.published_checkpoint().unwrap().unwrap();
     let (checkpoint, _) = Checkpoint::open(note.as_bytes(), store.log_key()).unwrap();
-    assert_eq!(told.roots.get(&checkpoint.size), Some(&checkpoint.root), "the published checkpoint is a released one");
+    assert_eq!(
+        told.roots.get(&checkpoint.size),
+        Some(&checkpoint.root),
+        "the published checkpoint is a released one"
+    );
 }

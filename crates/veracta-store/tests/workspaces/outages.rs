@@ -50,15 +50,24 @@ fn write_records(store: &Store, name: usize, acknowledged: &Acknowledged, is_don
             return;
         }
         let text = format!("{name}-{seq}");
-        match store.transaction("tester", &at(seq)).commit(statement(&format!("control:{name}"), &text)) {
-            Ok(committed) => acknowledged.records.lock().unwrap().push((committed.idx, text)),
+        match store
+            .transaction("tester", &at(seq))
+            .commit(statement(&format!("control:{name}"), &text))
+        {
+            Ok(committed) => acknowledged
+                .records
+                .lock()
+                .unwrap()
+                .push((committed.idx, text)),
             Err(error) => acknowledged.refuse(&error),
         }
     }
 }
 
 fn bytes_of(seq: usize) -> Vec<u8> {
-    (0..UPLOAD_BYTES).map(|position| (position * 31 + seq * 7 + position / 4096) as u8).collect()
+    (0..UPLOAD_BYTES)
+        .map(|position| (position * 31 + seq * 7 + position / 4096) as u8)
+        .collect()
 }
 
 fn upload(store: &Store, acknowledged: &Acknowledged, is_done: &AtomicBool) {
@@ -99,17 +108,24 @@ fn killed_servers_lose_nothing_acknowledged() {
         let mut make_outages = || {
             for _ in 0..N_OUTAGES {
                 let (n_records, n_uploads) = (acknowledged.n_records(), acknowledged.n_uploads());
-                wait_until("writing", || acknowledged.n_records() >= n_records + N_BETWEEN && acknowledged.n_uploads() > n_uploads);
+                wait_until("writing", || {
+                    acknowledged.n_records() >= n_records + N_BETWEEN
+                        && acknowledged.n_uploads() > n_uploads
+                });
                 let n_refused = acknowledged.n_refused.load(Ordering::SeqCst);
                 postgres.kill();
-                wait_until("a refusal", || acknowledged.n_refused.load(Ordering::SeqCst) > n_refused);
+                wait_until("a refusal", || {
+                    acknowledged.n_refused.load(Ordering::SeqCst) > n_refused
+                });
                 postgres.restart().unwrap();
                 s3.kill();
                 thread::sleep(Duration::from_millis(200));
                 s3.restart().unwrap();
             }
             let (n_records, n_uploads) = (acknowledged.n_records(), acknowledged.n_uploads());
-            wait_until("writing again", || acknowledged.n_records() > n_records && acknowledged.n_uploads() > n_uploads);
+            wait_until("writing again", || {
+                acknowledged.n_records() > n_records && acknowledged.n_uploads() > n_uploads
+            });
         };
         let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut make_outages));
         is_done.store(true, Ordering::SeqCst);
@@ -125,9 +141,16 @@ fn killed_servers_lose_nothing_acknowledged() {
     let report = other.verify().unwrap();
     assert!(report.holds(), "{:#?}", report.checks);
     for (idx, text) in acknowledged.records.into_inner().unwrap() {
-        assert_eq!(store.evidence(idx).unwrap().record, statement("", &text).record, "record #{idx} is the acknowledged one");
+        assert_eq!(
+            store.evidence(idx).unwrap().record,
+            statement("", &text).record,
+            "record #{idx} is the acknowledged one"
+        );
     }
     for (digest, seq) in acknowledged.uploads.into_inner().unwrap() {
-        assert!(store.blobs().get(digest).unwrap() == bytes_of(seq), "upload {seq} is the acknowledged one");
+        assert!(
+            store.blobs().get(digest).unwrap() == bytes_of(seq),
+            "upload {seq} is the acknowledged one"
+        );
     }
 }

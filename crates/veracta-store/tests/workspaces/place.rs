@@ -25,7 +25,11 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// In a folder of its own.
     pub(crate) fn embedded() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), backend: Backend::default(), services: None }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            backend: Backend::default(),
+            services: None,
+        }
     }
 
     /// On servers of its own.
@@ -37,7 +41,11 @@ impl Workspace {
             objects: Some(services.1.url("workspace")),
             object_options: services.1.environment(),
         };
-        Self { folder: tempfile::tempdir().unwrap(), backend, services: Some(services) }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            backend,
+            services: Some(services),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -66,8 +74,13 @@ impl Workspace {
 
     /// Names it to another process.
     pub(crate) fn pass_to<'c>(&self, command: &'c mut Command) -> &'c mut Command {
-        command.env(FOLDER, self.path()).envs(self.backend.object_options.iter().cloned());
-        for (name, url) in ELSEWHERE.iter().zip([&self.backend.database, &self.backend.objects]) {
+        command
+            .env(FOLDER, self.path())
+            .envs(self.backend.object_options.iter().cloned());
+        for (name, url) in ELSEWHERE
+            .iter()
+            .zip([&self.backend.database, &self.backend.objects])
+        {
             if let Some(url) = url {
                 command.env(name, url);
             }
@@ -80,8 +93,18 @@ impl Workspace {
 pub(crate) fn open_passed() -> Option<Result<Store, StoreError>> {
     let folder = std::env::var_os(FOLDER)?;
     let [database, objects] = ELSEWHERE.map(|name| std::env::var(name).ok());
-    let object_options = std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect();
-    Some(Store::open_at(Path::new(&folder), &Backend { database, database_roots: None, objects, object_options }))
+    let object_options = std::env::vars()
+        .filter(|(name, _)| name.starts_with("AWS_"))
+        .collect();
+    Some(Store::open_at(
+        Path::new(&folder),
+        &Backend {
+            database,
+            database_roots: None,
+            objects,
+            object_options,
+        },
+    ))
 }
 
 /// Runs each test on the embedded default and on PostgreSQL with S3.

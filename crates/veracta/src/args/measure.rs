@@ -112,7 +112,13 @@ pub(crate) struct Explain {
     pub(crate) reasons: Option<PathBuf>,
     /// Find the least change of `--row` that brings its prediction below `--target`: these inputs may change, `income+` only up, `debt-`
     /// only down. New values are those of the data.
-    #[arg(long, value_name = "INPUT", value_delimiter = ',', group = "how", requires = "row")]
+    #[arg(
+        long,
+        value_name = "INPUT",
+        value_delimiter = ',',
+        group = "how",
+        requires = "row"
+    )]
     pub(crate) change: Vec<String>,
     /// Prediction to get below.
     #[arg(long, default_value_t = 0.5)]
@@ -141,7 +147,11 @@ pub(crate) struct Evaluate {
     /// The rows.
     pub(crate) data: PathBuf,
     /// Column of the label.
-    #[arg(long, value_name = "COLUMN", required_unless_present = "without_labels")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        required_unless_present = "without_labels"
+    )]
     pub(crate) label: Option<String>,
     /// Column of the score; several of a multi-class model.
     #[arg(long, value_name = "COLUMN", required = true, value_delimiter = ',')]
@@ -337,7 +347,12 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) column: String,
     /// Detectors: `adwin`, `page_hinkley`, `ddm`, `eddm`, `hddm_a`.
-    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "adwin,page_hinkley")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        default_value = "adwin,page_hinkley"
+    )]
     pub(crate) detector: Vec<String>,
     /// How to read CSV, and where to write.
     #[command(flatten)]

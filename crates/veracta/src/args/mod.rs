@@ -8,25 +8,50 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use measure::{
-    Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership, Neighbours, Plan, Predict, RecordOption,
-    Robustness, Task, Watch,
+    Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership,
+    Neighbours, Plan, Predict, RecordOption, Robustness, Task, Watch,
 };
 pub(crate) use server::{ExportTo, ImportFrom, Serve, TokenAction, UserAction};
 
 /// Carry a machine-learning model from its data to its decisions, keep proof of every step, and refuse what the rules do not allow.
 #[derive(Debug, Parser)]
-#[command(name = "veracta", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 yes, 1 no (a gate refused, something does not verify), 2 error.\n\nStart with: veracta demo churn")]
+#[command(
+    name = "veracta",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes: 0 yes, 1 no (a gate refused, something does not verify), 2 error.\n\nStart with: veracta demo churn"
+)]
 pub(crate) struct Args {
     /// Folder of the project; its workspace is `.veracta` inside it.
-    #[arg(long, global = true, default_value = ".", value_name = "FOLDER", env = "VERACTA_WORKSPACE")]
+    #[arg(
+        long,
+        global = true,
+        default_value = ".",
+        value_name = "FOLDER",
+        env = "VERACTA_WORKSPACE"
+    )]
     pub(crate) workspace: PathBuf,
     /// PostgreSQL database to keep records in, `postgres://user@host/database`; SQLite in the workspace when not given.
-    #[arg(long, global = true, value_name = "URL", env = "VERACTA_STORE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "VERACTA_STORE",
+        hide_env_values = true
+    )]
     pub(crate) store: Option<String>,
     /// Object store to keep files and the published log in, `s3://bucket/folder`, `gs://…`, `az://…` or `file:///…`; the workspace when not
     /// given. Access is set by the variables its own tools read, such as AWS_ACCESS_KEY_ID and AWS_ENDPOINT.
-    #[arg(long, global = true, value_name = "URL", env = "VERACTA_OBJECTS", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "VERACTA_OBJECTS",
+        hide_env_values = true
+    )]
     pub(crate) objects: Option<String>,
     /// How to print.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]

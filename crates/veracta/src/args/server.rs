@@ -23,7 +23,12 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
     /// Identity provider to log in with (OpenID Connect), such as `https://login.example.org`.
-    #[arg(long, value_name = "URL", requires = "oidc_client", requires = "public_url")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "oidc_client",
+        requires = "public_url"
+    )]
     pub(crate) oidc_issuer: Option<String>,
     /// Id of this server at the identity provider; its secret is read from VERACTA_OIDC_SECRET.
     #[arg(long, value_name = "ID")]
@@ -138,5 +143,7 @@ pub(crate) enum TokenAction {
 }
 
 fn parse_role(word: &str) -> Result<Role, String> {
-    word.trim().parse().map_err(|error: veracta_governance::access::UnknownRole| error.to_string())
+    word.trim()
+        .parse()
+        .map_err(|error: veracta_governance::access::UnknownRole| error.to_string())
 }

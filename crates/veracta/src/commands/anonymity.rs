@@ -6,8 +6,21 @@ use veracta_lifecycle::evaluation::anonymity_file;
 use crate::args::{Anonymity, Args};
 use crate::output::{Answer, csv_options, file_name, print_report};
 
-pub(super) fn execute(args: &Args, Anonymity { data, quasi, sensitive, files }: &Anonymity) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    Anonymity {
+        data,
+        quasi,
+        sensitive,
+        files,
+    }: &Anonymity,
+) -> anyhow::Result<Answer> {
     let found = anonymity_file(data, &csv_options(files)?, quasi, sensitive)?;
-    print_report(args.format, files.output.as_deref(), &report(&file_name(data), quasi, &found), &found)?;
+    print_report(
+        args.format,
+        files.output.as_deref(),
+        &report(&file_name(data), quasi, &found),
+        &found,
+    )?;
     Ok((found.k > 1).into())
 }

@@ -10,7 +10,9 @@ use crate::args::{Args, Format};
 use crate::output::{Answer, print, print_json};
 
 fn bar() -> anyhow::Result<ProgressBar> {
-    Ok(ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:30} {pos} of {len} files, {eta} left")?))
+    Ok(ProgressBar::new(0).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos} of {len} files, {eta} left",
+    )?))
 }
 
 fn show(bar: &ProgressBar, n_done: u64, n_all: u64) {
@@ -21,7 +23,12 @@ fn show(bar: &ProgressBar, n_done: u64, n_all: u64) {
 pub(super) fn back_up(args: &Args, folder: &Path) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
     let bar = bar()?;
-    let taken = platform.store.back_up(folder, &platform.now(), &platform.program, &mut |n_done, n_all| show(&bar, n_done, n_all));
+    let taken = platform.store.back_up(
+        folder,
+        &platform.now(),
+        &platform.program,
+        &mut |n_done, n_all| show(&bar, n_done, n_all),
+    );
     let backup = taken.map_err(LifecycleError::from)?;
     bar.finish_and_clear();
     match args.format {
@@ -42,12 +49,27 @@ pub(super) fn back_up(args: &Args, folder: &Path) -> anyhow::Result<Answer> {
     Ok(Answer::Yes)
 }
 
-pub(super) fn restore(args: &Args, folder: &Path, origin: Option<String>) -> anyhow::Result<Answer> {
+pub(super) fn restore(
+    args: &Args,
+    folder: &Path,
+    origin: Option<String>,
+) -> anyhow::Result<Answer> {
     let at = veracta_lifecycle::now(jiff::Timestamp::now);
-    let options = InitOptions { origin, actor: super::actor(args), at, program: super::PROGRAM.to_owned() };
+    let options = InitOptions {
+        origin,
+        actor: super::actor(args),
+        at,
+        program: super::PROGRAM.to_owned(),
+    };
     let bar = bar()?;
     let mut progress = |n_done, n_all| show(&bar, n_done, n_all);
-    let restored = Store::restore(folder, &args.workspace, &super::backend(args), options, &mut progress);
+    let restored = Store::restore(
+        folder,
+        &args.workspace,
+        &super::backend(args),
+        options,
+        &mut progress,
+    );
     let (store, restored) = restored.map_err(LifecycleError::from)?;
     bar.finish_and_clear();
     if args.format == Format::Json {
@@ -70,7 +92,10 @@ pub(super) fn restore(args: &Args, folder: &Path, origin: Option<String>) -> any
         backup.at,
     ))?;
     if restored.webhooks_disabled > 0 {
-        print(&format!("{} webhooks are disabled until they get a secret again.\n", restored.webhooks_disabled))?;
+        print(&format!(
+            "{} webhooks are disabled until they get a secret again.\n",
+            restored.webhooks_disabled
+        ))?;
     }
     Ok(Answer::Yes)
 }

@@ -8,9 +8,24 @@ use veracta_ml::paired::Comparison;
 use crate::args::{Args, Compare};
 use crate::output::{Answer, check_measure, csv_options, print_report};
 
-pub(super) fn execute(args: &Args, Compare { data, label, score, positive, margin, measure, files }: &Compare) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    Compare {
+        data,
+        label,
+        score,
+        positive,
+        margin,
+        measure,
+        files,
+    }: &Compare,
+) -> anyhow::Result<Answer> {
     let margin = *margin;
-    let columns = &ScoredColumns { label: label.clone(), positive: positive.clone(), scores: score.clone() };
+    let columns = &ScoredColumns {
+        label: label.clone(),
+        positive: positive.clone(),
+        scores: score.clone(),
+    };
     let [first, second] = &columns.scores[..] else {
         bail!("two scores are compared: give `--score` twice, the old one first");
     };
@@ -18,7 +33,19 @@ pub(super) fn execute(args: &Args, Compare { data, label, score, positive, margi
         bail!("`--margin` is a number of points between 0 and 1");
     }
     check_measure(measure)?;
-    let found = compare_file(data, &csv_options(files)?, columns, measure.threshold, measure.level, margin)?;
-    print_report(args.format, files.output.as_deref(), &report([first, second], &found), &found)?;
+    let found = compare_file(
+        data,
+        &csv_options(files)?,
+        columns,
+        measure.threshold,
+        measure.level,
+        margin,
+    )?;
+    print_report(
+        args.format,
+        files.output.as_deref(),
+        &report([first, second], &found),
+        &found,
+    )?;
     Ok((!matches!(found.verdict, Comparison::Inferior | Comparison::Undecided)).into())
 }

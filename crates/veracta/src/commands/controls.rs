@@ -10,20 +10,36 @@ use veracta_lifecycle::registry::{controls, resolve_model};
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
 
-pub(super) fn execute(args: &Args, reference: &str, frameworks: &[String]) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    reference: &str,
+    frameworks: &[String],
+) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
     let (item, _) = resolve_model(&platform.store, reference)?;
     let known = &Catalogue::shipped().frameworks;
-    if let Some(unknown) = frameworks.iter().find(|framework| !known.contains_key(*framework)) {
-        bail!("unknown framework `{unknown}`; there are {}", known.keys().cloned().collect::<Vec<_>>().join(", "));
+    if let Some(unknown) = frameworks
+        .iter()
+        .find(|framework| !known.contains_key(*framework))
+    {
+        bail!(
+            "unknown framework `{unknown}`; there are {}",
+            known.keys().cloned().collect::<Vec<_>>().join(", ")
+        );
     }
-    let frameworks = if frameworks.is_empty() { declared(&platform, item.idx)? } else { frameworks.to_vec() };
+    let frameworks = if frameworks.is_empty() {
+        declared(&platform, item.idx)?
+    } else {
+        frameworks.to_vec()
+    };
     if frameworks.is_empty() {
         bail!("the pipeline declares no framework; name one with `--framework gdpr`");
     }
     let mut results = controls(&platform, item.idx, &frameworks)?;
     results.retain(|result| frameworks.contains(&result.control.framework));
-    let any_fails = results.iter().any(|result| result.state == ControlState::Fail);
+    let any_fails = results
+        .iter()
+        .any(|result| result.state == ControlState::Fail);
     if args.format == Format::Json {
         print_json(&results)?;
         return Ok((!any_fails).into());
@@ -40,7 +56,11 @@ pub(super) fn execute(args: &Args, reference: &str, frameworks: &[String]) -> an
             ControlState::NotApplicable => paint.soft("n/a    "),
             ControlState::Waived => paint.open("waived "),
         };
-        let places: Vec<String> = result.records.iter().map(|record| format!("#{}", record.idx)).collect();
+        let places: Vec<String> = result
+            .records
+            .iter()
+            .map(|record| format!("#{}", record.idx))
+            .collect();
         text += &format!(
             "{mark}  {:<16} {:<26} {}  {}\n",
             result.control.id,
@@ -69,8 +89,14 @@ pub(super) fn execute(args: &Args, reference: &str, frameworks: &[String]) -> an
 /// Returns the frameworks that the recorded pipeline declares.
 fn declared(platform: &veracta_lifecycle::Platform, idx: u64) -> anyhow::Result<Vec<String>> {
     let lineage = platform.store.lineage(idx)?;
-    let pipeline = lineage.iter().rev().flat_map(|item| &item.entry.artifacts).find(|artifact| artifact.name == "pipeline");
-    let Some(pipeline) = pipeline else { return Ok(Vec::new()) };
+    let pipeline = lineage
+        .iter()
+        .rev()
+        .flat_map(|item| &item.entry.artifacts)
+        .find(|artifact| artifact.name == "pipeline");
+    let Some(pipeline) = pipeline else {
+        return Ok(Vec::new());
+    };
     let text = String::from_utf8_lossy(&platform.store.blobs().get(pipeline.digest)?).into_owned();
     let file = PipelineFile::parse("pipeline.yaml".as_ref(), ".".as_ref(), text)?;
     Ok(file.spec.framework_names())

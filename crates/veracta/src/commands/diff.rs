@@ -7,7 +7,10 @@ use crate::output::{Answer, print, print_json};
 
 pub(super) fn execute(args: &Args, before: &str, after: &str) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
-    let (first, second) = (resolve(&platform.store, before)?, resolve(&platform.store, after)?);
+    let (first, second) = (
+        resolve(&platform.store, before)?,
+        resolve(&platform.store, after)?,
+    );
     if first.entry.kind != second.entry.kind {
         anyhow::bail!(
             "`{before}` is a {} and `{after}` a {}: only records of one kind can be compared",
@@ -19,11 +22,19 @@ pub(super) fn execute(args: &Args, before: &str, after: &str) -> anyhow::Result<
     if args.format == Format::Json {
         print_json(&differences)?;
     } else if differences.is_empty() {
-        print(&format!("#{} and #{} say the same\n", first.idx, second.idx))?;
+        print(&format!(
+            "#{} and #{} say the same\n",
+            first.idx, second.idx
+        ))?;
     } else {
         let mut text = format!("#{} → #{} ({})\n", first.idx, second.idx, first.entry.kind);
         for difference in &differences {
-            text += &format!("  {:<44} {} → {}\n", difference.facet, shorten(&difference.before), shorten(&difference.after));
+            text += &format!(
+                "  {:<44} {} → {}\n",
+                difference.facet,
+                shorten(&difference.before),
+                shorten(&difference.after)
+            );
         }
         print(&text)?;
     }
@@ -31,6 +42,12 @@ pub(super) fn execute(args: &Args, before: &str, after: &str) -> anyhow::Result<
 }
 
 fn shorten(value: &serde_json::Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.chars().count() <= 60 { text } else { text.chars().take(59).chain(['…']).collect() }
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    if text.chars().count() <= 60 {
+        text
+    } else {
+        text.chars().take(59).chain(['…']).collect()
+    }
 }

@@ -10,7 +10,12 @@ use veracta_lifecycle::registry::resolve_model;
 use crate::args::{Args, Format};
 use crate::output::{Answer, print};
 
-pub(super) fn execute(args: &Args, reference: &str, kind: &str, output: Option<&Path>) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    reference: &str,
+    kind: &str,
+    output: Option<&Path>,
+) -> anyhow::Result<Answer> {
     let Some(kind) = DocumentKind::named(kind) else {
         let known: Vec<&str> = DOCUMENT_KINDS.iter().map(|kind| kind.id()).collect();
         bail!("unknown document `{kind}`; there are {}", known.join(", "));
@@ -26,8 +31,14 @@ pub(super) fn execute(args: &Args, reference: &str, kind: &str, output: Option<&
     let bytes = render(&document, format)?;
     match output {
         Some(path) => {
-            std::fs::write(path, bytes).with_context(|| format!("`{}` cannot be written", path.display()))?;
-            eprintln!("wrote {} ({} gaps, {} records)", path.display(), document.n_gaps, document.sources.len());
+            std::fs::write(path, bytes)
+                .with_context(|| format!("`{}` cannot be written", path.display()))?;
+            eprintln!(
+                "wrote {} ({} gaps, {} records)",
+                path.display(),
+                document.n_gaps,
+                document.sources.len()
+            );
         }
         None => print(&String::from_utf8_lossy(&bytes))?,
     }

@@ -7,10 +7,15 @@ use crate::args::{Args, EvidenceAction, Format};
 use crate::output::{Answer, print, print_json};
 
 pub(super) fn execute(args: &Args, action: &EvidenceAction) -> anyhow::Result<Answer> {
-    let EvidenceAction::Export { reference, output, with_personal } = action;
+    let EvidenceAction::Export {
+        reference,
+        output,
+        with_personal,
+    } = action;
     let platform = super::platform(args)?;
     let (bytes, summary) = export(&platform.store, reference, *with_personal)?;
-    std::fs::write(output, bytes).with_context(|| format!("`{}` cannot be written", output.display()))?;
+    std::fs::write(output, bytes)
+        .with_context(|| format!("`{}` cannot be written", output.display()))?;
     if args.format == Format::Json {
         print_json(&summary)?;
         return Ok(Answer::Yes);
@@ -24,9 +29,16 @@ pub(super) fn execute(args: &Args, action: &EvidenceAction) -> anyhow::Result<An
         summary.n_bytes
     );
     if !summary.left_out.is_empty() {
-        text += &format!("Left out, because they may hold personal data: {}\n", summary.left_out.join(", "));
+        text += &format!(
+            "Left out, because they may hold personal data: {}\n",
+            summary.left_out.join(", ")
+        );
     }
-    text += &format!("Check it anywhere:  veracta verify {} --key '{}'\n", output.display(), platform.store.log_key());
+    text += &format!(
+        "Check it anywhere:  veracta verify {} --key '{}'\n",
+        output.display(),
+        platform.store.log_key()
+    );
     print(&text)?;
     Ok(Answer::Yes)
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use veracta_governance::document::report::insight::{Curve, Searched};
 use veracta_governance::document::report::{explanation, insight};
 use veracta_lifecycle::explanation::{
-    Attributed, CHANGES_MAX, attribute, change, dependence, interactions, read_reasons, reasons, shuffled,
+    Attributed, CHANGES_MAX, attribute, change, dependence, interactions, read_reasons, reasons,
+    shuffled,
 };
 use veracta_lifecycle::prediction::{Application, apply};
 use veracta_lifecycle::robustness::read_labels;
@@ -22,7 +23,9 @@ const THRESHOLD: f64 = 0.5;
 const INTERACTION_ROWS_MAX: usize = 1_000;
 
 pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> {
-    let Explain { model, data, files, .. } = options;
+    let Explain {
+        model, data, files, ..
+    } = options;
     let csv = csv_options(files)?;
     let applied = apply(model, super::rounds(options.best), data, &csv)?;
     note_rounds(applied.rounds_past_best);
@@ -43,20 +46,36 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
     }
     if options.interactions {
         if rows.len() > INTERACTION_ROWS_MAX {
-            bail!("interactions of at most {INTERACTION_ROWS_MAX} rows are printed; say which with `--rows` or `--row`");
+            bail!(
+                "interactions of at most {INTERACTION_ROWS_MAX} rows are printed; say which with `--rows` or `--row`"
+            );
         }
         let found = interactions(&applied, &rows)?;
         let numbers: Vec<usize> = rows.iter().map(|row| row + 1).collect();
-        write(options, &(json!({ "inputs": applied.inputs, "row_numbers": numbers, "rows": found }).to_string() + "\n"))?;
+        write(
+            options,
+            &(json!({ "inputs": applied.inputs, "row_numbers": numbers, "rows": found })
+                .to_string()
+                + "\n"),
+        )?;
         return Ok(Answer::Yes);
     }
     if options.reasons.is_some() {
         applied.one_output("a reason")?;
     }
-    let reason_file = options.reasons.as_ref().map(|path| read_reasons(path, &applied.inputs)).transpose()?;
+    let reason_file = options
+        .reasons
+        .as_ref()
+        .map(|path| read_reasons(path, &applied.inputs))
+        .transpose()?;
     let attributed = match &reason_file {
         // Means are over all rows, whichever are asked for.
-        Some(_) => attribute(&applied, &(0..applied.rows.n_rows).collect::<Vec<_>>(), options.background.as_deref(), &csv)?,
+        Some(_) => attribute(
+            &applied,
+            &(0..applied.rows.n_rows).collect::<Vec<_>>(),
+            options.background.as_deref(),
+            &csv,
+        )?,
         None => attribute(&applied, &rows, options.background.as_deref(), &csv)?,
     };
     if let Some(file) = &reason_file {
@@ -64,23 +83,54 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
         let given: Vec<(usize, _)> = rows.iter().map(|row| (row + 1, &all[*row])).collect();
         let page: Vec<_> = given
             .iter()
-            .map(|(row, found)| (*row, found.iter().map(|reason| (reason.code.clone(), reason.text.clone(), reason.points)).collect()))
+            .map(|(row, found)| {
+                (
+                    *row,
+                    found
+                        .iter()
+                        .map(|reason| (reason.code.clone(), reason.text.clone(), reason.points))
+                        .collect(),
+                )
+            })
             .collect();
-        let value: Vec<_> = given.iter().map(|(row, found)| json!({ "row": row, "reasons": found })).collect();
-        print_report(args.format, output, &insight::reasons(&subject, &page), &value)?;
+        let value: Vec<_> = given
+            .iter()
+            .map(|(row, found)| json!({ "row": row, "reasons": found }))
+            .collect();
+        print_report(
+            args.format,
+            output,
+            &insight::reasons(&subject, &page),
+            &value,
+        )?;
         return Ok(Answer::Yes);
     }
     if options.by_row {
         by_row(args, options, &applied, &rows, &attributed)?;
         return Ok(Answer::Yes);
     }
-    let explained = summarise(applied.model.kind(), attributed.method, &applied.inputs, &attributed.rows);
-    print_report(args.format, output, &explanation::report(&subject, &explained), &explained)?;
+    let explained = summarise(
+        applied.model.kind(),
+        attributed.method,
+        &applied.inputs,
+        &attributed.rows,
+    );
+    print_report(
+        args.format,
+        output,
+        &explanation::report(&subject, &explained),
+        &explained,
+    )?;
     Ok(Answer::Yes)
 }
 
 /// Answers what is asked about single inputs: dependence and shuffling.
-fn ask(args: &Args, options: &Explain, applied: &Application, subject: &str) -> anyhow::Result<Option<Answer>> {
+fn ask(
+    args: &Args,
+    options: &Explain,
+    applied: &Application,
+    subject: &str,
+) -> anyhow::Result<Option<Answer>> {
     let output = options.files.output.as_deref();
     if let Some(input) = &options.dependence {
         let found = dependence(applied, input)?;
@@ -92,20 +142,45 @@ fn ask(args: &Args, options: &Explain, applied: &Application, subject: &str) -> 
             mean: &found.mean,
             quantiles: &found.quantiles,
         };
-        print_report(args.format, output, &insight::dependence(subject, curve), &found)?;
+        print_report(
+            args.format,
+            output,
+            &insight::dependence(subject, curve),
+            &found,
+        )?;
         return Ok(Some(Answer::Yes));
     }
     if let Some(label) = &options.permute {
         let (metric, labels) = (
             super::metric_named(&options.metric)?,
-            read_labels(&options.data, &csv_options(&options.files)?, label, options.positive.as_deref())?,
+            read_labels(
+                &options.data,
+                &csv_options(&options.files)?,
+                label,
+                options.positive.as_deref(),
+            )?,
         );
         if !(1..=1000).contains(&options.repeats) {
             bail!("`--repeats` is between 1 and 1000");
         }
-        let found = shuffled(applied, &labels, metric, THRESHOLD, (options.repeats, options.seed))?;
-        let inputs: Vec<_> = found.iter().map(|found| (found.input.clone(), found.mean, found.interval)).collect();
-        let page = insight::shuffled(subject, metric.descriptor().title, &inputs, applied.rows.n_rows, options.repeats);
+        let found = shuffled(
+            applied,
+            &labels,
+            metric,
+            THRESHOLD,
+            (options.repeats, options.seed),
+        )?;
+        let inputs: Vec<_> = found
+            .iter()
+            .map(|found| (found.input.clone(), found.mean, found.interval))
+            .collect();
+        let page = insight::shuffled(
+            subject,
+            metric.descriptor().title,
+            &inputs,
+            applied.rows.n_rows,
+            options.repeats,
+        );
         print_report(args.format, output, &page, &found)?;
         return Ok(Some(Answer::Yes));
     }
@@ -116,18 +191,29 @@ fn ask(args: &Args, options: &Explain, applied: &Application, subject: &str) -> 
 fn rows(options: &Explain, n: usize) -> anyhow::Result<Vec<usize>> {
     Ok(match options.row {
         Some(row) if (1..=n).contains(&row) => vec![row - 1],
-        Some(row) => bail!("there is no row {row}; `{}` has {n}", options.data.display()),
+        Some(row) => bail!(
+            "there is no row {row}; `{}` has {n}",
+            options.data.display()
+        ),
         None if options.rows == 0 => bail!("`--rows` is at least 1"),
         None => (0..n.min(options.rows)).collect(),
     })
 }
 
 /// Searches for a change of one row.
-fn search(args: &Args, options: &Explain, applied: &Application, subject: &str) -> anyhow::Result<Answer> {
+fn search(
+    args: &Args,
+    options: &Explain,
+    applied: &Application,
+    subject: &str,
+) -> anyhow::Result<Answer> {
     if options.change.len() > CHANGES_MAX {
         bail!("at most {CHANGES_MAX} inputs may change");
     }
-    let row = options.row.context("`--change` is about one row; say which with `--row`")? - 1;
+    let row = options
+        .row
+        .context("`--change` is about one row; say which with `--row`")?
+        - 1;
     let found = change(applied, row, &options.change, options.target)?;
     let searched = Searched {
         row: found.row,
@@ -136,12 +222,23 @@ fn search(args: &Args, options: &Explain, applied: &Application, subject: &str) 
         changes: &found.changes,
         cost: found.cost,
     };
-    print_report(args.format, options.files.output.as_deref(), &insight::change(subject, searched), &found)?;
+    print_report(
+        args.format,
+        options.files.output.as_deref(),
+        &insight::change(subject, searched),
+        &found,
+    )?;
     Ok(matches!(found.outcome, "found" | "below_already").into())
 }
 
 /// Prints the contributions of each row.
-fn by_row(args: &Args, options: &Explain, applied: &Application, rows: &[usize], attributed: &Attributed) -> anyhow::Result<()> {
+fn by_row(
+    args: &Args,
+    options: &Explain,
+    applied: &Application,
+    rows: &[usize],
+    attributed: &Attributed,
+) -> anyhow::Result<()> {
     if matches!(args.format, Format::Html | Format::Md) {
         bail!("contributions by row are printed as CSV, or with `--format json`");
     }
@@ -149,18 +246,26 @@ fn by_row(args: &Args, options: &Explain, applied: &Application, rows: &[usize],
         let outputs = |found: &Vec<veracta_ml::explanation::Attribution>| {
             found.iter().map(|one| json!({ "base_value": one.base_value, "contributions": one.contributions })).collect::<Vec<_>>()
         };
-        let value: Vec<_> =
-            rows.iter().zip(&attributed.rows).map(|(row, found)| json!({ "row": row + 1, "outputs": outputs(found) })).collect();
+        let value: Vec<_> = rows
+            .iter()
+            .zip(&attributed.rows)
+            .map(|(row, found)| json!({ "row": row + 1, "outputs": outputs(found) }))
+            .collect();
         let value = json!({ "inputs": applied.inputs, "method": attributed.method, "rows": value });
         return write(options, &(serde_json::to_string(&value)? + "\n"));
     }
     let mut text = String::from("row,output,base_value");
-    applied.inputs.iter().for_each(|input| text += &format!(",\"{}\"", input.replace('"', "\"\"")));
+    applied
+        .inputs
+        .iter()
+        .for_each(|input| text += &format!(",\"{}\"", input.replace('"', "\"\"")));
     text.push('\n');
     for (row, found) in rows.iter().zip(&attributed.rows) {
         for (place, one) in found.iter().enumerate() {
             write!(text, "{},{place},{}", row + 1, one.base_value)?;
-            one.contributions.iter().try_for_each(|value| write!(text, ",{value}"))?;
+            one.contributions
+                .iter()
+                .try_for_each(|value| write!(text, ",{value}"))?;
             text.push('\n');
         }
     }
@@ -169,7 +274,8 @@ fn by_row(args: &Args, options: &Explain, applied: &Application, rows: &[usize],
 
 fn write(options: &Explain, text: &str) -> anyhow::Result<()> {
     match &options.files.output {
-        Some(file) => std::fs::write(file, text).with_context(|| format!("`{}` cannot be written", file.display())),
+        Some(file) => std::fs::write(file, text)
+            .with_context(|| format!("`{}` cannot be written", file.display())),
         None => print(text),
     }
 }

@@ -23,9 +23,13 @@ pub(super) fn execute(args: &Args, to: &ExportTo) -> anyhow::Result<Answer> {
 }
 
 fn mlflow(args: &Args, platform: &Platform, folder: &Path) -> anyhow::Result<Answer> {
-    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
+    let bar =
+        ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
     let progress = |counts: &Counts, name: &str| {
-        bar.set_message(format!("{} runs, {} values of metrics, {} files ({name})", counts.runs, counts.points, counts.files));
+        bar.set_message(format!(
+            "{} runs, {} values of metrics, {} files ({name})",
+            counts.runs, counts.points, counts.files
+        ));
         bar.tick();
     };
     let exported = export_mlflow(platform, folder, &progress)?;
@@ -58,7 +62,11 @@ fn mlflow(args: &Args, platform: &Platform, folder: &Path) -> anyhow::Result<Ans
 
 fn openlineage(platform: &Platform, output: Option<&Path>) -> anyhow::Result<Answer> {
     let mut writer: Box<dyn Write> = match output {
-        Some(path) => Box::new(BufWriter::new(File::create(path).with_context(|| format!("`{}` cannot be written", path.display()))?)),
+        Some(path) => {
+            Box::new(BufWriter::new(File::create(path).with_context(|| {
+                format!("`{}` cannot be written", path.display())
+            })?))
+        }
         None => Box::new(std::io::stdout().lock()),
     };
     let (mut n_events, mut written) = (0, Ok(()));
@@ -69,7 +77,9 @@ fn openlineage(platform: &Platform, output: Option<&Path>) -> anyhow::Result<Ans
         }
     });
     visited.map_err(LifecycleError::from)?;
-    written.and_then(|()| writer.flush()).context("the events cannot be written")?;
+    written
+        .and_then(|()| writer.flush())
+        .context("the events cannot be written")?;
     if let Some(path) = output {
         print(&format!("Wrote {n_events} events to {}\n", path.display()))?;
     }

@@ -10,8 +10,13 @@ use crate::output::{Answer, Paint, print, print_json};
 pub(super) fn execute(args: &Args, reference: &str) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
     let (item, model) = resolve_model(&platform.store, reference)?;
-    let nature = evidence_for(&platform.store, item.idx)?.dataset_version().map(|(_, data)| data.nature);
-    let name = named(&format!("{}@{} (#{})", model.model, model.version, item.idx), nature);
+    let nature = evidence_for(&platform.store, item.idx)?
+        .dataset_version()
+        .map(|(_, data)| data.nature);
+    let name = named(
+        &format!("{}@{} (#{})", model.model, model.version, item.idx),
+        nature,
+    );
     let Some(gate) = model.gate else {
         print(&format!("{name} is a candidate: no gate has judged it\n"))?;
         return Ok(Answer::No);
@@ -19,7 +24,10 @@ pub(super) fn execute(args: &Args, reference: &str) -> anyhow::Result<Answer> {
     if args.format == Format::Json {
         print_json(&gate)?;
     } else {
-        print(&format!("{}\n", findings_text(&gate, &name, Paint::stdout())))?;
+        print(&format!(
+            "{}\n",
+            findings_text(&gate, &name, Paint::stdout())
+        ))?;
     }
     Ok((gate.verdict == Verdict::Pass).into())
 }
@@ -47,11 +55,23 @@ pub(super) fn findings_text(gate: &GateResult, name: &str, paint: Paint) -> Stri
             RuleOutcome::Missing => paint.open("missing"),
             RuleOutcome::Waived => paint.open("waived "),
         };
-        let places: Vec<String> = finding.evidence.iter().map(|found| format!("#{}", found.idx)).collect();
+        let places: Vec<String> = finding
+            .evidence
+            .iter()
+            .map(|found| format!("#{}", found.idx))
+            .collect();
         let places = paint.soft(&places.join(" "));
-        text += &format!("  {mark}  {:<15} {}  {places}\n", finding.rule.replace('_', " "), finding.statement);
+        text += &format!(
+            "  {mark}  {:<15} {}  {places}\n",
+            finding.rule.replace('_', " "),
+            finding.statement
+        );
     }
-    if gate.findings.iter().any(|finding| finding.rule == "minimised" && finding.outcome == RuleOutcome::Fail) {
+    if gate
+        .findings
+        .iter()
+        .any(|finding| finding.rule == "minimised" && finding.outcome == RuleOutcome::Fail)
+    {
         text += "  hint: leave an input that is not needed out (`data.drop`), or keep it with a reason (`minimisation.keep`)\n";
     }
     text.truncate(text.trim_end().len());

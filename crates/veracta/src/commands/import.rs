@@ -13,10 +13,17 @@ pub(super) fn execute(args: &Args, from: &ImportFrom) -> anyhow::Result<Answer> 
     let ImportFrom::Mlflow { from, artifacts } = from;
     let platform = super::platform(args)?;
     let source = Source::open(from)?;
-    let relocations = artifacts.iter().map(|text| relocation(text)).collect::<anyhow::Result<_>>()?;
-    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
+    let relocations = artifacts
+        .iter()
+        .map(|text| relocation(text))
+        .collect::<anyhow::Result<_>>()?;
+    let bar =
+        ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {msg}")?);
     let progress = |counts: &Counts, name: &str| {
-        bar.set_message(format!("{} runs, {} values of metrics, {} files ({name})", counts.runs, counts.points, counts.files));
+        bar.set_message(format!(
+            "{} runs, {} values of metrics, {} files ({name})",
+            counts.runs, counts.points, counts.files
+        ));
         bar.tick();
     };
     let imported = import_mlflow(&platform, &source, relocations, &progress)?;
@@ -29,12 +36,23 @@ pub(super) fn execute(args: &Args, from: &ImportFrom) -> anyhow::Result<Answer> 
 }
 
 fn relocation(text: &str) -> anyhow::Result<Relocation> {
-    let (prefix, folder) = text.rsplit_once('=').with_context(|| format!("`{text}` does not say PREFIX=FOLDER"))?;
-    Ok(Relocation { prefix: prefix.to_owned(), folder: PathBuf::from(folder) })
+    let (prefix, folder) = text
+        .rsplit_once('=')
+        .with_context(|| format!("`{text}` does not say PREFIX=FOLDER"))?;
+    Ok(Relocation {
+        prefix: prefix.to_owned(),
+        folder: PathBuf::from(folder),
+    })
 }
 
 fn text(imported: &Imported) -> String {
-    let Imported { found, added, differences, left_out, renamed } = imported;
+    let Imported {
+        found,
+        added,
+        differences,
+        left_out,
+        renamed,
+    } = imported;
     let rows = [
         ("experiments", found.experiments, added.experiments),
         ("runs", found.runs, added.runs),
@@ -43,7 +61,11 @@ fn text(imported: &Imported) -> String {
         ("values of metrics", found.points, added.points),
         ("datasets read", found.inputs, added.inputs),
         ("logged models", found.logged_models, added.logged_models),
-        ("registered models", found.registered_models, added.registered_models),
+        (
+            "registered models",
+            found.registered_models,
+            added.registered_models,
+        ),
         ("versions", found.versions, added.versions),
         ("files", found.files, added.files),
         ("bytes", found.bytes, added.bytes),
@@ -64,7 +86,9 @@ fn text(imported: &Imported) -> String {
     let verdict = match (differences.is_empty(), *added == Counts::default()) {
         (true, true) => "Everything was here already.\n",
         (true, false) => "Everything here is what the source has.\n",
-        (false, _) => "Not everything here is what the source has: it was changed on one side since.\n",
+        (false, _) => {
+            "Not everything here is what the source has: it was changed on one side since.\n"
+        }
     };
     text + verdict
 }

@@ -11,9 +11,14 @@ use crate::output::{Answer, print, print_json};
 
 pub(super) fn execute(args: &Args, origin: Option<String>) -> anyhow::Result<Answer> {
     let platform = begin(args, &args.workspace, origin)?;
-    let (folder, key) = (platform.store.folder().display().to_string(), platform.store.log_key().to_string());
+    let (folder, key) = (
+        platform.store.folder().display().to_string(),
+        platform.store.log_key().to_string(),
+    );
     if args.format == Format::Json {
-        print_json(&serde_json::json!({ "workspace": folder, "log": platform.store.log_key().name(), "key": key }))?;
+        print_json(
+            &serde_json::json!({ "workspace": folder, "log": platform.store.log_key().name(), "key": key }),
+        )?;
     } else {
         print(&format!(
             "Began a workspace in {folder}\n  log  {}\n  key  {key}\nGive the key to those who will verify; keep {folder}/ledger.key to yourself.\n",
@@ -24,9 +29,24 @@ pub(super) fn execute(args: &Args, origin: Option<String>) -> anyhow::Result<Ans
 }
 
 /// Begins a workspace in a folder.
-pub(super) fn begin(args: &Args, folder: &Path, origin: Option<String>) -> anyhow::Result<Platform> {
+pub(super) fn begin(
+    args: &Args,
+    folder: &Path,
+    origin: Option<String>,
+) -> anyhow::Result<Platform> {
     let at = veracta_lifecycle::now(jiff::Timestamp::now);
-    let options = InitOptions { origin, actor: super::actor(args), at, program: super::PROGRAM.to_owned() };
-    let store = Store::init_at(folder, &super::backend(args), options).map_err(LifecycleError::from)?;
-    Ok(Platform { store: Arc::new(store), actor: super::actor(args), clock: jiff::Timestamp::now, program: super::PROGRAM.to_owned() })
+    let options = InitOptions {
+        origin,
+        actor: super::actor(args),
+        at,
+        program: super::PROGRAM.to_owned(),
+    };
+    let store =
+        Store::init_at(folder, &super::backend(args), options).map_err(LifecycleError::from)?;
+    Ok(Platform {
+        store: Arc::new(store),
+        actor: super::actor(args),
+        clock: jiff::Timestamp::now,
+        program: super::PROGRAM.to_owned(),
+    })
 }

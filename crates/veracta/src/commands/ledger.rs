@@ -12,7 +12,9 @@ pub(super) fn execute(args: &Args, action: &LedgerAction) -> anyhow::Result<Answ
     };
     match args.format {
         // The text is the format of C2SP, whole: a program that wants its parts reads them from there.
-        Format::Json => print_json(&serde_json::json!({ name: text, "key": platform.store.log_key().to_string() }))?,
+        Format::Json => print_json(
+            &serde_json::json!({ name: text, "key": platform.store.log_key().to_string() }),
+        )?,
         Format::Human | Format::Html | Format::Md => print(&text)?,
     }
     Ok(Answer::Yes)

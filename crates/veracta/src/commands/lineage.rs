@@ -14,7 +14,8 @@ pub(super) fn execute(args: &Args, reference: &str, svg: Option<&Path>) -> anyho
     let item = resolve(&platform.store, reference)?;
     let nodes = lineage(&platform.store, item.idx)?;
     if let Some(path) = svg {
-        std::fs::write(path, to_svg(&nodes)).with_context(|| format!("`{}` cannot be written", path.display()))?;
+        std::fs::write(path, to_svg(&nodes))
+            .with_context(|| format!("`{}` cannot be written", path.display()))?;
         eprintln!("drew {} ({} records)", path.display(), nodes.len());
     } else if args.format == Format::Json {
         print_json(&nodes)?;

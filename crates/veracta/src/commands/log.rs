@@ -13,7 +13,9 @@ pub(super) fn execute(args: &Args, kind: Option<&str>, limit: usize) -> anyhow::
     };
     let shown = all.iter().rev().take(limit);
     if args.format == Format::Json {
-        let entries: Vec<_> = shown.map(|item| json!({ "idx": item.idx, "entry": item.entry })).collect();
+        let entries: Vec<_> = shown
+            .map(|item| json!({ "idx": item.idx, "entry": item.entry }))
+            .collect();
         print_json(&entries)?;
         return Ok(Answer::Yes);
     }
@@ -39,5 +41,9 @@ pub(super) fn execute(args: &Args, kind: Option<&str>, limit: usize) -> anyhow::
 }
 
 fn shorten(subject: &str) -> String {
-    if subject.chars().count() <= 28 { subject.to_owned() } else { subject.chars().take(27).chain(['…']).collect() }
+    if subject.chars().count() <= 28 {
+        subject.to_owned()
+    } else {
+        subject.chars().take(27).chain(['…']).collect()
+    }
 }

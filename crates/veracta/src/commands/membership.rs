@@ -19,17 +19,47 @@ pub(super) fn execute(args: &Args, options: &Membership) -> anyhow::Result<Answe
     let csv = csv_options(&options.files)?;
     let members = apply(&options.model, Rounds::All, &options.members, &csv)?;
     let others = apply(&options.model, Rounds::All, &options.others, &csv)?;
-    let sides = [(&members, options.members.as_path()), (&others, options.others.as_path())];
+    let sides = [
+        (&members, options.members.as_path()),
+        (&others, options.others.as_path()),
+    ];
     let label = (options.label.as_str(), options.positive.as_deref());
-    let found = attack_membership(sides, &csv, label, (options.shadows, options.seed), options.level)?;
+    let found = attack_membership(
+        sides,
+        &csv,
+        label,
+        (options.shadows, options.seed),
+        options.level,
+    )?;
     let mut attacks = vec![("Loss threshold", &found.by_loss)];
-    attacks.extend(found.by_likelihood_ratio.as_ref().map(|attack| ("Likelihood ratio", attack)));
+    attacks.extend(
+        found
+            .by_likelihood_ratio
+            .as_ref()
+            .map(|attack| ("Likelihood ratio", attack)),
+    );
     let page = membership(&file_name(&options.model), &attacks);
-    let data = [super::digest(&options.members)?, super::digest(&options.others)?];
-    let kept = attacks.iter().map(|(name, attack)| (name.to_lowercase(), (*attack).clone())).collect();
-    super::record(args, &options.record, &Measured::Model(super::digest(&options.model)?), |model| {
-        Record::PrivacyReport(PrivacyReport { model, data, attacks: kept, n_shadows: found.n_shadows })
-    })?;
+    let data = [
+        super::digest(&options.members)?,
+        super::digest(&options.others)?,
+    ];
+    let kept = attacks
+        .iter()
+        .map(|(name, attack)| (name.to_lowercase(), (*attack).clone()))
+        .collect();
+    super::record(
+        args,
+        &options.record,
+        &Measured::Model(super::digest(&options.model)?),
+        |model| {
+            Record::PrivacyReport(PrivacyReport {
+                model,
+                data,
+                attacks: kept,
+                n_shadows: found.n_shadows,
+            })
+        },
+    )?;
     print_report(args.format, options.files.output.as_deref(), &page, &found)?;
     Ok((page.verdict.tone != Tone::Bad).into())
 }

@@ -57,28 +57,63 @@ const PROGRAM: &str = concat!("veracta ", env!("CARGO_PKG_VERSION"));
 pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
     match &args.command {
         Command::Init { origin } => init::execute(args, origin.clone()),
-        Command::Run { pipeline, data, dry_run, documents } => run::execute(args, pipeline, data.as_deref(), *dry_run, documents),
-        Command::Demo { story: _, data, folder } => demo::execute(args, data.as_deref(), folder),
+        Command::Run {
+            pipeline,
+            data,
+            dry_run,
+            documents,
+        } => run::execute(args, pipeline, data.as_deref(), *dry_run, documents),
+        Command::Demo {
+            story: _,
+            data,
+            folder,
+        } => demo::execute(args, data.as_deref(), folder),
         Command::Status => status::execute(args),
         Command::Show { reference } => show::execute(args, reference),
         Command::Log { kind, limit } => log::execute(args, kind.as_deref(), *limit),
         Command::Gate { reference } => gate::execute(args, reference),
-        Command::Controls { reference, framework } => controls::execute(args, reference, framework),
-        Command::Document { reference, kind, output } => document::execute(args, reference, kind, output.as_deref()),
+        Command::Controls {
+            reference,
+            framework,
+        } => controls::execute(args, reference, framework),
+        Command::Document {
+            reference,
+            kind,
+            output,
+        } => document::execute(args, reference, kind, output.as_deref()),
         Command::Lineage { reference, svg } => lineage::execute(args, reference, svg.as_deref()),
         Command::Reproduce { reference } => reproduce::execute(args, reference),
         Command::Diff { before, after } => diff::execute(args, before, after),
         Command::Evidence { action } => evidence::execute(args, action),
-        Command::Verify { bundle, key, against, witness } => {
-            verify::execute(args, bundle.as_deref(), key.as_deref(), against.as_deref(), witness)
-        }
+        Command::Verify {
+            bundle,
+            key,
+            against,
+            witness,
+        } => verify::execute(
+            args,
+            bundle.as_deref(),
+            key.as_deref(),
+            against.as_deref(),
+            witness,
+        ),
         Command::Purge { run, reason } => purge::execute(args, run, reason),
         Command::Backup { folder } => backup::back_up(args, folder),
         Command::Restore { folder, origin } => backup::restore(args, folder, origin.clone()),
         Command::Ledger { action } => ledger::execute(args, action),
-        Command::Profile { file, delimiter, bytes_limit, save, merge } => {
-            profile::execute(args, file, (*delimiter, *bytes_limit), save.as_deref(), merge)
-        }
+        Command::Profile {
+            file,
+            delimiter,
+            bytes_limit,
+            save,
+            merge,
+        } => profile::execute(
+            args,
+            file,
+            (*delimiter, *bytes_limit),
+            save.as_deref(),
+            merge,
+        ),
         Command::Evaluate(options) => evaluate::execute(args, options),
         Command::Compare(options) => compare::execute(args, options),
         Command::Anonymity(options) => anonymity::execute(args, options),
@@ -113,7 +148,11 @@ fn record(
 ) -> anyhow::Result<()> {
     if let Some(model) = &option.record {
         let idx = veracta_lifecycle::record_measurement(&platform(args)?, model, measured, make)?;
-        let word = if *measured == Measured::Scores { "; that the scores are its own is your word" } else { "" };
+        let word = if *measured == Measured::Scores {
+            "; that the scores are its own is your word"
+        } else {
+            ""
+        };
         eprintln!("note: recorded as evidence about `{model}` (#{idx}){word}");
     }
     Ok(())
@@ -124,19 +163,37 @@ fn digest(file: &Path) -> anyhow::Result<veracta_ledger::Hash> {
 }
 
 fn metric_named(name: &str) -> anyhow::Result<Metric> {
-    let known = || METRICS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+    let known = || {
+        METRICS
+            .iter()
+            .map(|entry| entry.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     Metric::named(name).with_context(|| format!("unknown metric `{name}`; there are {}", known()))
 }
 
 fn actor(args: &Args) -> String {
-    let from_system = || std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok();
-    args.actor.clone().or_else(from_system).unwrap_or_else(|| "operator".to_owned())
+    let from_system = || {
+        std::env::var("USER")
+            .or_else(|_| std::env::var("USERNAME"))
+            .ok()
+    };
+    args.actor
+        .clone()
+        .or_else(from_system)
+        .unwrap_or_else(|| "operator".to_owned())
 }
 
 /// Returns where the workspace keeps what grows.
 fn backend(args: &Args) -> Backend {
-    let is_setting = |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let is_setting = |name: &str| {
+        ["AWS_", "GOOGLE_", "AZURE_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Backend {
         database: args.store.clone(),
         // As libpq has it.
@@ -151,6 +208,12 @@ fn platform(args: &Args) -> anyhow::Result<Platform> {
 }
 
 fn open(args: &Args, folder: &Path) -> anyhow::Result<Platform> {
-    let store = Store::open_at(folder, &backend(args)).map_err(veracta_lifecycle::LifecycleError::from)?;
-    Ok(Platform { store: std::sync::Arc::new(store), actor: actor(args), clock: jiff::Timestamp::now, program: PROGRAM.to_owned() })
+    let store =
+        Store::open_at(folder, &backend(args)).map_err(veracta_lifecycle::LifecycleError::from)?;
+    Ok(Platform {
+        store: std::sync::Arc::new(store),
+        actor: actor(args),
+        clock: jiff::Timestamp::now,
+        program: PROGRAM.to_owned(),
+    })
 }

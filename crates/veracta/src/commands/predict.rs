@@ -10,14 +10,27 @@ use veracta_ml::model::imported::Model;
 use crate::args::{Args, Format, Predict};
 use crate::output::{Answer, csv_options, note_rounds, print};
 
-pub(super) fn execute(args: &Args, Predict { model, data, best, margin, files }: &Predict) -> anyhow::Result<Answer> {
+pub(super) fn execute(
+    args: &Args,
+    Predict {
+        model,
+        data,
+        best,
+        margin,
+        files,
+    }: &Predict,
+) -> anyhow::Result<Answer> {
     let (rounds, margin) = (super::rounds(*best), *margin);
     if matches!(args.format, Format::Html | Format::Md) {
         bail!("predictions are printed as CSV, or with `--format json`");
     }
     let applied = apply(model, rounds, data, &csv_options(files)?)?;
     note_rounds(applied.rounds_past_best);
-    let outputs = if margin { applied.model.margins(&applied.rows)? } else { applied.model.predict(&applied.rows)? };
+    let outputs = if margin {
+        applied.model.margins(&applied.rows)?
+    } else {
+        applied.model.predict(&applied.rows)?
+    };
     if margin && matches!(applied.model, Model::Graph(_)) {
         bail!("an ONNX graph gives predictions only; leave out `--margin`");
     }
@@ -28,7 +41,9 @@ pub(super) fn execute(args: &Args, Predict { model, data, best, margin, files }:
     };
     let rows = || outputs.values.chunks(outputs.n_outputs);
     let text = if args.format == Format::Json {
-        serde_json::to_string(&json!({ "model": applied.model.kind(), "outputs": names, "rows": rows().collect::<Vec<_>>() }))? + "\n"
+        serde_json::to_string(
+            &json!({ "model": applied.model.kind(), "outputs": names, "rows": rows().collect::<Vec<_>>() }),
+        )? + "\n"
     } else {
         let mut text = names.join(",") + "\n";
         for row in rows() {
@@ -40,7 +55,8 @@ pub(super) fn execute(args: &Args, Predict { model, data, best, margin, files }:
         text
     };
     match &files.output {
-        Some(file) => std::fs::write(file, text).with_context(|| format!("`{}` cannot be written", file.display()))?,
+        Some(file) => std::fs::write(file, text)
+            .with_context(|| format!("`{}` cannot be written", file.display()))?,
         None => print(&text)?,
     }
     Ok(Answer::Yes)

@@ -23,14 +23,30 @@ pub(super) fn execute(
     if matches!(args.format, Format::Html | Format::Md) {
         anyhow::bail!("a profile is printed with `--format human` or `--format json`");
     }
-    let delimiter = u8::try_from(delimiter).map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
-    let limits = ReadLimits { bytes_max: bytes_limit, ..ReadLimits::default() };
+    let delimiter = u8::try_from(delimiter)
+        .map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
+    let limits = ReadLimits {
+        bytes_max: bytes_limit,
+        ..ReadLimits::default()
+    };
     let (digest, n_bytes) = veracta_lifecycle::data::hash_file(file)?;
-    let (format, table, read) = veracta_lifecycle::data::read_table(file, &CsvOptions { delimiter, limits, ..CsvOptions::default() })?;
+    let (format, table, read) = veracta_lifecycle::data::read_table(
+        file,
+        &CsvOptions {
+            delimiter,
+            limits,
+            ..CsvOptions::default()
+        },
+    )?;
     if let Some(target) = save {
         let stored = profile_for_storage(&table, merge)?;
-        std::fs::write(target, stored.to_bytes()).with_context(|| format!("`{}` cannot be written", target.display()))?;
-        eprintln!("note: a profile of {} rows is in `{}`; it is as personal as the data", stored.n_rows, target.display());
+        std::fs::write(target, stored.to_bytes())
+            .with_context(|| format!("`{}` cannot be written", target.display()))?;
+        eprintln!(
+            "note: a profile of {} rows is in `{}`; it is as personal as the data",
+            stored.n_rows,
+            target.display()
+        );
     }
     let (statistics, scan) = (profile(&table, &[]), scan_identifiers(&table));
     if args.format == Format::Json {
@@ -47,11 +63,19 @@ pub(super) fn execute(
         statistics.columns.len(),
         statistics.n_duplicate_rows
     );
-    text += &paint.soft(&format!("{:<28} {:<12} {:>9} {:>9}  values\n", "column", "type", "missing", "distinct"));
-    statistics.columns.iter().for_each(|column| text += &column_line(column));
+    text += &paint.soft(&format!(
+        "{:<28} {:<12} {:>9} {:>9}  values\n",
+        "column", "type", "missing", "distinct"
+    ));
+    statistics
+        .columns
+        .iter()
+        .for_each(|column| text += &column_line(column));
     for blank in &read.blank {
-        text +=
-            &paint.open(&format!("\n{} blank cells in `{}`, the first in line {}", blank.n_cells, blank.first.column, blank.first.line));
+        text += &paint.open(&format!(
+            "\n{} blank cells in `{}`, the first in line {}",
+            blank.n_cells, blank.first.column, blank.first.line
+        ));
     }
     for mixed in &read.mixed {
         text += &paint.open(&format!(
@@ -81,9 +105,21 @@ fn column_line(column: &ColumnProfile) -> String {
         ColumnType::Text => "text",
     };
     let values = match &column.numeric {
-        Some(numbers) => format!("{:.4} to {:.4}, median {:.4}", numbers.min, numbers.max, numbers.quantiles[3]),
-        None => column.frequent.iter().take(4).map(|value| format!("{} ({})", value.value, value.n_rows)).collect::<Vec<_>>().join(", "),
+        Some(numbers) => format!(
+            "{:.4} to {:.4}, median {:.4}",
+            numbers.min, numbers.max, numbers.quantiles[3]
+        ),
+        None => column
+            .frequent
+            .iter()
+            .take(4)
+            .map(|value| format!("{} ({})", value.value, value.n_rows))
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     let name: String = column.name.chars().take(28).collect();
-    format!("{name:<28} {kind:<12} {:>9} {:>9}  {values}\n", column.n_missing, column.n_distinct)
+    format!(
+        "{name:<28} {kind:<12} {:>9} {:>9}  {values}\n",
+        column.n_missing, column.n_distinct
+    )
 }

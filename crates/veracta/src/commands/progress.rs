@@ -19,7 +19,11 @@ impl Progress {
     /// Begins; quiet prints nothing.
     pub(super) fn new(quiet: bool) -> Self {
         let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
-        Self { bars, running: Mutex::default(), quiet }
+        Self {
+            bars,
+            running: Mutex::default(),
+            quiet,
+        }
     }
 
     /// Shows one event.
@@ -33,10 +37,15 @@ impl Progress {
             StepState::Started => return self.start(&event.step),
             StepState::Progress { done, total } => return self.advance(&event.step, done, total),
             StepState::Unchanged => format!("  · {:<10} unchanged          {records}", event.step),
-            StepState::Done { seconds } => format!("  ✓ {:<10} {seconds:>8.2} s         {records}", event.step),
+            StepState::Done { seconds } => {
+                format!("  ✓ {:<10} {seconds:>8.2} s         {records}", event.step)
+            }
             StepState::WouldRun => format!("  → {:<10} would run", event.step),
         };
-        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut running = self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(bar) = running.remove(&event.step) {
             bar.finish_and_clear();
         }
@@ -49,14 +58,28 @@ impl Progress {
 
     fn start(&self, step: &str) {
         let Some(bars) = &self.bars else { return };
-        let style = ProgressStyle::with_template("  {spinner} {prefix:<10} {elapsed:>8} {wide_msg}").expect("the template is valid");
-        let bar = bars.add(ProgressBar::new_spinner().with_style(style).with_prefix(step.to_owned()));
+        let style =
+            ProgressStyle::with_template("  {spinner} {prefix:<10} {elapsed:>8} {wide_msg}")
+                .expect("the template is valid");
+        let bar = bars.add(
+            ProgressBar::new_spinner()
+                .with_style(style)
+                .with_prefix(step.to_owned()),
+        );
         bar.enable_steady_tick(Duration::from_millis(100));
-        self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(step.to_owned(), bar);
+        self.running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(step.to_owned(), bar);
     }
 
     fn advance(&self, step: &str, done: usize, total: usize) {
-        if let Some(bar) = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(step) {
+        if let Some(bar) = self
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(step)
+        {
             bar.set_message(format!("{done} of {total} models"));
         }
     }

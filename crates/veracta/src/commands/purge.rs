@@ -7,7 +7,11 @@ use crate::output::{Answer, print, print_json};
 
 pub(super) fn execute(args: &Args, run: &str, reason: &str) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
-    let purged = purge_run(&platform, run.trim_start_matches("run:").to_owned(), reason.to_owned())?;
+    let purged = purge_run(
+        &platform,
+        run.trim_start_matches("run:").to_owned(),
+        reason.to_owned(),
+    )?;
     match args.format {
         Format::Json => print_json(&serde_json::json!({
             "receipt": purged.receipt,

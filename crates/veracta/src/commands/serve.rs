@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::bail;
-use veracta_server::{Accounts, DirectTransfer, Limits, LineageBackend, Offer, OidcOptions, Options, Receivers, TlsFiles};
+use veracta_server::{
+    Accounts, DirectTransfer, Limits, LineageBackend, Offer, OidcOptions, Options, Receivers,
+    TlsFiles,
+};
 
 use crate::args::{Args, Serve};
 use crate::output::Answer;
@@ -23,12 +26,31 @@ pub(super) fn execute(args: &Args, options: &Serve) -> anyhow::Result<Answer> {
     }
     platform.store.publish()?;
     veracta_lifecycle::tracking::experiments::begin(&platform)?;
-    let tls = options.tls_certificate.clone().zip(options.tls_key.clone()).map(|(certificates, key)| TlsFiles { certificates, key });
+    let tls = options
+        .tls_certificate
+        .clone()
+        .zip(options.tls_key.clone())
+        .map(|(certificates, key)| TlsFiles { certificates, key });
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let offer = if options.ledger_only { Offer::LedgerOnly } else { Offer::Everything };
-    let limits = Limits { requests_a_second: options.rate, refusals_a_minute: options.refusals };
-    let receivers = if options.webhooks_anywhere { Receivers::Any } else { Receivers::Public };
-    let accounts = if has_users { Accounts::Required } else { Accounts::None };
+    let offer = if options.ledger_only {
+        Offer::LedgerOnly
+    } else {
+        Offer::Everything
+    };
+    let limits = Limits {
+        requests_a_second: options.rate,
+        refusals_a_minute: options.refusals,
+    };
+    let receivers = if options.webhooks_anywhere {
+        Receivers::Any
+    } else {
+        Receivers::Public
+    };
+    let accounts = if has_users {
+        Accounts::Required
+    } else {
+        Accounts::None
+    };
     let name = platform.store.log_key().name();
     let ready = |address: SocketAddr| {
         let offered = match (offer, accounts) {
@@ -49,14 +71,36 @@ pub(super) fn execute(args: &Args, options: &Serve) -> anyhow::Result<Answer> {
             }
         };
         // Nobody may be listening: a closed pipe does not end the server.
-        let _ = write!(std::io::stderr(), "publishing log {name} read-only at {scheme}://{address}/checkpoint\n{offered}");
+        let _ = write!(
+            std::io::stderr(),
+            "publishing log {name} read-only at {scheme}://{address}/checkpoint\n{offered}"
+        );
     };
     let api_key = std::env::var("OPENLINEAGE_API_KEY").ok();
-    let lineage = options.openlineage.clone().map(|url| LineageBackend { url, api_key });
-    let direct_transfer = if options.direct_transfer { DirectTransfer::Advertised } else { DirectTransfer::OnRequest };
-    let options =
-        Options { listen: options.listen, offer, accounts, tls, oidc: oidc(options), receivers, limits, direct_transfer, lineage };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let lineage = options
+        .openlineage
+        .clone()
+        .map(|url| LineageBackend { url, api_key });
+    let direct_transfer = if options.direct_transfer {
+        DirectTransfer::Advertised
+    } else {
+        DirectTransfer::OnRequest
+    };
+    let options = Options {
+        listen: options.listen,
+        offer,
+        accounts,
+        tls,
+        oidc: oidc(options),
+        receivers,
+        limits,
+        direct_transfer,
+        lineage,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let served = runtime.block_on(veracta_server::serve(&platform, options, ready));
     // Requests still running hold the platform: they end before it does.
     drop(runtime);

@@ -14,16 +14,22 @@ pub(super) fn execute(args: &Args) -> anyhow::Result<Answer> {
     let store = &platform.store;
     let all = store.all()?;
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    all.iter().for_each(|item| *kinds.entry(item.entry.kind.as_str()).or_default() += 1);
+    all.iter()
+        .for_each(|item| *kinds.entry(item.entry.kind.as_str()).or_default() += 1);
     let mut models = BTreeMap::new();
     for item in &all {
         if let Record::ModelVersion(body) = &item.record {
-            models.insert((body.model.clone(), body.version), (body.status.word(), body.digest.short(), item.idx));
+            models.insert(
+                (body.model.clone(), body.version),
+                (body.status.word(), body.digest.short(), item.idx),
+            );
         }
     }
     let note = store.published_checkpoint()?;
     let head = note.and_then(|note| Checkpoint::open(note.as_bytes(), store.log_key()).ok());
-    let (signed, root) = head.map_or((0, String::new()), |(head, _)| (head.size, head.root.to_string()));
+    let (signed, root) = head.map_or((0, String::new()), |(head, _)| {
+        (head.size, head.root.to_string())
+    });
     if args.format == Format::Json {
         let models: Vec<_> = models
             .iter()
@@ -34,7 +40,11 @@ pub(super) fn execute(args: &Args) -> anyhow::Result<Answer> {
         )?;
         return Ok(Answer::Yes);
     }
-    let mut text = format!("log      {}\nentries  {} ({signed} under the signed checkpoint)\n", store.log_key().name(), all.len());
+    let mut text = format!(
+        "log      {}\nentries  {} ({signed} under the signed checkpoint)\n",
+        store.log_key().name(),
+        all.len()
+    );
     if models.is_empty() {
         text += "models   none yet; `veracta run pipeline.yaml` trains one\n";
     }

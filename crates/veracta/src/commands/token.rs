@@ -22,26 +22,45 @@ pub(super) fn execute(args: &Args, action: &TokenAction) -> anyhow::Result<Answe
                 print_json(&value)?;
             } else {
                 // Only the token itself goes to the standard output, so that a script can keep it.
-                eprintln!("note: for `{name}`, as {}, until {}; it is not shown again", issued.token.roles, date(issued.token.expires_ms));
+                eprintln!(
+                    "note: for `{name}`, as {}, until {}; it is not shown again",
+                    issued.token.roles,
+                    date(issued.token.expires_ms)
+                );
                 print(&text)?;
             }
         }
         TokenAction::Revoke { id } => {
             // A whole token is taken too: whoever has to revoke one may have nothing else.
-            let id = id.trim_start_matches("veracta_").split('_').next().unwrap_or_default();
+            let id = id
+                .trim_start_matches("veracta_")
+                .split('_')
+                .next()
+                .unwrap_or_default();
             let token = revoke_token(&platform, id.to_owned())?;
             match args.format {
                 Format::Json => print_json(&as_json(&token, None))?,
-                Format::Human | Format::Html | Format::Md => print(&format!("Token {} is revoked.\n", token.id))?,
+                Format::Human | Format::Html | Format::Md => {
+                    print(&format!("Token {} is revoked.\n", token.id))?
+                }
             }
         }
         TokenAction::List => {
             let names = users(&platform)?;
-            let name_of = |handle: &str| names.iter().find(|(user, _)| user.handle == handle).and_then(|(_, name)| name.clone());
+            let name_of = |handle: &str| {
+                names
+                    .iter()
+                    .find(|(user, _)| user.handle == handle)
+                    .and_then(|(_, name)| name.clone())
+            };
             let now_ms = Timestamp::now().as_millisecond();
             let all = tokens(&platform)?;
             if args.format == Format::Json {
-                print_json(&all.iter().map(|token| as_json(token, name_of(&token.handle).as_deref())).collect::<Vec<_>>())?;
+                print_json(
+                    &all.iter()
+                        .map(|token| as_json(token, name_of(&token.handle).as_deref()))
+                        .collect::<Vec<_>>(),
+                )?;
             } else {
                 let line = |token: &Token| {
                     let state = if token.is_revoked {
@@ -52,7 +71,10 @@ pub(super) fn execute(args: &Args, action: &TokenAction) -> anyhow::Result<Answe
                         format!("until {}", date(token.expires_ms))
                     };
                     let name = name_of(&token.handle).unwrap_or_else(|| "(erased)".to_owned());
-                    format!("{}  {:<7}  {name:<32}  {}  {state}\n", token.id, token.factor, token.roles)
+                    format!(
+                        "{}  {:<7}  {name:<32}  {}  {state}\n",
+                        token.id, token.factor, token.roles
+                    )
                 };
                 print(&all.iter().map(line).collect::<String>())?;
             }
@@ -62,7 +84,10 @@ pub(super) fn execute(args: &Args, action: &TokenAction) -> anyhow::Result<Answe
 }
 
 fn date(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| "the end of time".to_owned(), |time| format!("{time:.0}"))
+    Timestamp::from_millisecond(ms).map_or_else(
+        |_| "the end of time".to_owned(),
+        |time| format!("{time:.0}"),
+    )
 }
 
 fn as_json(token: &Token, name: Option<&str>) -> Value {

@@ -13,15 +13,33 @@ pub(super) fn execute(args: &Args, action: &UserAction) -> anyhow::Result<Answer
     match action {
         UserAction::Add { name, role } => {
             let user = add_user(&platform, name.clone(), roles(role))?;
-            told(args, name, &user, &format!("Added `{name}` ({}). Give them a token: veracta token issue '{name}'\n", user.roles))
+            told(
+                args,
+                name,
+                &user,
+                &format!(
+                    "Added `{name}` ({}). Give them a token: veracta token issue '{name}'\n",
+                    user.roles
+                ),
+            )
         }
         UserAction::Roles { name, role } => {
             let user = set_roles(&platform, name.clone(), roles(role))?;
-            told(args, name, &user, &format!("`{name}` is now {}.\n", user.roles))
+            told(
+                args,
+                name,
+                &user,
+                &format!("`{name}` is now {}.\n", user.roles),
+            )
         }
         UserAction::Remove { name } => {
             let user = set_roles(&platform, name.clone(), Roles::default())?;
-            told(args, name, &user, &format!("`{name}` has no access any more. What they did stays on record.\n"))
+            told(
+                args,
+                name,
+                &user,
+                &format!("`{name}` has no access any more. What they did stays on record.\n"),
+            )
         }
         UserAction::List => list(args, &users(&platform)?),
     }
@@ -45,16 +63,31 @@ fn told(args: &Args, name: &str, user: &User, text: &str) -> anyhow::Result<Answ
 
 fn list(args: &Args, users: &[NamedUser]) -> anyhow::Result<Answer> {
     if args.format == Format::Json {
-        print_json(&users.iter().map(|(user, name)| as_json(name.as_deref(), user)).collect::<Vec<_>>())?;
+        print_json(
+            &users
+                .iter()
+                .map(|(user, name)| as_json(name.as_deref(), user))
+                .collect::<Vec<_>>(),
+        )?;
         return Ok(Answer::Yes);
     }
     if users.is_empty() {
-        print("There are no users: `veracta serve` answers on this machine's own address only, and asks nobody who they are.\n")?;
+        print(
+            "There are no users: `veracta serve` answers on this machine's own address only, and asks nobody who they are.\n",
+        )?;
         return Ok(Answer::Yes);
     }
     let line = |(user, name): &NamedUser| {
-        let roles = if user.roles.0.is_empty() { "no access".to_owned() } else { user.roles.to_string() };
-        format!("{:<32}  {roles}  {}\n", name.as_deref().unwrap_or("(erased)"), user.handle)
+        let roles = if user.roles.0.is_empty() {
+            "no access".to_owned()
+        } else {
+            user.roles.to_string()
+        };
+        format!(
+            "{:<32}  {roles}  {}\n",
+            name.as_deref().unwrap_or("(erased)"),
+            user.handle
+        )
     };
     print(&users.iter().map(line).collect::<String>())?;
     Ok(Answer::Yes)

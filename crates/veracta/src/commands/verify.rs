@@ -20,12 +20,21 @@ pub(super) fn execute(
     against: Option<&Path>,
     witnesses: &[String],
 ) -> anyhow::Result<Answer> {
-    let parse = |text: &str| text.trim().parse::<VerifierKey>().with_context(|| format!("`{text}` is not a verifier key"));
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()));
+    let parse = |text: &str| {
+        text.trim()
+            .parse::<VerifierKey>()
+            .with_context(|| format!("`{text}` is not a verifier key"))
+    };
+    let read = |path: &Path| {
+        std::fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))
+    };
     let trust = Trust {
         log_key: key.map(parse).transpose()?,
         earlier_checkpoint: against.map(read).transpose()?,
-        witnesses: witnesses.iter().map(|text| parse(text)).collect::<Result<_, _>>()?,
+        witnesses: witnesses
+            .iter()
+            .map(|text| parse(text))
+            .collect::<Result<_, _>>()?,
     };
     let report = match bundle {
         Some(path) => verify_bundle(&read(path)?, &trust),
@@ -58,8 +67,13 @@ fn verify_workspace(args: &Args, trust: &Trust) -> anyhow::Result<VerificationRe
     let mut report = store.verify()?;
     verify_tracking(store, &mut report)?;
     match &trust.log_key {
-        Some(key) if key == store.log_key() => report.hold("the log's key is the one that was passed"),
-        Some(_) => report.fail(Some("log.vkey"), "the workspace has another key than the one that was passed"),
+        Some(key) if key == store.log_key() => {
+            report.hold("the log's key is the one that was passed")
+        }
+        Some(_) => report.fail(
+            Some("log.vkey"),
+            "the workspace has another key than the one that was passed",
+        ),
         None => {}
     }
     if let Some(bytes) = &trust.earlier_checkpoint {
@@ -69,11 +83,24 @@ fn verify_workspace(args: &Args, trust: &Trust) -> anyhow::Result<VerificationRe
                 let mut tree = CompactRange::default();
                 store.visit_entries(earlier.size, &mut |entry| tree.append(leaf_hash(entry)))?;
                 if tree.size() < earlier.size {
-                    report.fail(None, format!("the log was rolled back: it had {} entries and has {}", earlier.size, tree.size()));
+                    report.fail(
+                        None,
+                        format!(
+                            "the log was rolled back: it had {} entries and has {}",
+                            earlier.size,
+                            tree.size()
+                        ),
+                    );
                 } else if tree.root() == earlier.root {
-                    report.hold(format!("history: the log extends the earlier checkpoint of {} entries", earlier.size));
+                    report.hold(format!(
+                        "history: the log extends the earlier checkpoint of {} entries",
+                        earlier.size
+                    ));
                 } else {
-                    report.fail(None, "the log was rewritten: its start is not the one seen earlier");
+                    report.fail(
+                        None,
+                        "the log was rewritten: its start is not the one seen earlier",
+                    );
                 }
             }
         }
@@ -90,11 +117,27 @@ pub(super) fn report_text(report: &VerificationReport, paint: Paint) -> String {
             Outcome::Fails => paint.bad("FAILS      "),
             Outcome::NotChecked => paint.soft("not checked"),
         };
-        let file = check.file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
+        let file = check
+            .file
+            .as_ref()
+            .map(|file| format!("{file}: "))
+            .unwrap_or_default();
         text += &format!("  {mark}  {file}{}\n", check.finding);
     }
-    let verdict = if report.holds() { paint.good("INTACT") } else { paint.bad("DOES NOT VERIFY") };
-    let about = report.subject.as_ref().map(|subject| format!("  {subject}")).unwrap_or_default();
-    let log = report.origin.as_ref().map(|origin| format!("  log {origin}")).unwrap_or_default();
+    let verdict = if report.holds() {
+        paint.good("INTACT")
+    } else {
+        paint.bad("DOES NOT VERIFY")
+    };
+    let about = report
+        .subject
+        .as_ref()
+        .map(|subject| format!("  {subject}"))
+        .unwrap_or_default();
+    let log = report
+        .origin
+        .as_ref()
+        .map(|origin| format!("  log {origin}"))
+        .unwrap_or_default();
     text + &format!("{verdict}{about}{log}\n")
 }

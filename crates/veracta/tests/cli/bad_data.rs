@@ -16,13 +16,28 @@ struct Refused {
 }
 
 /// Returns a case without a change of the pipeline.
-fn refused(name: &'static str, data: impl Into<Vec<u8>>, words: &'static [&'static str]) -> Refused {
-    Refused { name, data: data.into(), change: ("", ""), words }
+fn refused(
+    name: &'static str,
+    data: impl Into<Vec<u8>>,
+    words: &'static [&'static str],
+) -> Refused {
+    Refused {
+        name,
+        data: data.into(),
+        change: ("", ""),
+        words,
+    }
 }
 
 /// Returns the data with one line changed; the header is line 1.
 fn with_line(csv: &str, number: usize, change: impl Fn(&str) -> String) -> String {
-    let lines = csv.lines().enumerate().map(|(position, line)| if position + 1 == number { change(line) } else { line.to_owned() });
+    let lines = csv.lines().enumerate().map(|(position, line)| {
+        if position + 1 == number {
+            change(line)
+        } else {
+            line.to_owned()
+        }
+    });
     lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
@@ -32,25 +47,69 @@ fn shapes() -> Vec<Refused> {
     let limited = Refused {
         name: "larger than its limit",
         data: csv.clone().into_bytes(),
-        change: ("  path: customers.csv", "  path: customers.csv\n  bytes_limit: 1000"),
-        words: &["customers.csv", "over the limit of 1000", "hint: raise `bytes_limit`"],
+        change: (
+            "  path: customers.csv",
+            "  path: customers.csv\n  bytes_limit: 1000",
+        ),
+        words: &[
+            "customers.csv",
+            "over the limit of 1000",
+            "hint: raise `bytes_limit`",
+        ],
     };
     vec![
         refused("an empty file", "", &["customers.csv", "the file is empty"]),
-        refused("a header only", header, &["customers.csv", "a header and no rows"]),
-        refused("another delimiter", csv.replace(',', ";"), &["customers.csv", "line 1", "`;`", "hint: the delimiter is `;`"]),
-        refused("a longer row", with_line(&csv, 6, |line| format!("{line},more")), &["customers.csv", "line 6 has 8 cells", "has 7"]),
-        refused("a shorter row", with_line(&csv, 9, |_| "a,b".to_owned()), &["customers.csv", "line 9 has 2 cells", "hint:"]),
-        refused("two columns of one name", csv.replacen("region", "sex", 1), &["customers.csv", "line 1, column 3", "`sex`"]),
-        refused("a column without a name", csv.replacen("region", "", 1), &["customers.csv", "line 1, column 3", "no name"]),
-        refused("a Parquet file cut off", "PAR1 and then nothing", &["customers.csv", "Parquet"]),
+        refused(
+            "a header only",
+            header,
+            &["customers.csv", "a header and no rows"],
+        ),
+        refused(
+            "another delimiter",
+            csv.replace(',', ";"),
+            &[
+                "customers.csv",
+                "line 1",
+                "`;`",
+                "hint: the delimiter is `;`",
+            ],
+        ),
+        refused(
+            "a longer row",
+            with_line(&csv, 6, |line| format!("{line},more")),
+            &["customers.csv", "line 6 has 8 cells", "has 7"],
+        ),
+        refused(
+            "a shorter row",
+            with_line(&csv, 9, |_| "a,b".to_owned()),
+            &["customers.csv", "line 9 has 2 cells", "hint:"],
+        ),
+        refused(
+            "two columns of one name",
+            csv.replacen("region", "sex", 1),
+            &["customers.csv", "line 1, column 3", "`sex`"],
+        ),
+        refused(
+            "a column without a name",
+            csv.replacen("region", "", 1),
+            &["customers.csv", "line 1, column 3", "no name"],
+        ),
+        refused(
+            "a Parquet file cut off",
+            "PAR1 and then nothing",
+            &["customers.csv", "Parquet"],
+        ),
         limited,
     ]
 }
 
 fn encodings_and_types() -> Vec<Refused> {
     let csv = simulate_people(N_PEOPLE);
-    let line = csv.lines().position(|line| line.contains(",south,")).unwrap() + 1;
+    let line = csv
+        .lines()
+        .position(|line| line.contains(",south,"))
+        .unwrap()
+        + 1;
     assert_eq!(line, 3, "the words below name the line");
     let start = csv.find(",south,").unwrap();
     let mut latin = csv.clone().into_bytes();
@@ -59,19 +118,42 @@ fn encodings_and_types() -> Vec<Refused> {
     let mut with_mark = vec![0xff, 0xfe];
     with_mark.extend(utf16);
     vec![
-        refused("Latin-1", latin, &["customers.csv", "line 3, column 3", "not UTF-8", "convert"]),
-        refused("UTF-16", with_mark, &["customers.csv", "line 1", "not UTF-8"]),
+        refused(
+            "Latin-1",
+            latin,
+            &["customers.csv", "line 3, column 3", "not UTF-8", "convert"],
+        ),
+        refused(
+            "UTF-16",
+            with_mark,
+            &["customers.csv", "line 1", "not UTF-8"],
+        ),
         Refused {
             name: "text in a column declared numeric",
             data: csv.clone().into_bytes(),
-            change: ("  path: customers.csv", "  path: customers.csv\n  types: {region: numeric}"),
-            words: &["customers.csv", "600 cells of column `region`", "line 2", "hint:"],
+            change: (
+                "  path: customers.csv",
+                "  path: customers.csv\n  types: {region: numeric}",
+            ),
+            words: &[
+                "customers.csv",
+                "600 cells of column `region`",
+                "line 2",
+                "hint:",
+            ],
         },
         Refused {
             name: "a declared column that is not there",
             data: csv.into_bytes(),
-            change: ("  path: customers.csv", "  path: customers.csv\n  types: {regoin: numeric}"),
-            words: &["customers.csv", "column `regoin` is not in the file", "region"],
+            change: (
+                "  path: customers.csv",
+                "  path: customers.csv\n  types: {regoin: numeric}",
+            ),
+            words: &[
+                "customers.csv",
+                "column `regoin` is not in the file",
+                "region",
+            ],
         },
     ]
 }
@@ -81,19 +163,42 @@ fn labels() -> Vec<Refused> {
     let without = |line: &str| format!("{},", line.rsplit_once(',').unwrap().0);
     let gone = csv.replacen("churned", "left", 1);
     vec![
-        refused("one class", csv.replace(",no\n", ",yes\n"), &["`churned`", "every row has the value `yes`", "both labels"]),
-        refused("no label column", gone, &["pipeline.yaml:10:19", "label `churned` is not a column", "the data has customer"]),
-        refused("rows without label", with_line(&with_line(&csv, 5, without), 9, without), &["`churned`", "2 of 600 rows have no label"]),
+        refused(
+            "one class",
+            csv.replace(",no\n", ",yes\n"),
+            &["`churned`", "every row has the value `yes`", "both labels"],
+        ),
+        refused(
+            "no label column",
+            gone,
+            &[
+                "pipeline.yaml:10:19",
+                "label `churned` is not a column",
+                "the data has customer",
+            ],
+        ),
+        refused(
+            "rows without label",
+            with_line(&with_line(&csv, 5, without), 9, without),
+            &["`churned`", "2 of 600 rows have no label"],
+        ),
         Refused {
             name: "a positive value that is not there",
             data: csv.clone().into_bytes(),
             change: ("positive: \"yes\"", "positive: \"ja\""),
-            words: &["`churned`", "no row has the positive value `ja`", "`no`, `yes`"],
+            words: &[
+                "`churned`",
+                "no row has the positive value `ja`",
+                "`no`, `yes`",
+            ],
         },
         Refused {
             name: "no input left",
             data: csv.into_bytes(),
-            change: ("    sex: protected attribute", "    {sex: x, region: x, tenure: x, charge: x, calls: x}"),
+            change: (
+                "    sex: protected attribute",
+                "    {sex: x, region: x, tenure: x, charge: x, calls: x}",
+            ),
             words: &["no input is left", "hint:"],
         },
     ]
@@ -105,11 +210,19 @@ fn check(cases: Vec<Refused>) {
     for case in cases {
         project.write("customers.csv", &case.data);
         assert!(PIPELINE.contains(case.change.0));
-        project.write("pipeline.yaml", PIPELINE.replacen(case.change.0, case.change.1, 1));
+        project.write(
+            "pipeline.yaml",
+            PIPELINE.replacen(case.change.0, case.change.1, 1),
+        );
         let refused = project.veracta(&["run", "pipeline.yaml"]);
         assert_eq!(refused.code, 2, "{}: {refused:?}", case.name);
         for word in case.words {
-            assert!(refused.err.contains(word), "{}: `{word}` is not in {}", case.name, refused.err);
+            assert!(
+                refused.err.contains(word),
+                "{}: `{word}` is not in {}",
+                case.name,
+                refused.err
+            );
         }
         assert_eq!(project.n_entries(), 1, "{}", case.name);
         assert!(!project.path("documents").exists(), "{}", case.name);
@@ -147,8 +260,15 @@ fn a_missing_file_a_folder_and_a_file_in_a_file_are_refused() {
     check(&["pipeline.yaml:7:9", "`customers.csv` is not there"]);
     fs::create_dir(project.path("customers.csv")).unwrap();
     check(&["customers.csv", "directory"]);
-    project.edit("pipeline.yaml", "path: customers.csv", "path: pipeline.yaml/customers.csv");
-    check(&["pipeline.yaml:7:9", "`pipeline.yaml/customers.csv` is not there"]);
+    project.edit(
+        "pipeline.yaml",
+        "path: customers.csv",
+        "path: pipeline.yaml/customers.csv",
+    );
+    check(&[
+        "pipeline.yaml:7:9",
+        "`pipeline.yaml/customers.csv` is not there",
+    ]);
 }
 
 /// Runs data that is odd and not wrong.
@@ -167,41 +287,76 @@ fn a_group_of_one_row_is_shown_as_small_and_not_compared() {
     let project = accepted(csv);
     let (_, report) = project.latest("fairness.report");
     let groups = report["attributes"][0]["groups"].as_array().unwrap();
-    let small: Vec<&Value> = groups.iter().filter(|group| group["small"] == true).collect();
+    let small: Vec<&Value> = groups
+        .iter()
+        .filter(|group| group["small"] == true)
+        .collect();
     assert_eq!((small.len(), groups.len()), (1, 3), "{groups:?}");
     assert_eq!(small[0]["levels"][0], "other");
     assert_eq!(small[0]["n"], 1);
     let (_, screening) = project.latest("bias.report");
     let proxies = screening["proxies"].as_array().unwrap();
-    assert!(proxies.iter().all(|pair| pair["target"] != "sex=other"), "one row says nothing about a proxy");
+    assert!(
+        proxies.iter().all(|pair| pair["target"] != "sex=other"),
+        "one row says nothing about a proxy"
+    );
 }
 
 #[test]
 fn a_column_without_values_is_profiled_and_not_an_input() {
-    let project = accepted(with_column(&simulate_people(N_PEOPLE), "void", |_| String::new()));
+    let project = accepted(with_column(&simulate_people(N_PEOPLE), "void", |_| {
+        String::new()
+    }));
     let (_, profile) = project.latest("dataset.profile");
     let columns = profile["profile"]["columns"].as_array().unwrap();
-    let void = columns.iter().find(|column| column["name"] == "void").unwrap();
+    let void = columns
+        .iter()
+        .find(|column| column["name"] == "void")
+        .unwrap();
     assert_eq!(void["n_missing"], N_PEOPLE);
     assert_eq!(void["n_distinct"], 0);
     let (_, model) = project.latest("model.version");
-    assert!(model["inputs"].as_array().unwrap().iter().all(|input| input["name"] != "void"), "{model:#}");
+    assert!(
+        model["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|input| input["name"] != "void"),
+        "{model:#}"
+    );
 }
 
 #[test]
 fn ten_thousand_categories_are_taken_for_an_identifier_and_cut_to_the_limit() {
-    let csv = with_column(&simulate_people(10_000), "code", |row| format!("code-{row}"));
-    let pipeline = PIPELINE.replacen("  path: customers.csv", "  path: customers.csv\n  types: {code: categorical}", 1);
+    let csv = with_column(&simulate_people(10_000), "code", |row| {
+        format!("code-{row}")
+    });
+    let pipeline = PIPELINE.replacen(
+        "  path: customers.csv",
+        "  path: customers.csv\n  types: {code: categorical}",
+        1,
+    );
     let project = Project::new(&pipeline);
     project.write("customers.csv", csv);
     let ran = project.run(&[]);
     assert_eq!(ran.code, 1);
     let findings = ran.outcome["gate"]["findings"].as_array().unwrap();
-    let found = findings.iter().find(|finding| finding["rule"] == "no_identifiers").unwrap();
+    let found = findings
+        .iter()
+        .find(|finding| finding["rule"] == "no_identifiers")
+        .unwrap();
     assert_eq!(found["outcome"], "fail");
-    assert!(found["statement"].as_str().unwrap().contains("`code`"), "{found}");
+    assert!(
+        found["statement"].as_str().unwrap().contains("`code`"),
+        "{found}"
+    );
     let (_, model) = project.latest("model.version");
-    let input = model["inputs"].as_array().unwrap().iter().find(|input| input["name"] == "code").unwrap();
+    let input = model["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|input| input["name"] == "code")
+        .unwrap();
     assert!(input["levels"].as_array().unwrap().len() <= 250);
 }
 
@@ -215,7 +370,12 @@ fn repeated_rows_stay_in_one_part() {
     assert_eq!(profile["profile"]["n_duplicate_rows"], N_PEOPLE);
     let (_, split) = project.latest("dataset.split");
     assert_eq!(split["proof"]["n_rows_shared"], 0);
-    let n_rows: u64 = split["proof"]["parts"].as_array().unwrap().iter().map(|part| part["n_rows"].as_u64().unwrap()).sum();
+    let n_rows: u64 = split["proof"]["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["n_rows"].as_u64().unwrap())
+        .sum();
     assert_eq!(n_rows, 2 * N_PEOPLE as u64);
 }
 
@@ -231,7 +391,11 @@ fn not_a_number_and_infinity_are_counted() {
         }
         cells.join(",")
     };
-    let csv: Vec<String> = simulate_people(N_PEOPLE).lines().enumerate().map(change).collect();
+    let csv: Vec<String> = simulate_people(N_PEOPLE)
+        .lines()
+        .enumerate()
+        .map(change)
+        .collect();
     let project = accepted(csv.join("\n") + "\n");
     let (_, version) = project.latest("dataset.version");
     let read = &version["read"];
@@ -241,7 +405,12 @@ fn not_a_number_and_infinity_are_counted() {
     assert_eq!(read["blank"][0]["first"]["line"], 4, "{read}");
     let told = project.veracta(&["profile", "customers.csv"]);
     assert_eq!(told.code, 0);
-    assert!(told.out.contains("12 cells are infinite") && told.out.contains("12 blank cells in `tenure`"), "{}", told.out);
+    assert!(
+        told.out.contains("12 cells are infinite")
+            && told.out.contains("12 blank cells in `tenure`"),
+        "{}",
+        told.out
+    );
 }
 
 #[test]
@@ -251,5 +420,8 @@ fn a_byte_order_mark_and_the_line_ends_of_other_systems_are_read() {
     let plain = accepted(csv);
     let columns = |project: &Project| project.latest("dataset.version").1["columns"].clone();
     assert_eq!(columns(&marked), columns(&plain));
-    assert_eq!(marked.latest("model.version").1["digest"], plain.latest("model.version").1["digest"]);
+    assert_eq!(
+        marked.latest("model.version").1["digest"],
+        plain.latest("model.version").1["digest"]
+    );
 }

@@ -23,15 +23,40 @@ const EVERY: [&str; 15] = [
     "validate",
 ];
 /// What a change of the rows leads to, apart from the step that made them: all but the criteria, which know no rows.
-const AFTER_DATA: [&str; 13] =
-    ["data", "documents", "explain", "fairness", "gate", "minimise", "prepare", "profile", "scan", "screen", "split", "train", "validate"];
+const AFTER_DATA: [&str; 13] = [
+    "data",
+    "documents",
+    "explain",
+    "fairness",
+    "gate",
+    "minimise",
+    "prepare",
+    "profile",
+    "scan",
+    "screen",
+    "split",
+    "train",
+    "validate",
+];
 /// What a change of a training setting leads to. Inputs are tested for need by training without them.
-const AFTER_TRAINING: [&str; 7] = ["documents", "explain", "fairness", "gate", "minimise", "train", "validate"];
+const AFTER_TRAINING: [&str; 7] = [
+    "documents",
+    "explain",
+    "fairness",
+    "gate",
+    "minimise",
+    "train",
+    "validate",
+];
 
 fn ran_once() -> Project {
     let project = Project::with_steps();
     let ran = project.run(&[]);
-    assert_eq!(ran.code, 0, "the gate lets it pass: {:#}", ran.outcome["gate"]);
+    assert_eq!(
+        ran.code, 0,
+        "the gate lets it pass: {:#}",
+        ran.outcome["gate"]
+    );
     assert_eq!(ran.in_state("done"), EVERY);
     project
 }
@@ -40,10 +65,21 @@ fn ran_once() -> Project {
 fn check(project: &Project, (file, from, to): (&str, &str, &str), expected: &[&str]) {
     project.edit(file, from, to);
     let ran = project.run(&[]);
-    assert_eq!(ran.in_state("done"), expected, "after `{from}` became `{to}` in {file}");
-    assert_eq!(ran.in_state("unchanged").len() + expected.len(), EVERY.len());
+    assert_eq!(
+        ran.in_state("done"),
+        expected,
+        "after `{from}` became `{to}` in {file}"
+    );
+    assert_eq!(
+        ran.in_state("unchanged").len() + expected.len(),
+        EVERY.len()
+    );
     let n_entries = project.n_entries();
-    assert_eq!(project.run(&[]).in_state("unchanged"), EVERY, "the second run after `{to}`");
+    assert_eq!(
+        project.run(&[]).in_state("unchanged"),
+        EVERY,
+        "the second run after `{to}`"
+    );
     assert_eq!(project.n_entries(), n_entries);
 }
 
@@ -81,8 +117,15 @@ fn one_changed_cell_reruns_all_that_rests_on_the_rows() {
 #[test]
 fn one_changed_hyperparameter_reruns_what_trains_and_what_judges() {
     let project = ran_once();
-    check(&project, ("pipeline.yaml", "rounds: 20", "rounds: 21"), &AFTER_TRAINING);
-    assert_eq!(project.run(&[]).outcome["model"], serde_json::json!(["small", 2]));
+    check(
+        &project,
+        ("pipeline.yaml", "rounds: 20", "rounds: 21"),
+        &AFTER_TRAINING,
+    );
+    assert_eq!(
+        project.run(&[]).outcome["model"],
+        serde_json::json!(["small", 2])
+    );
     project.edit("pipeline.yaml", "rounds: 21", "rounds: 20");
     let back = project.run(&[]);
     assert_eq!(back.in_state("unchanged"), EVERY);
@@ -95,17 +138,51 @@ fn other_settings_rerun_exactly_what_reads_them() {
     let changes: [(&str, &str, &[&str]); 9] = [
         ("rounds: 20", "rounds: 20 # enough", &[]),
         ("sh note.sh", "sh note.sh\n    seconds_max: 60", &[]),
-        ("purpose: Decide", "purpose: Choose", &["documents", "gate", "train"]),
-        ("owner: Retention", "owner: Retention\nout_of_scope: [prices]", &["documents", "gate", "train"]),
-        ("minimisation:", "explanation: {rows_max: 50}\nminimisation:", &["documents", "explain", "gate"]),
-        ("sex: protected attribute", "sex: protected", &["documents", "gate", "minimise"]),
-        ("at_least: 0.6", "at_least: 0.55", &["criteria", "documents", "fairness", "gate", "validate"]),
+        (
+            "purpose: Decide",
+            "purpose: Choose",
+            &["documents", "gate", "train"],
+        ),
+        (
+            "owner: Retention",
+            "owner: Retention\nout_of_scope: [prices]",
+            &["documents", "gate", "train"],
+        ),
+        (
+            "minimisation:",
+            "explanation: {rows_max: 50}\nminimisation:",
+            &["documents", "explain", "gate"],
+        ),
+        (
+            "sex: protected attribute",
+            "sex: protected",
+            &["documents", "gate", "minimise"],
+        ),
+        (
+            "at_least: 0.6",
+            "at_least: 0.55",
+            &["criteria", "documents", "fairness", "gate", "validate"],
+        ),
         (
             "minimisation:",
             "split: {seed: 8}\nminimisation:",
-            &["documents", "explain", "fairness", "gate", "minimise", "screen", "split", "train", "validate"],
+            &[
+                "documents",
+                "explain",
+                "fairness",
+                "gate",
+                "minimise",
+                "screen",
+                "split",
+                "train",
+                "validate",
+            ],
         ),
-        ("minimisation:", "documents: [model_card]\nminimisation:", &["documents"]),
+        (
+            "minimisation:",
+            "documents: [model_card]\nminimisation:",
+            &["documents"],
+        ),
     ];
     for (from, to, expected) in changes {
         check(&project, ("pipeline.yaml", from, to), expected);
@@ -121,7 +198,10 @@ fn a_changed_script_with_the_same_output_redoes_no_computation() {
     assert!(done.contains(&"prepare"), "{done:?}");
     // The run of the command is evidence, so the decision and the documents that name it may be made anew; results may not.
     let may_follow = ["documents", "gate", "prepare"];
-    assert!(done.iter().all(|step| may_follow.contains(step)), "{done:?}");
+    assert!(
+        done.iter().all(|step| may_follow.contains(step)),
+        "{done:?}"
+    );
     assert_eq!(ran.outcome["model"], serde_json::json!(["small", 1]));
     assert_eq!(project.run(&[]).in_state("unchanged"), EVERY);
 }
@@ -144,17 +224,26 @@ fn a_deleted_output_is_put_back_without_running_the_command() {
 fn a_dry_run_says_what_would_run_and_leaves_nothing_behind() {
     let project = Project::with_steps();
     let before_any = project.run(&["--dry-run"]);
-    assert_eq!((before_any.code, before_any.in_state("would_run")), (0, EVERY.to_vec()));
+    assert_eq!(
+        (before_any.code, before_any.in_state("would_run")),
+        (0, EVERY.to_vec())
+    );
     assert_eq!(project.n_entries(), 1);
     assert!(!project.path("customers.csv").exists() && !project.path("documents").exists());
     project.run(&[]);
     let n_entries = project.n_entries();
     assert_eq!(project.run(&["--dry-run"]).in_state("unchanged"), EVERY);
     project.edit("pipeline.yaml", "rounds: 20", "rounds: 21");
-    assert_eq!(project.run(&["--dry-run"]).in_state("would_run"), AFTER_TRAINING);
+    assert_eq!(
+        project.run(&["--dry-run"]).in_state("would_run"),
+        AFTER_TRAINING
+    );
     let told = project.veracta(&["run", "pipeline.yaml", "--dry-run"]);
     assert_eq!(told.code, 0);
-    assert_eq!((told.out + &told.err).matches("would run").count(), AFTER_TRAINING.len());
+    assert_eq!(
+        (told.out + &told.err).matches("would run").count(),
+        AFTER_TRAINING.len()
+    );
     assert_eq!(project.n_entries(), n_entries);
 }
 

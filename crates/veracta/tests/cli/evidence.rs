@@ -26,7 +26,9 @@ struct Handed {
 /// Returns the log shared by tests that only read it; it is removed with the last of them.
 fn handed() -> Arc<Handed> {
     static SHARED: Mutex<Weak<Handed>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut shared = SHARED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(known) = shared.upgrade() {
         return known;
     }
@@ -38,7 +40,12 @@ fn handed() -> Arc<Handed> {
 fn hand_over() -> Handed {
     let project = Project::new(PIPELINE);
     let export = |name: &str| {
-        assert_eq!(project.veracta(&["evidence", "export", "small", "-o", name]).code, 0);
+        assert_eq!(
+            project
+                .veracta(&["evidence", "export", "small", "-o", name])
+                .code,
+            0
+        );
         project.path(name)
     };
     let checkpoint = |name: &str| {
@@ -51,16 +58,34 @@ fn hand_over() -> Handed {
     assert_eq!(project.run(&[]).code, 0);
     let (late, late_checkpoint) = (export("late.zip"), checkpoint("late.checkpoint"));
     let key = project.read(".veracta/log.vkey").trim().to_owned();
-    Handed { early, late, early_checkpoint, late_checkpoint, key, project }
+    Handed {
+        early,
+        late,
+        early_checkpoint,
+        late_checkpoint,
+        key,
+        project,
+    }
 }
 
 /// Verifies in an empty folder with an empty home, which must stay empty.
 fn verify_elsewhere(bundle: &Path, more: &[&str]) -> Answer {
     let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut command = program(folder.path());
-    let verified = answer(command.env("HOME", home.path()).env_remove("VERACTA_ACTOR").arg("verify").arg(bundle).args(more));
+    let verified = answer(
+        command
+            .env("HOME", home.path())
+            .env_remove("VERACTA_ACTOR")
+            .arg("verify")
+            .arg(bundle)
+            .args(more),
+    );
     for left in [&folder, &home] {
-        assert_eq!(fs::read_dir(left.path()).unwrap().count(), 0, "verification writes nothing");
+        assert_eq!(
+            fs::read_dir(left.path()).unwrap().count(),
+            0,
+            "verification writes nothing"
+        );
     }
     verified
 }
@@ -75,17 +100,41 @@ fn a_bundle_holds_without_the_workspace_it_came_from() {
     for bundle in [&handed.early, &handed.late] {
         let verified = verify_elsewhere(bundle, &["--key", &handed.key]);
         assert_eq!(verified.code, 0, "{verified:?}");
-        for word in ["manifest: signed", "checkpoint:", "tree:", "entries:", "records:", "artefacts:", "receipts:", "statements: 1"] {
+        for word in [
+            "manifest: signed",
+            "checkpoint:",
+            "tree:",
+            "entries:",
+            "records:",
+            "artefacts:",
+            "receipts:",
+            "statements: 1",
+        ] {
             assert!(verified.out.contains(word), "{word}: {}", verified.out);
         }
-        assert!(verified.out.contains("INTACT  model:small@"), "{}", verified.out);
+        assert!(
+            verified.out.contains("INTACT  model:small@"),
+            "{}",
+            verified.out
+        );
         assert!(!verified.out.contains("FAILS"), "{}", verified.out);
     }
     let report = verify_elsewhere(&handed.late, &["--format", "json"]).json();
     assert_eq!(report["subject"], "model:small@2");
     let checks = report["checks"].as_array().unwrap();
-    let about_key = checks.iter().find(|check| check["finding"].as_str().unwrap().contains("key is the right one")).unwrap();
-    assert_eq!(about_key["outcome"], "not_checked", "a key inside the bundle proves nothing");
+    let about_key = checks
+        .iter()
+        .find(|check| {
+            check["finding"]
+                .as_str()
+                .unwrap()
+                .contains("key is the right one")
+        })
+        .unwrap();
+    assert_eq!(
+        about_key["outcome"], "not_checked",
+        "a key inside the bundle proves nothing"
+    );
 }
 
 #[test]
@@ -94,25 +143,67 @@ fn another_key_is_refused() {
     let other = Project::new(PIPELINE).read(".veracta/log.vkey");
     let verified = verify_elsewhere(&handed.late, &["--key", &other]);
     assert_eq!(verified.code, 1, "{verified:?}");
-    assert!(verified.out.contains("signed by another key") && verified.out.contains("DOES NOT VERIFY"), "{}", verified.out);
+    assert!(
+        verified.out.contains("signed by another key") && verified.out.contains("DOES NOT VERIFY"),
+        "{}",
+        verified.out
+    );
     let malformed = verify_elsewhere(&handed.late, &["--key", "nonsense"]);
     assert_eq!(malformed.code, 2, "{malformed:?}");
-    assert!(malformed.err.contains("`nonsense` is not a verifier key"), "{}", malformed.err);
+    assert!(
+        malformed.err.contains("`nonsense` is not a verifier key"),
+        "{}",
+        malformed.err
+    );
 }
 
 #[test]
 fn a_later_log_extends_an_earlier_checkpoint_and_not_the_other_way_round() {
     let handed = handed();
-    let extends = verify_elsewhere(&handed.late, &["--key", &handed.key, "--against", text(&handed.early_checkpoint)]);
+    let extends = verify_elsewhere(
+        &handed.late,
+        &[
+            "--key",
+            &handed.key,
+            "--against",
+            text(&handed.early_checkpoint),
+        ],
+    );
     assert_eq!(extends.code, 0, "{extends:?}");
-    assert!(extends.out.contains("the log extends the earlier checkpoint of 16 entries"), "{}", extends.out);
-    let rolled_back = verify_elsewhere(&handed.early, &["--key", &handed.key, "--against", text(&handed.late_checkpoint)]);
+    assert!(
+        extends
+            .out
+            .contains("the log extends the earlier checkpoint of 16 entries"),
+        "{}",
+        extends.out
+    );
+    let rolled_back = verify_elsewhere(
+        &handed.early,
+        &[
+            "--key",
+            &handed.key,
+            "--against",
+            text(&handed.late_checkpoint),
+        ],
+    );
     assert_eq!(rolled_back.code, 1, "{rolled_back:?}");
-    assert!(rolled_back.out.contains("the log was rolled back: it had 25 entries and has 16"), "{}", rolled_back.out);
+    assert!(
+        rolled_back
+            .out
+            .contains("the log was rolled back: it had 25 entries and has 16"),
+        "{}",
+        rolled_back.out
+    );
     // A checkpoint of another log says nothing about this one.
     let other = Project::new(PIPELINE);
-    other.write("other.checkpoint", other.veracta(&["ledger", "checkpoint"]).out);
-    let foreign = verify_elsewhere(&handed.late, &["--against", text(&other.path("other.checkpoint"))]);
+    other.write(
+        "other.checkpoint",
+        other.veracta(&["ledger", "checkpoint"]).out,
+    );
+    let foreign = verify_elsewhere(
+        &handed.late,
+        &["--against", text(&other.path("other.checkpoint"))],
+    );
     assert_eq!(foreign.code, 1, "{foreign:?}");
 }
 
@@ -120,9 +211,18 @@ fn a_later_log_extends_an_earlier_checkpoint_and_not_the_other_way_round() {
 fn the_workspace_is_held_against_a_key_and_a_checkpoint_too() {
     let handed = handed();
     let verify = |more: &[&str]| answer(program(handed.project.folder()).arg("verify").args(more));
-    let holding = verify(&["--key", &handed.key, "--against", text(&handed.early_checkpoint)]);
+    let holding = verify(&[
+        "--key",
+        &handed.key,
+        "--against",
+        text(&handed.early_checkpoint),
+    ]);
     assert_eq!(holding.code, 0, "{holding:?}");
-    assert!(holding.out.contains("extends the earlier checkpoint"), "{}", holding.out);
+    assert!(
+        holding.out.contains("extends the earlier checkpoint"),
+        "{}",
+        holding.out
+    );
     let other = Project::new(PIPELINE).read(".veracta/log.vkey");
     assert_eq!(verify(&["--key", &other]).code, 1);
 }
@@ -140,7 +240,10 @@ fn a_changed_byte_anywhere_is_noticed() {
         fs::write(&path, damaged).unwrap();
         let verified = answer(program(folder.path()).arg("verify").arg(&path));
         assert_eq!(verified.code, 1, "byte {position}: {verified:?}");
-        assert!(verified.out.contains("FAILS"), "byte {position}: {verified:?}");
+        assert!(
+            verified.out.contains("FAILS"),
+            "byte {position}: {verified:?}"
+        );
     }
 }
 
@@ -154,7 +257,13 @@ fn what_is_cut_off_longer_or_not_a_bundle_does_not_verify() {
     longer.push(0);
     let half = bundle[..bundle.len() / 2].to_vec();
     let one_short = bundle[..bundle.len() - 1].to_vec();
-    for bytes in [Vec::new(), half, one_short, longer, simulate_people(5).into_bytes()] {
+    for bytes in [
+        Vec::new(),
+        half,
+        one_short,
+        longer,
+        simulate_people(5).into_bytes(),
+    ] {
         fs::write(&path, &bytes).unwrap();
         let verified = verify_elsewhere(&path, &[]);
         assert_eq!(verified.code, 1, "{} bytes: {verified:?}", bytes.len());
@@ -162,14 +271,24 @@ fn what_is_cut_off_longer_or_not_a_bundle_does_not_verify() {
     }
     let missing = verify_elsewhere(&folder.path().join("nowhere.zip"), &[]);
     assert_eq!(missing.code, 2, "{missing:?}");
-    assert!(missing.err.contains("nowhere.zip") && missing.err.contains("cannot be read"), "{}", missing.err);
+    assert!(
+        missing.err.contains("nowhere.zip") && missing.err.contains("cannot be read"),
+        "{}",
+        missing.err
+    );
 }
 
 #[test]
 fn a_bundle_holds_no_data_no_identifier_and_no_name() {
     let handed = handed();
-    let (bundle, data) = (fs::read(&handed.late).unwrap(), handed.project.read("customers.csv"));
-    assert!(!holds(&bundle, &data), "the dataset stays with the operator");
+    let (bundle, data) = (
+        fs::read(&handed.late).unwrap(),
+        handed.project.read("customers.csv"),
+    );
+    assert!(
+        !holds(&bundle, &data),
+        "the dataset stays with the operator"
+    );
     // Every identifier begins so, and nothing else does.
     assert!(data.lines().skip(1).all(|row| row.starts_with("QX-")));
     assert!(!holds(&bundle, "QX-"));
@@ -177,13 +296,26 @@ fn a_bundle_holds_no_data_no_identifier_and_no_name() {
         let (_, rest) = row.split_once(',').unwrap();
         assert!(!holds(&bundle, rest), "{rest}");
     }
-    assert!(!holds(&bundle, ACTOR) && !holds(&bundle, "Zebra"), "actors are pseudonyms");
+    assert!(
+        !holds(&bundle, ACTOR) && !holds(&bundle, "Zebra"),
+        "actors are pseudonyms"
+    );
     let key = handed.project.read(".veracta/ledger.key");
-    assert!(!holds(&bundle, key.trim()), "the signing key stays with the operator");
+    assert!(
+        !holds(&bundle, key.trim()),
+        "the signing key stays with the operator"
+    );
     // With the bytes asked for, they are there: the search above can find them.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("personal.zip");
-    let exported = handed.project.veracta(&["evidence", "export", "small", "--with-personal", "-o", text(&path)]);
+    let exported = handed.project.veracta(&[
+        "evidence",
+        "export",
+        "small",
+        "--with-personal",
+        "-o",
+        text(&path),
+    ]);
     assert_eq!(exported.code, 0, "{exported:?}");
     assert!(holds(&fs::read(&path).unwrap(), &data));
     assert_eq!(verify_elsewhere(&path, &["--key", &handed.key]).code, 0);
@@ -195,23 +327,38 @@ fn exporting_says_what_was_left_out_and_how_to_check() {
     let folder = tempfile::tempdir().unwrap();
     let export = |reference: &str, name: &str, more: &[&str]| {
         let path = folder.path().join(name);
-        answer(program(handed.project.folder()).args(["evidence", "export", reference, "-o", text(&path)]).args(more))
+        answer(
+            program(handed.project.folder())
+                .args(["evidence", "export", reference, "-o", text(&path)])
+                .args(more),
+        )
     };
     let told = export("small@1", "told.zip", &[]);
     assert_eq!(told.code, 0, "{told:?}");
-    assert!(told.out.contains("personal data: dataset") && told.out.contains(&handed.key), "{}", told.out);
+    assert!(
+        told.out.contains("personal data: dataset") && told.out.contains(&handed.key),
+        "{}",
+        told.out
+    );
     let summary = export("small", "small.zip", &["--format", "json"]).json();
     assert_eq!(summary["subject"], "model:small@2");
     assert_eq!(summary["left_out"], serde_json::json!(["dataset"]));
     // Any record can be handed over, not only a model.
     assert_eq!(export("dataset:people", "data.zip", &[]).code, 0);
-    assert_eq!(verify_elsewhere(&folder.path().join("data.zip"), &["--key", &handed.key]).code, 0);
+    assert_eq!(
+        verify_elsewhere(&folder.path().join("data.zip"), &["--key", &handed.key]).code,
+        0
+    );
     let unknown = export("nobody", "nobody.zip", &[]);
     assert_eq!(unknown.code, 2, "{unknown:?}");
     assert!(!folder.path().join("nobody.zip").exists());
     let unwritable = export("small", "no/such/folder.zip", &[]);
     assert_eq!(unwritable.code, 2, "{unwritable:?}");
-    assert!(unwritable.err.contains("folder.zip") && unwritable.err.contains("cannot be written"), "{}", unwritable.err);
+    assert!(
+        unwritable.err.contains("folder.zip") && unwritable.err.contains("cannot be written"),
+        "{}",
+        unwritable.err
+    );
 }
 
 #[test]
@@ -224,12 +371,22 @@ fn reproducing_is_bitwise_and_recorded() {
     project.write("pipeline.yaml", "changed since");
     let told = project.veracta(&["reproduce", "small"]);
     assert_eq!(told.code, 0, "{told:?}");
-    assert!(told.out.contains("BITWISE") && !told.out.contains("DIFFERS"), "{}", told.out);
+    assert!(
+        told.out.contains("BITWISE") && !told.out.contains("DIFFERS"),
+        "{}",
+        told.out
+    );
     assert_eq!(project.n_entries(), before + 1);
     let (idx, report) = project.latest("reproduction.report");
     assert_eq!((idx, &report["outcome"]), (before, &Value::from("bitwise")));
     let outputs = report["outputs"].as_array().unwrap();
-    assert!(outputs.len() >= 10 && outputs.iter().all(|output| output["expected"] == output["found"]), "{outputs:?}");
+    assert!(
+        outputs.len() >= 10
+            && outputs
+                .iter()
+                .all(|output| output["expected"] == output["found"]),
+        "{outputs:?}"
+    );
     let unknown = project.veracta(&["reproduce", "nobody"]);
     assert_eq!(unknown.code, 2, "{unknown:?}");
     assert_eq!(project.n_entries(), before + 1);
@@ -240,7 +397,10 @@ fn a_damaged_workspace_is_noticed() {
     let project = Project::new(PIPELINE);
     project.run(&[]);
     assert_eq!(project.veracta(&["verify"]).code, 0);
-    let digest = project.latest("model.version").1["digest"].as_str().unwrap().to_owned();
+    let digest = project.latest("model.version").1["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = project.path(&format!(".veracta/objects/blobs/{}/{digest}", &digest[..2]));
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -248,6 +408,15 @@ fn a_damaged_workspace_is_noticed() {
     fs::write(&path, bytes).unwrap();
     let noticed = project.veracta(&["verify"]);
     assert_eq!(noticed.code, 1, "{noticed:?}");
-    assert!(noticed.out.contains("FAILS") && noticed.out.contains(&digest[..12]), "{}", noticed.out);
-    assert_eq!(project.veracta(&["evidence", "export", "small", "-o", "damaged.zip"]).code, 2);
+    assert!(
+        noticed.out.contains("FAILS") && noticed.out.contains(&digest[..12]),
+        "{}",
+        noticed.out
+    );
+    assert_eq!(
+        project
+            .veracta(&["evidence", "export", "small", "-o", "damaged.zip"])
+            .code,
+        2
+    );
 }

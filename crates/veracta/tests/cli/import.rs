@@ -17,7 +17,9 @@ use crate::server::Server;
 const MADE_IN: &str = "/tmp/stores";
 
 fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mlflow").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/mlflow")
+        .join(name)
 }
 
 /// A store unpacked beside a project.
@@ -34,23 +36,44 @@ impl Store {
 
     fn beside(name: &'static str, project: Project) -> Self {
         let archive = fixture(&format!("{name}.tar.gz"));
-        let unpacked = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(project.folder()).status().unwrap();
+        let unpacked = Command::new("tar")
+            .arg("xzf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(project.folder())
+            .status()
+            .unwrap();
         assert!(unpacked.success(), "{}", archive.display());
         let expected = std::fs::read_to_string(fixture(&format!("{name}.expected.json"))).unwrap();
-        Self { name, project, expected: serde_json::from_str(&expected).unwrap() }
+        Self {
+            name,
+            project,
+            expected: serde_json::from_str(&expected).unwrap(),
+        }
     }
 
     fn arguments(&self) -> Vec<String> {
-        let from = if self.name.starts_with("file") { format!("{}/mlruns", self.name) } else { format!("{}/mlflow.db", self.name) };
+        let from = if self.name.starts_with("file") {
+            format!("{}/mlruns", self.name)
+        } else {
+            format!("{}/mlflow.db", self.name)
+        };
         let moved = format!("{MADE_IN}={}", self.project.folder().display());
-        ["import", "mlflow", "--from", &from, "--artifacts", &moved].map(str::to_owned).to_vec()
+        ["import", "mlflow", "--from", &from, "--artifacts", &moved]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     pub(crate) fn import(&self) -> Value {
         let arguments = self.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let imported = self.project.json(&arguments);
-        assert_eq!(imported["differences"], serde_json::json!([]), "{}: {imported}", self.name);
+        assert_eq!(
+            imported["differences"],
+            serde_json::json!([]),
+            "{}: {imported}",
+            self.name
+        );
         imported
     }
 }
@@ -64,64 +87,143 @@ fn points(history: &Value) -> BTreeSet<(i64, i64, u64)> {
         _ => value.as_f64().unwrap(),
     };
     // SQLite has no negative zero.
-    let bits = |number: f64| if number.is_nan() { f64::NAN.to_bits() } else { (number.clamp(f64::MIN, f64::MAX) + 0.0).to_bits() };
-    let key = |point: &Value| (point["timestamp"].as_i64().unwrap(), point["step"].as_i64().unwrap(), bits(value(&point["value"])));
+    let bits = |number: f64| {
+        if number.is_nan() {
+            f64::NAN.to_bits()
+        } else {
+            (number.clamp(f64::MIN, f64::MAX) + 0.0).to_bits()
+        }
+    };
+    let key = |point: &Value| {
+        (
+            point["timestamp"].as_i64().unwrap(),
+            point["step"].as_i64().unwrap(),
+            bits(value(&point["value"])),
+        )
+    };
     history.as_array().into_iter().flatten().map(key).collect()
 }
 
 /// Returns pairs of an answer, as an object like the one that is expected.
 fn object(pairs: &Value) -> Value {
     let pairs = pairs.as_array().into_iter().flatten();
-    Value::Object(pairs.map(|pair| (pair["key"].as_str().unwrap().to_owned(), pair["value"].clone())).collect())
+    Value::Object(
+        pairs
+            .map(|pair| {
+                (
+                    pair["key"].as_str().unwrap().to_owned(),
+                    pair["value"].clone(),
+                )
+            })
+            .collect(),
+    )
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 fn check_run(server: &Server, expected: &Value) {
     let id = expected["run_id"].as_str().unwrap();
     let run = &server.get(&format!("/api/2.0/mlflow/runs/get?run_id={id}"))["run"];
-    for (field, name) in
-        [("run_name", "run_name"), ("status", "status"), ("start_time", "start_time"), ("lifecycle_stage", "lifecycle_stage")]
-    {
+    for (field, name) in [
+        ("run_name", "run_name"),
+        ("status", "status"),
+        ("start_time", "start_time"),
+        ("lifecycle_stage", "lifecycle_stage"),
+    ] {
         assert_eq!(run["info"][field], expected[name], "{id}: {field}");
     }
-    assert_eq!(run["info"].get("end_time").unwrap_or(&Value::Null), &expected["end_time"], "{id}");
+    assert_eq!(
+        run["info"].get("end_time").unwrap_or(&Value::Null),
+        &expected["end_time"],
+        "{id}"
+    );
     assert_eq!(object(&run["data"]["params"]), expected["params"], "{id}");
     assert_eq!(object(&run["data"]["tags"]), expected["tags"], "{id}");
     for (name, history) in expected["metric_history"].as_object().unwrap() {
-        let found = server.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={id}&metric_key={}", encoded(name)));
+        let found = server.get(&format!(
+            "/api/2.0/mlflow/metrics/get-history?run_id={id}&metric_key={}",
+            encoded(name)
+        ));
         assert_eq!(points(&found["metrics"]), points(history), "{id}: {name}");
     }
-    let inputs = run["inputs"]["dataset_inputs"].as_array().map_or(0, Vec::len);
-    assert_eq!(inputs, expected["dataset_inputs"].as_array().unwrap().len(), "{id}");
+    let inputs = run["inputs"]["dataset_inputs"]
+        .as_array()
+        .map_or(0, Vec::len);
+    assert_eq!(
+        inputs,
+        expected["dataset_inputs"].as_array().unwrap().len(),
+        "{id}"
+    );
     for file in expected["artifacts"].as_array().unwrap() {
         // A name that could not be served was changed.
         let path = encoded(&file["path"].as_str().unwrap().replace('#', "_"));
-        let (status, bytes) = server.send_bytes("GET", &format!("/get-artifact?run_id={id}&path={path}"), "text/plain", b"");
-        assert_eq!((status, Hash::of(&bytes).to_string().as_str()), (200, file["sha256"].as_str().unwrap()), "{id}: {path}");
+        let (status, bytes) = server.send_bytes(
+            "GET",
+            &format!("/get-artifact?run_id={id}&path={path}"),
+            "text/plain",
+            b"",
+        );
+        assert_eq!(
+            (status, Hash::of(&bytes).to_string().as_str()),
+            (200, file["sha256"].as_str().unwrap()),
+            "{id}: {path}"
+        );
     }
 }
 
 fn check_model(server: &Server, expected: &Value) {
     let name = expected["name"].as_str().unwrap();
-    let found = &server.get(&format!("/api/2.0/mlflow/registered-models/get?name={}", encoded(name)))["registered_model"];
-    assert_eq!(found["creation_timestamp"], expected["creation_timestamp"], "{name}");
+    let found = &server.get(&format!(
+        "/api/2.0/mlflow/registered-models/get?name={}",
+        encoded(name)
+    ))["registered_model"];
+    assert_eq!(
+        found["creation_timestamp"], expected["creation_timestamp"],
+        "{name}"
+    );
     let aliases = found["aliases"].as_array().into_iter().flatten();
-    let aliases: serde_json::Map<String, Value> =
-        aliases.map(|alias| (alias["alias"].as_str().unwrap().to_owned(), alias["version"].clone())).collect();
+    let aliases: serde_json::Map<String, Value> = aliases
+        .map(|alias| {
+            (
+                alias["alias"].as_str().unwrap().to_owned(),
+                alias["version"].clone(),
+            )
+        })
+        .collect();
     assert_eq!(Value::Object(aliases), expected["aliases"], "{name}");
     for version in expected["versions"].as_array().unwrap() {
         let number = version["version"].as_str().unwrap();
         let query = format!("name={}&version={number}", encoded(name));
-        let found = &server.get(&format!("/api/2.0/mlflow/model-versions/get?{query}"))["model_version"];
-        assert_eq!(found["current_stage"], version["current_stage"], "{name} {number}");
+        let found =
+            &server.get(&format!("/api/2.0/mlflow/model-versions/get?{query}"))["model_version"];
+        assert_eq!(
+            found["current_stage"], version["current_stage"],
+            "{name} {number}"
+        );
         assert_eq!(object(&found["tags"]), version["tags"], "{name} {number}");
         for file in version["artifacts"].as_array().into_iter().flatten() {
             let path = encoded(file["path"].as_str().unwrap());
-            let (status, bytes) = server.send_bytes("GET", &format!("/model-versions/get-artifact?{query}&path={path}"), "text/plain", b"");
-            assert_eq!((status, Hash::of(&bytes).to_string().as_str()), (200, file["sha256"].as_str().unwrap()), "{name} {number}: {path}");
+            let (status, bytes) = server.send_bytes(
+                "GET",
+                &format!("/model-versions/get-artifact?{query}&path={path}"),
+                "text/plain",
+                b"",
+            );
+            assert_eq!(
+                (status, Hash::of(&bytes).to_string().as_str()),
+                (200, file["sha256"].as_str().unwrap()),
+                "{name} {number}: {path}"
+            );
         }
     }
 }
@@ -134,11 +236,17 @@ fn check_values(store: &Store) {
 pub(crate) fn check_store(server: &Server, expected: &Value) {
     for experiment in expected["experiments"].as_array().unwrap() {
         let id = experiment["experiment_id"].as_str().unwrap();
-        let found = &server.get(&format!("/api/2.0/mlflow/experiments/get?experiment_id={id}"))["experiment"];
+        let found = &server.get(&format!(
+            "/api/2.0/mlflow/experiments/get?experiment_id={id}"
+        ))["experiment"];
         assert_eq!(found["name"], experiment["name"]);
         assert_eq!(found["lifecycle_stage"], experiment["lifecycle_stage"]);
         assert_eq!(object(&found["tags"]), experiment["tags"], "{id}");
-        experiment["runs"].as_array().unwrap().iter().for_each(|run| check_run(server, run));
+        experiment["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .for_each(|run| check_run(server, run));
     }
     for model in expected["logged_models"].as_array().unwrap() {
         let id = model["model_id"].as_str().unwrap();
@@ -147,23 +255,54 @@ pub(crate) fn check_store(server: &Server, expected: &Value) {
         assert_eq!(object(&found["data"]["params"]), model["params"], "{id}");
         assert_eq!(object(&found["info"]["tags"]), model["tags"], "{id}");
     }
-    expected["registered_models"].as_array().unwrap().iter().for_each(|model| check_model(server, model));
+    expected["registered_models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .for_each(|model| check_model(server, model));
 }
 
 fn check_import(store: &Store) {
     let first = store.import();
     let counts = &store.expected["counts"];
-    for (ours, theirs) in [("experiments", "experiments"), ("runs", "runs"), ("params", "params"), ("tags", "run_tags")] {
-        assert_eq!(first["found"][ours], counts[theirs], "{}: {ours}", store.name);
+    for (ours, theirs) in [
+        ("experiments", "experiments"),
+        ("runs", "runs"),
+        ("params", "params"),
+        ("tags", "run_tags"),
+    ] {
+        assert_eq!(
+            first["found"][ours], counts[theirs],
+            "{}: {ours}",
+            store.name
+        );
         // The experiment that is always there is not brought in.
         let n_there = u64::from(ours == "experiments");
-        assert_eq!(first["added"][ours].as_u64().unwrap() + n_there, counts[theirs].as_u64().unwrap(), "{}: {ours}", store.name);
+        assert_eq!(
+            first["added"][ours].as_u64().unwrap() + n_there,
+            counts[theirs].as_u64().unwrap(),
+            "{}: {ours}",
+            store.name
+        );
     }
     check_values(store);
     let n_entries = store.project.n_entries();
     let second = store.import();
-    assert!(second["added"].as_object().unwrap().values().all(|count| *count == 0), "{}: {second}", store.name);
-    assert_eq!(store.project.n_entries(), n_entries, "{}: the second import changes nothing", store.name);
+    assert!(
+        second["added"]
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|count| *count == 0),
+        "{}: {second}",
+        store.name
+    );
+    assert_eq!(
+        store.project.n_entries(),
+        n_entries,
+        "{}: the second import changes nothing",
+        store.name
+    );
     let verified = store.project.veracta(&["verify"]);
     assert_eq!(verified.code, 0, "{}: {verified:?}", store.name);
 }
@@ -191,7 +330,13 @@ fn an_interrupted_import_goes_on() {
     let arguments = store.arguments();
     // Killed at ever later moments, until one ends by itself.
     for n_ms in (0..).step_by(15) {
-        let mut child = store.project.program().args(&arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut child = store
+            .project
+            .program()
+            .args(&arguments)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20 + n_ms));
         let has_ended = child.try_wait().unwrap().is_some();
         child.kill().unwrap();
@@ -210,26 +355,44 @@ fn what_is_no_source_is_refused() {
     let store = Store::new("file222");
     let check = |from: &str, words: &str| {
         let refused = store.project.veracta(&["import", "mlflow", "--from", from]);
-        assert!(refused.code == 2 && refused.err.contains(words), "{from}: {refused:?}");
+        assert!(
+            refused.code == 2 && refused.err.contains(words),
+            "{from}: {refused:?}"
+        );
     };
     check("nowhere", "is no source");
     check("mysql://user:secret-word@host/db", "is no source");
     check("customers.csv", "cannot be read");
     check(".", "is no source");
-    let answer = store.project.veracta(&["import", "mlflow", "--from", "mysql://user:secret-word@host/db"]);
+    let answer = store.project.veracta(&[
+        "import",
+        "mlflow",
+        "--from",
+        "mysql://user:secret-word@host/db",
+    ]);
     assert!(!answer.err.contains("secret-word"), "{answer:?}");
     let experiments = store.expected["experiments"].as_array().unwrap().iter();
     let mut runs = experiments
         .filter(|experiment| experiment["lifecycle_stage"] == "active")
         .flat_map(|experiment| experiment["runs"].as_array().unwrap());
-    let run = runs.find(|run| run["metrics"] != serde_json::json!({})).unwrap();
+    let run = runs
+        .find(|run| run["metrics"] != serde_json::json!({}))
+        .unwrap();
     let experiment = run["experiment_id"].as_str().unwrap();
     let name = run["metrics"].as_object().unwrap().keys().next().unwrap();
-    let file = format!("file222/mlruns/{experiment}/{}/metrics/{name}", run["run_id"].as_str().unwrap());
+    let file = format!(
+        "file222/mlruns/{experiment}/{}/metrics/{name}",
+        run["run_id"].as_str().unwrap()
+    );
     let good = store.project.read(&file);
-    store.project.write(&file, format!("{good}1 not-a-number 3\n"));
+    store
+        .project
+        .write(&file, format!("{good}1 not-a-number 3\n"));
     let line = good.lines().count() + 1;
-    check("file222/mlruns", &format!("line {line}: it is no value of metric"));
+    check(
+        "file222/mlruns",
+        &format!("line {line}: it is no value of metric"),
+    );
     store.project.write(&file, good);
     store.import();
 }

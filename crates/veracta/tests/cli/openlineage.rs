@@ -23,7 +23,12 @@ fn event(kind: &str) -> Value {
 }
 
 fn post(server: &Server, body: &Value) -> (u16, Value) {
-    let (status, answer) = server.send("POST", "/api/v1/lineage", "application/json", body.to_string().as_bytes());
+    let (status, answer) = server.send(
+        "POST",
+        "/api/v1/lineage",
+        "application/json",
+        body.to_string().as_bytes(),
+    );
     (status, serde_json::from_str(&answer).unwrap())
 }
 
@@ -34,9 +39,16 @@ fn events_of_others_become_records() {
     let (status, first) = post(&server, &event("START"));
     assert_eq!(status, 201, "{first}");
     let (_, last) = post(&server, &event("COMPLETE"));
-    assert_eq!(post(&server, &event("COMPLETE")), (201, last.clone()), "a client that heard no answer sends it again");
+    assert_eq!(
+        post(&server, &event("COMPLETE")),
+        (201, last.clone()),
+        "a client that heard no answer sends it again"
+    );
     let (status, answer) = post(&server, &json!({ "eventTime": "2026-11-28T10:00:00Z" }));
-    assert!(status == 400 && answer["message"].as_str().unwrap().contains("producer"), "{answer}");
+    assert!(
+        status == 400 && answer["message"].as_str().unwrap().contains("producer"),
+        "{answer}"
+    );
     let dataset = json!({
         "eventTime": "2026-11-28T10:00:00Z", "producer": "https://example.org/",
         "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/DatasetEvent",
@@ -45,11 +57,20 @@ fn events_of_others_become_records() {
     assert_eq!(post(&server, &dataset).0, 201);
     drop(server);
     let body = project.record(last["record"].as_u64().unwrap());
-    assert_eq!((&body["event_type"], &body["event"]["run"]["runId"]), (&json!("COMPLETE"), &json!(RUN)));
+    assert_eq!(
+        (&body["event_type"], &body["event"]["run"]["runId"]),
+        (&json!("COMPLETE"), &json!(RUN))
+    );
     let lineage = project.veracta(&["lineage", &format!("#{}", last["record"])]);
-    assert!(lineage.out.contains(&format!("#{}", first["record"])), "the end rests on the start: {lineage:?}");
+    assert!(
+        lineage.out.contains(&format!("#{}", first["record"])),
+        "the end rests on the start: {lineage:?}"
+    );
     let log = project.veracta(&["log", "--format", "json"]).out;
-    assert!(!log.contains("Zebra"), "an entry has no name of a job: {log}");
+    assert!(
+        !log.contains("Zebra"),
+        "an entry has no name of a job: {log}"
+    );
     assert_eq!(project.veracta(&["verify"]).code, 0);
 }
 
@@ -63,25 +84,57 @@ fn recorded_runs_are_told_to_a_backend() {
     while !project.path(".veracta/openlineage.state").exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let run = server.done("runs/create", &json!({ "experiment_id": "0", "start_time": 1 }));
+    let run = server.done(
+        "runs/create",
+        &json!({ "experiment_id": "0", "start_time": 1 }),
+    );
     let id = text(&run, "/run/info/run_id");
-    let dataset = json!({ "name": "calls", "digest": "abc", "source_type": "local", "source": "{}" });
-    server.done("runs/log-inputs", &json!({ "run_id": id, "datasets": [{ "dataset": dataset, "tags": [] }] }));
+    let dataset =
+        json!({ "name": "calls", "digest": "abc", "source_type": "local", "source": "{}" });
+    server.done(
+        "runs/log-inputs",
+        &json!({ "run_id": id, "datasets": [{ "dataset": dataset, "tags": [] }] }),
+    );
     assert_eq!(
-        server.send("PUT", &format!("/api/2.0/mlflow-artifacts/artifacts/0/{id}/artifacts/model.txt"), "text/plain", b"model").0,
+        server
+            .send(
+                "PUT",
+                &format!("/api/2.0/mlflow-artifacts/artifacts/0/{id}/artifacts/model.txt"),
+                "text/plain",
+                b"model"
+            )
+            .0,
         200
     );
-    server.done("runs/update", &json!({ "run_id": id, "status": "FAILED", "end_time": 1_764_324_000_000i64 }));
+    server.done(
+        "runs/update",
+        &json!({ "run_id": id, "status": "FAILED", "end_time": 1_764_324_000_000i64 }),
+    );
     let (_, told) = take_request(&listener, "201 Created");
     let told: Value = serde_json::from_slice(&told).unwrap();
-    assert_eq!((&told["eventType"], &told["eventTime"]), (&json!("FAIL"), &json!("2025-11-28T10:00:00.000Z")));
-    assert_eq!(told["inputs"][0]["facets"]["version"]["datasetVersion"], json!("abc"));
-    assert_eq!(told["outputs"][0]["name"], json!(format!("run/{id}/model.txt")));
+    assert_eq!(
+        (&told["eventType"], &told["eventTime"]),
+        (&json!("FAIL"), &json!("2025-11-28T10:00:00.000Z"))
+    );
+    assert_eq!(
+        told["inputs"][0]["facets"]["version"]["datasetVersion"],
+        json!("abc")
+    );
+    assert_eq!(
+        told["outputs"][0]["name"],
+        json!(format!("run/{id}/model.txt"))
+    );
     drop(server);
     assert_eq!(project.veracta(&["run", "pipeline.yaml"]).code, 0);
     let exported = project.veracta(&["export", "openlineage"]).out;
-    let events: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = exported
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(events[0], told, "the same run is the same event");
-    let jobs: Vec<&str> = events.iter().map(|event| text(event, "/job/name")).collect();
+    let jobs: Vec<&str> = events
+        .iter()
+        .map(|event| text(event, "/job/name"))
+        .collect();
     assert_eq!(jobs, ["experiment/0", "small/train"]);
 }

@@ -69,7 +69,9 @@ pub(crate) fn simulate_people(n_rows: usize) -> String {
     let mut state: u64 = 1;
     // The multiplier and increment of Knuth's MMIX generator.
     let mut draw = |bound: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % bound
     };
     let mut csv = String::from("customer,sex,region,tenure,charge,calls,churned\n");
@@ -77,9 +79,19 @@ pub(crate) fn simulate_people(n_rows: usize) -> String {
         let sex = ["female", "male"][draw(2) as usize];
         let region = ["north", "south", "east"][draw(3) as usize];
         let (tenure, cents, calls) = (draw(60), 2000 + draw(8000), draw(8));
-        let churned = if draw(100) + tenure < 20 + 9 * calls + cents / 250 { "yes" } else { "no" };
+        let churned = if draw(100) + tenure < 20 + 9 * calls + cents / 250 {
+            "yes"
+        } else {
+            "no"
+        };
         let customer = (row * 7919 + 104_729) % 100_000;
-        writeln!(csv, "QX-{customer:05}-Z,{sex},{region},{tenure},{}.{:02},{calls},{churned}", cents / 100, cents % 100).unwrap();
+        writeln!(
+            csv,
+            "QX-{customer:05}-Z,{sex},{region},{tenure},{}.{:02},{calls},{churned}",
+            cents / 100,
+            cents % 100
+        )
+        .unwrap();
     }
     csv
 }
@@ -88,7 +100,11 @@ pub(crate) fn simulate_people(n_rows: usize) -> String {
 pub(crate) fn with_column(csv: &str, name: &str, value: impl Fn(usize) -> String) -> String {
     let mut wider = String::new();
     for (position, line) in csv.lines().enumerate() {
-        let cell = if position == 0 { name.to_owned() } else { value(position - 1) };
+        let cell = if position == 0 {
+            name.to_owned()
+        } else {
+            value(position - 1)
+        };
         writeln!(wider, "{line},{cell}").unwrap();
     }
     wider
@@ -105,14 +121,18 @@ pub(crate) struct Answer {
 impl Answer {
     /// Returns what it printed, as JSON.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("not JSON: {error}: {self:?}"))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("not JSON: {error}: {self:?}"))
     }
 }
 
 /// Returns the program in this folder.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_veracta"));
-    command.current_dir(folder).env("HOME", folder).env("VERACTA_ACTOR", ACTOR);
+    command
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("VERACTA_ACTOR", ACTOR);
     command
         .env_remove("VERACTA_WORKSPACE")
         .env_remove("VERACTA_STORE")
@@ -126,7 +146,11 @@ pub(crate) fn program(folder: &Path) -> Command {
 pub(crate) fn answer(command: &mut Command) -> Answer {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program prints UTF-8");
-    let answer = Answer { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) };
+    let answer = Answer {
+        code: output.status.code().unwrap_or(-1),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
     assert!(!answer.err.contains("panicked"), "{answer:?}");
     answer
 }
@@ -148,13 +172,23 @@ impl Ran {
         let outcome = answer.json();
         let word = |step: &Value, field: &str| step[field].as_str().unwrap().to_owned();
         let steps = outcome["steps"].as_array().unwrap().iter();
-        let states = steps.map(|step| (word(step, "step"), word(step, "state"))).collect();
-        Self { code: answer.code, states, outcome }
+        let states = steps
+            .map(|step| (word(step, "step"), word(step, "state")))
+            .collect();
+        Self {
+            code: answer.code,
+            states,
+            outcome,
+        }
     }
 
     /// Returns the steps in that state, in order of their names.
     pub(crate) fn in_state(&self, wanted: &str) -> Vec<&str> {
-        self.states.iter().filter(|(_, state)| *state == wanted).map(|(step, _)| step.as_str()).collect()
+        self.states
+            .iter()
+            .filter(|(_, state)| *state == wanted)
+            .map(|(step, _)| step.as_str())
+            .collect()
     }
 }
 
@@ -181,17 +215,33 @@ impl Project {
 
     /// An empty folder: a workspace has yet to begin there.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), services: None }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
+            services: None,
+        }
     }
 
     /// The same for a workspace in PostgreSQL and S3, on servers of its own.
     pub(crate) fn empty_on_services() -> Self {
         let services = (Postgres::start().unwrap(), S3::start().unwrap());
-        Self { environment: environment_of(&services), services: Some(services), ..Self::empty() }
+        Self {
+            environment: environment_of(&services),
+            services: Some(services),
+            ..Self::empty()
+        }
     }
 
-    fn begin(pipeline: &str, environment: Vec<(String, String)>, services: Option<(Postgres, S3)>) -> Self {
-        let project = Self { environment, services, ..Self::empty() };
+    fn begin(
+        pipeline: &str,
+        environment: Vec<(String, String)>,
+        services: Option<(Postgres, S3)>,
+    ) -> Self {
+        let project = Self {
+            environment,
+            services,
+            ..Self::empty()
+        };
         project.write("customers.csv", simulate_people(N_PEOPLE));
         project.write("pipeline.yaml", pipeline);
         let begun = project.veracta(&["init"]);
@@ -201,7 +251,8 @@ impl Project {
 
     /// The same with two commands, of which one makes the data from `raw.csv`.
     pub(crate) fn with_steps() -> Self {
-        let project = Self::new(&PIPELINE.replacen("training:\n", &format!("{STEPS}training:\n"), 1));
+        let project =
+            Self::new(&PIPELINE.replacen("training:\n", &format!("{STEPS}training:\n"), 1));
         fs::rename(project.path("customers.csv"), project.path("raw.csv")).unwrap();
         project.write("prepare.sh", "# Copies.\ncp raw.csv customers.csv\n");
         project.write("note.sh", "mkdir -p out\necho noted > out/note.txt\n");
@@ -250,7 +301,11 @@ impl Project {
 
     /// Runs the pipeline.
     pub(crate) fn run(&self, more: &[&str]) -> Ran {
-        Ran::new(&answer(self.program().args(["run", "pipeline.yaml", "--format", "json"]).args(more)))
+        Ran::new(&answer(
+            self.program()
+                .args(["run", "pipeline.yaml", "--format", "json"])
+                .args(more),
+        ))
     }
 
     /// Returns the length of the ledger.
@@ -261,7 +316,9 @@ impl Project {
     /// Returns the position and the body of the latest record of a kind.
     pub(crate) fn latest(&self, kind: &str) -> (u64, Value) {
         let log = self.json(&["log", "--kind", kind, "-n", "1"]);
-        let idx = log[0]["idx"].as_u64().unwrap_or_else(|| panic!("no {kind} in {log}"));
+        let idx = log[0]["idx"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {kind} in {log}"));
         (idx, self.record(idx))
     }
 
@@ -296,5 +353,7 @@ pub(crate) fn files_under(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// Returns whether the bytes hold the text.
 pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }

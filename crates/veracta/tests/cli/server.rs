@@ -29,10 +29,22 @@ impl Drop for Server {
 }
 
 /// Sends a request (method, path and type of its body) and returns status and body.
-pub(crate) fn send_to(address: &str, token: Option<&str>, request: (&str, &str, &str), body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
+pub(crate) fn send_to(
+    address: &str,
+    token: Option<&str>,
+    request: (&str, &str, &str),
+    body: &[u8],
+) -> std::io::Result<(u16, Vec<u8>)> {
     let (method, path, kind) = request;
-    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let answer = exchange(address, (method, path), &format!("{token}Content-Type: {kind}\r\n"), body)?;
+    let token = token
+        .map(|token| format!("Authorization: Bearer {token}\r\n"))
+        .unwrap_or_default();
+    let answer = exchange(
+        address,
+        (method, path),
+        &format!("{token}Content-Type: {kind}\r\n"),
+        body,
+    )?;
     Ok((answer.status, answer.body))
 }
 
@@ -55,20 +67,38 @@ impl Exchanged {
 }
 
 /// Sends a request with more headers, each line with its end.
-pub(crate) fn exchange(address: &str, (method, path): (&str, &str), headers: &str, body: &[u8]) -> std::io::Result<Exchanged> {
+pub(crate) fn exchange(
+    address: &str,
+    (method, path): (&str, &str),
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<Exchanged> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .ok_or(std::io::ErrorKind::InvalidData)?;
     let body = answer[end + 4..].to_vec();
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length: ")
+            .map(str::to_owned)
+    });
     // A connection that broke off is no answer.
     if length.is_some_and(|length| length.parse() != Ok(body.len())) {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -84,17 +114,38 @@ impl Server {
 
     /// Starts a server with more options.
     pub(crate) fn with(project: &Project, options: &[&str]) -> Self {
-        Self::of(project.program().args(["serve", "--listen", "127.0.0.1:0"]).args(options))
+        Self::of(
+            project
+                .program()
+                .args(["serve", "--listen", "127.0.0.1:0"])
+                .args(options),
+        )
     }
 
     /// Starts a server by its command, and waits until it listens.
     pub(crate) fn of(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         let mut complaints = BufReader::new(child.stderr.take().unwrap());
         complaints.read_line(&mut line).unwrap();
-        let address = line.split("://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}")).split('/').next().unwrap().to_owned();
-        Self { child, address, token: None, _complaints: complaints }
+        let address = line
+            .split("://")
+            .nth(1)
+            .unwrap_or_else(|| panic!("no address in {line:?}"))
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        Self {
+            child,
+            address,
+            token: None,
+            _complaints: complaints,
+        }
     }
 
     /// Sends a request and returns status and body.
@@ -104,8 +155,20 @@ impl Server {
     }
 
     /// Sends a request and returns status and body as bytes.
-    pub(crate) fn send_bytes(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
-        send_to(&self.address, self.token.as_deref(), (method, path, kind), body).unwrap()
+    pub(crate) fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &[u8],
+    ) -> (u16, Vec<u8>) {
+        send_to(
+            &self.address,
+            self.token.as_deref(),
+            (method, path, kind),
+            body,
+        )
+        .unwrap()
     }
 
     /// Kills it (SIGKILL); it stays dead.
@@ -122,7 +185,12 @@ impl Server {
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let (status, answer) = self.send("POST", &format!("/api/2.0/mlflow/{path}"), "application/json", body.to_string().as_bytes());
+        let (status, answer) = self.send(
+            "POST",
+            &format!("/api/2.0/mlflow/{path}"),
+            "application/json",
+            body.to_string().as_bytes(),
+        );
         (status, serde_json::from_str(&answer).unwrap())
     }
 
@@ -137,7 +205,10 @@ impl Server {
     pub(crate) fn refused(&self, path: &str, body: &Value, status: u16, words: &str) {
         let (found, answer) = self.post(path, body);
         let message = answer["message"].as_str().unwrap_or_default();
-        assert!(found == status && message.contains(words), "{path}: {found} {answer}");
+        assert!(
+            found == status && message.contains(words),
+            "{path}: {found} {answer}"
+        );
     }
 }
 
@@ -154,11 +225,18 @@ pub(crate) fn take_request(listener: &TcpListener, status: &str) -> (String, Vec
     }
     let mut body = vec![0; n_bytes];
     reader.read_exact(&mut body).unwrap();
-    write!(reader.get_mut(), "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        reader.get_mut(),
+        "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     (first, body)
 }
 
 /// Returns the text at a place of an answer.
 pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} of {value}"))
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("{pointer} of {value}"))
 }

@@ -34,11 +34,20 @@ struct Acknowledged {
 }
 
 /// Sends a request until it is answered with success, as clients do.
-fn send_until_done(address: &str, request: (&str, &str, &str), body: &[u8], is_done: &AtomicBool) -> Option<Vec<u8>> {
+fn send_until_done(
+    address: &str,
+    request: (&str, &str, &str),
+    body: &[u8],
+    is_done: &AtomicBool,
+) -> Option<Vec<u8>> {
     loop {
         match send_to(address, None, request, body) {
             Ok((200, answer)) => return Some(answer),
-            Ok((status, answer)) => assert!(status >= 500, "{request:?}: {status} {}", String::from_utf8_lossy(&answer)),
+            Ok((status, answer)) => assert!(
+                status >= 500,
+                "{request:?}: {status} {}",
+                String::from_utf8_lossy(&answer)
+            ),
             Err(_) => {}
         }
         if is_done.load(Ordering::SeqCst) {
@@ -52,9 +61,19 @@ fn send_until_done(address: &str, request: (&str, &str, &str), body: &[u8], is_d
 fn write_steps(address: &str, acknowledged: &Acknowledged, is_done: &AtomicBool) {
     let post = |path: &str, body: &Value| {
         let path = format!("/api/2.0/mlflow/{path}");
-        send_until_done(address, ("POST", &path, "application/json"), body.to_string().as_bytes(), is_done)
+        send_until_done(
+            address,
+            ("POST", &path, "application/json"),
+            body.to_string().as_bytes(),
+            is_done,
+        )
     };
-    let Some(answer) = post("runs/create", &json!({ "experiment_id": "0", "start_time": 1 })) else { return };
+    let Some(answer) = post(
+        "runs/create",
+        &json!({ "experiment_id": "0", "start_time": 1 }),
+    ) else {
+        return;
+    };
     let run: Value = serde_json::from_slice(&answer).unwrap();
     let id = text(&run, "/run/info/run_id").to_owned();
     for step in 0.. {
@@ -73,7 +92,9 @@ fn write_steps(address: &str, acknowledged: &Acknowledged, is_done: &AtomicBool)
         address,
         None,
         ("POST", "/api/2.0/mlflow/runs/update", "application/json"),
-        json!({ "run_id": id, "status": "FINISHED", "end_time": 2 }).to_string().as_bytes(),
+        json!({ "run_id": id, "status": "FINISHED", "end_time": 2 })
+            .to_string()
+            .as_bytes(),
     )
     .unwrap();
 }
@@ -82,11 +103,24 @@ fn write_steps(address: &str, acknowledged: &Acknowledged, is_done: &AtomicBool)
 fn upload_files(address: &str, name: usize, acknowledged: &Acknowledged, is_done: &AtomicBool) {
     for seq in 0usize.. {
         let path = format!("/api/2.0/mlflow-artifacts/artifacts/load/{name}/{seq}");
-        let bytes: Vec<u8> = (0..FILE_BYTES).map(|position| (position * 31 + seq * 7 + name + position / 4096) as u8).collect();
-        if send_until_done(address, ("PUT", &path, "application/octet-stream"), &bytes, is_done).is_none() {
+        let bytes: Vec<u8> = (0..FILE_BYTES)
+            .map(|position| (position * 31 + seq * 7 + name + position / 4096) as u8)
+            .collect();
+        if send_until_done(
+            address,
+            ("PUT", &path, "application/octet-stream"),
+            &bytes,
+            is_done,
+        )
+        .is_none()
+        {
             return;
         }
-        acknowledged.files.lock().unwrap().push((path, Hash::of(&bytes)));
+        acknowledged
+            .files
+            .lock()
+            .unwrap()
+            .push((path, Hash::of(&bytes)));
         if is_done.load(Ordering::SeqCst) {
             return;
         }
@@ -94,24 +128,45 @@ fn upload_files(address: &str, name: usize, acknowledged: &Acknowledged, is_done
 }
 
 fn start_at(project: &Project, port: u16) -> Server {
-    Server::of(project.program().args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--rate", "1000000"]))
+    Server::of(project.program().args([
+        "serve",
+        "--listen",
+        &format!("127.0.0.1:{port}"),
+        "--rate",
+        "1000000",
+    ]))
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Waits until so many more writes are acknowledged.
 fn wait_for_writes(acknowledged: &Acknowledged) {
-    let (wanted, begun) = (acknowledged.n_acknowledged.load(Ordering::SeqCst) + N_BETWEEN, Instant::now());
+    let (wanted, begun) = (
+        acknowledged.n_acknowledged.load(Ordering::SeqCst) + N_BETWEEN,
+        Instant::now(),
+    );
     while acknowledged.n_acknowledged.load(Ordering::SeqCst) < wanted {
-        assert!(begun.elapsed() < PATIENCE, "clients are not answered any more");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "clients are not answered any more"
+        );
         thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Kills one thing after another.
-fn make_outages(project: &mut Project, servers: &mut [Server], ports: [u16; 2], acknowledged: &Acknowledged) {
+fn make_outages(
+    project: &mut Project,
+    servers: &mut [Server],
+    ports: [u16; 2],
+    acknowledged: &Acknowledged,
+) {
     for round in 0..2 {
         wait_for_writes(acknowledged);
         servers[round].kill();
@@ -145,7 +200,9 @@ fn killed_servers_lose_nothing_they_acknowledged() {
             }
             scope.spawn(move || upload_files(address, name, acknowledged, is_done));
         }
-        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make_outages(&mut project, &mut servers, ports, acknowledged)));
+        let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            make_outages(&mut project, &mut servers, ports, acknowledged)
+        }));
         is_done.store(true, Ordering::SeqCst);
         made.unwrap();
     });
@@ -161,16 +218,33 @@ fn check_acknowledged(server: &Server, acknowledged: &Acknowledged) {
     let runs: BTreeSet<&String> = steps.iter().map(|(run, _)| run).collect();
     assert_eq!(runs.len(), 2 * N_WRITERS);
     for run in runs {
-        let found = server.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"));
-        let found: Vec<u64> = found["metrics"].as_array().unwrap().iter().map(|point| point["step"].as_u64().unwrap()).collect();
+        let found = server.get(&format!(
+            "/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"
+        ));
+        let found: Vec<u64> = found["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|point| point["step"].as_u64().unwrap())
+            .collect();
         let distinct: BTreeSet<u64> = found.iter().copied().collect();
         assert_eq!(found.len(), distinct.len(), "no step is there twice");
-        assert!(steps.iter().filter(|(of, _)| of == run).all(|(_, step)| distinct.contains(step)), "every acknowledged step of {run}");
+        assert!(
+            steps
+                .iter()
+                .filter(|(of, _)| of == run)
+                .all(|(_, step)| distinct.contains(step)),
+            "every acknowledged step of {run}"
+        );
     }
     let files = acknowledged.files.lock().unwrap();
     assert!(!files.is_empty());
     for (path, digest) in files.iter() {
         let (status, bytes) = server.send_bytes("GET", path, "text/plain", b"");
-        assert!(status == 200 && Hash::of(&bytes) == *digest, "{path}: {status}, {} bytes", bytes.len());
+        assert!(
+            status == 200 && Hash::of(&bytes) == *digest,
+            "{path}: {status}, {} bytes",
+            bytes.len()
+        );
     }
 }

@@ -41,9 +41,20 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 fn token(url: &str, fault: Fault, nonce: &str) -> String {
-    let key = SigningKey::from_bytes(&if fault == Fault::OtherKey { [8; 32] } else { [7; 32] });
-    let algorithm = if fault == Fault::NoSignature { "none" } else { "EdDSA" };
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let key = SigningKey::from_bytes(&if fault == Fault::OtherKey {
+        [8; 32]
+    } else {
+        [7; 32]
+    });
+    let algorithm = if fault == Fault::NoSignature {
+        "none"
+    } else {
+        "EdDSA"
+    };
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let claims = json!({
         "iss": if fault == Fault::OtherIssuer { "http://127.0.0.1:1" } else { url },
         "aud": if fault == Fault::OtherAudience { "another" } else { CLIENT },
@@ -55,8 +66,16 @@ fn token(url: &str, fault: Fault, nonce: &str) -> String {
         "email_verified": fault != Fault::Unverified,
     });
     let header = json!({ "alg": algorithm, "kid": "one", "typ": "JWT" });
-    let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
-    let signature = if fault == Fault::NoSignature { String::new() } else { encode(&key.sign(signed.as_bytes()).to_bytes()) };
+    let signed = format!(
+        "{}.{}",
+        encode(header.to_string().as_bytes()),
+        encode(claims.to_string().as_bytes())
+    );
+    let signature = if fault == Fault::NoSignature {
+        String::new()
+    } else {
+        encode(&key.sign(signed.as_bytes()).to_bytes())
+    };
     format!("{signed}.{signature}")
 }
 
@@ -81,7 +100,9 @@ fn read_request(stream: &TcpStream) -> (String, String) {
 }
 
 fn field<'q>(query: &'q str, name: &str) -> &'q str {
-    let found = query.split(['&', '?', ' ']).find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name));
+    let found = query
+        .split(['&', '?', ' '])
+        .find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name));
     found.unwrap_or_else(|| panic!("no {name} in {query}")).1
 }
 
@@ -89,8 +110,15 @@ impl Provider {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (fault, asked) = (Arc::new(Mutex::new(Fault::None)), Arc::new(Mutex::new((String::new(), String::new()))));
-        let provider = Self { url: url.clone(), fault: Arc::clone(&fault), asked: Arc::clone(&asked) };
+        let (fault, asked) = (
+            Arc::new(Mutex::new(Fault::None)),
+            Arc::new(Mutex::new((String::new(), String::new()))),
+        );
+        let provider = Self {
+            url: url.clone(),
+            fault: Arc::clone(&fault),
+            asked: Arc::clone(&asked),
+        };
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
@@ -116,7 +144,12 @@ impl Provider {
                     other => panic!("the provider was asked for {other}"),
                 };
                 let answer = answer.to_string();
-                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}", answer.len()).unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
+                    answer.len()
+                )
+                .unwrap();
             }
         });
         provider
@@ -134,36 +167,70 @@ impl Browser<'_> {
     fn open(&mut self, path: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(&self.server.address).unwrap();
         let cookies = self.cookies.join("; ");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, text) = answer.split_once("\r\n\r\n").unwrap();
         let mut leads_to = String::new();
         for line in head.lines() {
-            if let Some(cookie) = line.to_ascii_lowercase().strip_prefix("set-cookie: ").map(|_| &line["set-cookie: ".len()..]) {
-                assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-                self.cookies.push(cookie.split(';').next().unwrap().to_owned());
+            if let Some(cookie) = line
+                .to_ascii_lowercase()
+                .strip_prefix("set-cookie: ")
+                .map(|_| &line["set-cookie: ".len()..])
+            {
+                assert!(
+                    cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+                    "{cookie}"
+                );
+                self.cookies
+                    .push(cookie.split(';').next().unwrap().to_owned());
             }
             if line.to_ascii_lowercase().starts_with("location: ") {
                 leads_to = line["location: ".len()..].to_owned();
             }
         }
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), leads_to, text.to_owned())
+        (
+            head.split(' ').nth(1).unwrap().parse().unwrap(),
+            leads_to,
+            text.to_owned(),
+        )
     }
 
     /// Logs in as the one person there is; returns how the provider's answer is taken.
     fn log_in(&mut self, provider: &Provider) -> (u16, String) {
         let (status, authorize, text) = self.open("/auth/login");
-        assert!(status == 303 && authorize.starts_with(&provider.url), "{status} {authorize} {text}");
+        assert!(
+            status == 303 && authorize.starts_with(&provider.url),
+            "{status} {authorize} {text}"
+        );
         assert_eq!(field(&authorize, "code_challenge_method"), "S256");
-        *provider.asked.lock().unwrap() = (field(&authorize, "nonce").to_owned(), field(&authorize, "code_challenge").to_owned());
-        let (status, _, text) = self.open(&format!("/auth/callback?code=c&state={}", field(&authorize, "state")));
+        *provider.asked.lock().unwrap() = (
+            field(&authorize, "nonce").to_owned(),
+            field(&authorize, "code_challenge").to_owned(),
+        );
+        let (status, _, text) = self.open(&format!(
+            "/auth/callback?code=c&state={}",
+            field(&authorize, "state")
+        ));
         (status, text)
     }
 }
 
 fn start(project: &Project, provider: &Provider) -> Server {
-    let options = ["--oidc-issuer", &provider.url, "--oidc-client", CLIENT, "--public-url", "http://127.0.0.1:1", "--refusals", "1000"];
+    let options = [
+        "--oidc-issuer",
+        &provider.url,
+        "--oidc-client",
+        CLIENT,
+        "--public-url",
+        "http://127.0.0.1:1",
+        "--refusals",
+        "1000",
+    ];
     Server::with(project, &options)
 }
 
@@ -171,18 +238,36 @@ fn start(project: &Project, provider: &Provider) -> Server {
 fn a_known_person_logs_in() {
     let project = Project::new(PIPELINE);
     let provider = Provider::start();
-    assert_eq!(project.veracta(&["user", "add", "ada@example.org", "--role", "engineer"]).code, 0);
+    assert_eq!(
+        project
+            .veracta(&["user", "add", "ada@example.org", "--role", "engineer"])
+            .code,
+        0
+    );
     let server = start(&project, &provider);
-    let mut browser = Browser { server: &server, cookies: Vec::new() };
+    let mut browser = Browser {
+        server: &server,
+        cookies: Vec::new(),
+    };
     assert_eq!(browser.open("/api/v1/me").0, 401);
     assert_eq!(browser.log_in(&provider).0, 303);
     let (status, _, me) = browser.open("/api/v1/me");
     let me: Value = serde_json::from_str(&me).unwrap();
-    assert_eq!((status, &me["name"], &me["factor"]), (200, &json!("ada@example.org"), &json!("session")));
-    assert_eq!(browser.open("/auth/callback?code=c&state=forged").0, 401, "an answer to another log-in");
+    assert_eq!(
+        (status, &me["name"], &me["factor"]),
+        (200, &json!("ada@example.org"), &json!("session"))
+    );
+    assert_eq!(
+        browser.open("/auth/callback?code=c&state=forged").0,
+        401,
+        "an answer to another log-in"
+    );
     drop(server);
     let (_, record) = project.latest("access.log");
-    assert!(record["action"] == "GET /api/v1/me" || record["action"] == "login", "{record}");
+    assert!(
+        record["action"] == "GET /api/v1/me" || record["action"] == "login",
+        "{record}"
+    );
     assert_eq!(project.veracta(&["verify"]).code, 0);
 }
 
@@ -190,18 +275,34 @@ fn a_known_person_logs_in() {
 fn who_is_not_proved_to_be_known_is_not_let_in() {
     let project = Project::new(PIPELINE);
     let provider = Provider::start();
-    assert_eq!(project.veracta(&["user", "add", "eve@example.org", "--role", "administrator"]).code, 0);
+    assert_eq!(
+        project
+            .veracta(&["user", "add", "eve@example.org", "--role", "administrator"])
+            .code,
+        0
+    );
     let server = start(&project, &provider);
     let log_in = |fault: Fault| {
         *provider.fault.lock().unwrap() = fault;
-        let mut browser = Browser { server: &server, cookies: Vec::new() };
+        let mut browser = Browser {
+            server: &server,
+            cookies: Vec::new(),
+        };
         let answer = browser.log_in(&provider);
         assert_eq!(browser.open("/api/v1/me").0, 401, "{fault:?}");
         answer
     };
     let (status, text) = log_in(Fault::None);
-    assert!(status == 403 && text.contains("no user here"), "{status} {text}");
-    assert_eq!(project.veracta(&["user", "add", "ada@example.org", "--role", "viewer"]).code, 0);
+    assert!(
+        status == 403 && text.contains("no user here"),
+        "{status} {text}"
+    );
+    assert_eq!(
+        project
+            .veracta(&["user", "add", "ada@example.org", "--role", "viewer"])
+            .code,
+        0
+    );
     for fault in [
         Fault::OtherKey,
         Fault::OtherNonce,
@@ -212,6 +313,9 @@ fn who_is_not_proved_to_be_known_is_not_let_in() {
         Fault::Unverified,
     ] {
         let (status, text) = log_in(fault);
-        assert!(status == 401 && text.contains("log-in failed"), "{fault:?}: {status} {text}");
+        assert!(
+            status == 401 && text.contains("log-in failed"),
+            "{fault:?}: {status} {text}"
+        );
     }
 }

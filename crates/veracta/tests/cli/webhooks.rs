@@ -34,12 +34,27 @@ fn listen(mut statuses: Vec<u16>) -> (String, Receiver<Received>) {
                 }
                 lines.push(line.trim().to_owned());
             }
-            let n_bytes = lines.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+            let n_bytes = lines.iter().find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length: ")
+                    .map(str::to_owned)
+            });
             let mut body = vec![0; n_bytes.unwrap().parse().unwrap()];
             reader.read_exact(&mut body).unwrap();
-            let status = if statuses.is_empty() { 200 } else { statuses.remove(0) };
-            write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-            if send.send((lines, serde_json::from_slice(&body).unwrap())).is_err() {
+            let status = if statuses.is_empty() {
+                200
+            } else {
+                statuses.remove(0)
+            };
+            write!(
+                stream,
+                "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            .unwrap();
+            if send
+                .send((lines, serde_json::from_slice(&body).unwrap()))
+                .is_err()
+            {
                 return;
             }
         }
@@ -48,7 +63,10 @@ fn listen(mut statuses: Vec<u16>) -> (String, Receiver<Received>) {
 }
 
 fn header<'r>((lines, _): &'r Received, name: &str) -> &'r str {
-    let found = lines.iter().find_map(|line| line.split_once(": ").filter(|(known, _)| known.eq_ignore_ascii_case(name)));
+    let found = lines.iter().find_map(|line| {
+        line.split_once(": ")
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+    });
     found.unwrap_or_else(|| panic!("no {name} in {lines:?}")).1
 }
 
@@ -62,18 +80,43 @@ fn changes_of_the_registry_are_told_in_order() {
         { "entity": "MODEL_VERSION_ALIAS", "action": "CREATED" },
         { "entity": "MODEL_VERSION_TAG", "action": "SET" },
     ]);
-    let made = server.done("webhooks", &json!({ "name": "hook", "url": url, "events": events, "secret": "quiet" }));
-    assert!(!made.to_string().contains("quiet"), "a secret is never told: {made}");
+    let made = server.done(
+        "webhooks",
+        &json!({ "name": "hook", "url": url, "events": events, "secret": "quiet" }),
+    );
+    assert!(
+        !made.to_string().contains("quiet"),
+        "a secret is never told: {made}"
+    );
     let id = text(&made, "/webhook/webhook_id");
     server.done("registered-models/create", &json!({ "name": "fraud" }));
-    let run = server.done("runs/create", &json!({ "experiment_id": "0", "start_time": 1 }));
-    let (run_id, uri) = (text(&run, "/run/info/run_id"), text(&run, "/run/info/artifact_uri"));
-    server.done("model-versions/create", &json!({ "name": "fraud", "source": uri, "run_id": run_id }));
-    server.done("model-versions/set-tag", &json!({ "name": "fraud", "version": "1", "key": "checked", "value": "yes" }));
-    server.done("registered-models/alias", &json!({ "name": "fraud", "alias": "champion", "version": "1" }));
+    let run = server.done(
+        "runs/create",
+        &json!({ "experiment_id": "0", "start_time": 1 }),
+    );
+    let (run_id, uri) = (
+        text(&run, "/run/info/run_id"),
+        text(&run, "/run/info/artifact_uri"),
+    );
+    server.done(
+        "model-versions/create",
+        &json!({ "name": "fraud", "source": uri, "run_id": run_id }),
+    );
+    server.done(
+        "model-versions/set-tag",
+        &json!({ "name": "fraud", "version": "1", "key": "checked", "value": "yes" }),
+    );
+    server.done(
+        "registered-models/alias",
+        &json!({ "name": "fraud", "alias": "champion", "version": "1" }),
+    );
     let refused = received.recv_timeout(PATIENCE).unwrap();
     let again = received.recv_timeout(PATIENCE).unwrap();
-    assert_eq!((&refused.1["entity"], &again.1["entity"]), (&json!("registered_model"), &json!("registered_model")), "it is sent again");
+    assert_eq!(
+        (&refused.1["entity"], &again.1["entity"]),
+        (&json!("registered_model"), &json!("registered_model")),
+        "it is sent again"
+    );
     assert_eq!(again.1["data"]["name"], "fraud");
     assert!(header(&again, "X-MLflow-Signature").starts_with("v1,"));
     assert!(header(&again, "X-MLflow-Timestamp").parse::<u64>().is_ok());
@@ -84,11 +127,24 @@ fn changes_of_the_registry_are_told_in_order() {
         (&json!("model_version_tag"), &json!("checked"), &json!("1"))
     );
     let alias = received.recv_timeout(PATIENCE).unwrap().1;
-    assert_eq!((&alias["entity"], &alias["data"]["alias"]), (&json!("model_version_alias"), &json!("champion")));
+    assert_eq!(
+        (&alias["entity"], &alias["data"]["alias"]),
+        (&json!("model_version_alias"), &json!("champion"))
+    );
     let tested = server.done(&format!("webhooks/{id}/test"), &json!({}));
     assert_eq!(tested["result"]["success"], true, "{tested}");
     received.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(server.send("DELETE", &format!("/api/2.0/mlflow/webhooks/{id}"), "application/json", b"{}").0, 200);
+    assert_eq!(
+        server
+            .send(
+                "DELETE",
+                &format!("/api/2.0/mlflow/webhooks/{id}"),
+                "application/json",
+                b"{}"
+            )
+            .0,
+        200
+    );
     drop(server);
     assert_eq!(project.veracta(&["verify"]).code, 0);
 }
@@ -106,13 +162,35 @@ fn inner_addresses_are_refused() {
         "https://0x7f000001/",
         "file:///etc/passwd",
     ] {
-        server.refused("webhooks", &json!({ "name": "hook", "url": url, "events": events }), 400, "Invalid webhook URL");
+        server.refused(
+            "webhooks",
+            &json!({ "name": "hook", "url": url, "events": events }),
+            400,
+            "Invalid webhook URL",
+        );
     }
     // A name may lead inside; it is looked up when something is sent.
-    let made = server.done("webhooks", &json!({ "name": "hook", "url": "https://localhost/", "events": events }));
+    let made = server.done(
+        "webhooks",
+        &json!({ "name": "hook", "url": "https://localhost/", "events": events }),
+    );
     let id = text(&made, "/webhook/webhook_id");
     let tested = server.done(&format!("webhooks/{id}/test"), &json!({}));
-    assert!(tested["result"]["success"] == false && text(&tested, "/result/error_message").contains("not public"), "{tested}");
-    server.refused("webhooks", &json!({ "name": " ", "url": "https://example.org", "events": events }), 400, "name");
-    server.refused("webhooks", &json!({ "name": "a", "url": "https://example.org", "events": [] }), 400, "events");
+    assert!(
+        tested["result"]["success"] == false
+            && text(&tested, "/result/error_message").contains("not public"),
+        "{tested}"
+    );
+    server.refused(
+        "webhooks",
+        &json!({ "name": " ", "url": "https://example.org", "events": events }),
+        400,
+        "name",
+    );
+    server.refused(
+        "webhooks",
+        &json!({ "name": "a", "url": "https://example.org", "events": [] }),
+        400,
+        "events",
+    );
 }

@@ -8,14 +8,27 @@ use crate::document::{grouped, number, number_cell, text_cell};
 /// Gathers the report; `quasi` names the quasi-identifiers.
 pub fn report(subject: &str, quasi: &[String], measured: &Anonymity) -> Report {
     let verdict = match measured.k {
-        1 => bad(&format!("{} rows are alone in their class", grouped(measured.n_exposed[0]))),
+        1 => bad(&format!(
+            "{} rows are alone in their class",
+            grouped(measured.n_exposed[0])
+        )),
         2..=4 => open(&format!("The smallest class has {} rows", measured.k)),
-        k => good(&format!("Every row shares its class with at least {} others", k - 1)),
+        k => good(&format!(
+            "Every row shares its class with at least {} others",
+            k - 1
+        )),
     };
-    let exposed = SMALL_CLASSES.iter().zip(measured.n_exposed).map(|(limit, n)| {
-        let share = n as f64 / measured.n_rows as f64 * 100.0;
-        vec![text_cell(format!("classes of at most {limit}")), number_cell(grouped(n)), number_cell(format!("{share:.2} %"))]
-    });
+    let exposed = SMALL_CLASSES
+        .iter()
+        .zip(measured.n_exposed)
+        .map(|(limit, n)| {
+            let share = n as f64 / measured.n_rows as f64 * 100.0;
+            vec![
+                text_cell(format!("classes of at most {limit}")),
+                number_cell(grouped(n)),
+                number_cell(format!("{share:.2} %")),
+            ]
+        });
     let mut sections = vec![ReportSection {
         heading: "Classes".to_owned(),
         blocks: vec![ReportBlock::Table {
@@ -38,7 +51,9 @@ pub fn report(subject: &str, quasi: &[String], measured: &Anonymity) -> Report {
             heading: "Sensitive columns".to_owned(),
             blocks: vec![ReportBlock::Table {
                 caption: "Within the class that tells most".to_owned(),
-                columns: ["Column", "l", "l by entropy", "t", "Rows disclosed"].map(str::to_owned).to_vec(),
+                columns: ["Column", "l", "l by entropy", "t", "Rows disclosed"]
+                    .map(str::to_owned)
+                    .to_vec(),
                 rows: rows.collect(),
             }],
         });

@@ -39,7 +39,11 @@ pub fn together(found: &TogetherDrift) -> ReportSection {
         rows.push(vec![
             text_cell("Maximum mean discrepancy, squared (permutation p)"),
             number_cell(format!("{} (p {})", number(statistic), number(p))),
-            text_cell(if p < 0.05 { "apart" } else { "not shown to be apart" }),
+            text_cell(if p < 0.05 {
+                "apart"
+            } else {
+                "not shown to be apart"
+            }),
         ]);
     }
     ReportSection {
@@ -60,7 +64,11 @@ pub fn together(found: &TogetherDrift) -> ReportSection {
 /// Gathers the section about what a model leans on.
 pub fn attributions(found: &AttributionDrift) -> ReportSection {
     let row = |(input, [before, now]): &(String, [f64; 2])| {
-        vec![text_cell(format!("`{input}`")), number_cell(number(*before)), number_cell(number(*now))]
+        vec![
+            text_cell(format!("`{input}`")),
+            number_cell(number(*before)),
+            number_cell(number(*now)),
+        ]
     };
     let word = match &found.ndcg {
         Some(gain) if gain.upper < ALARM_BELOW => "the model leans on other inputs",
@@ -75,7 +83,9 @@ pub fn attributions(found: &AttributionDrift) -> ReportSection {
                 "Normalised discounted cumulative gain {}: {word} (1 is the same order, the alarm is below {ALARM_BELOW})",
                 with_interval(found.ndcg.as_ref())
             ),
-            columns: ["Input", "Strength in the reference", "Strength now"].map(str::to_owned).to_vec(),
+            columns: ["Input", "Strength in the reference", "Strength now"]
+                .map(str::to_owned)
+                .to_vec(),
             rows: found.features.iter().map(row).collect(),
         }],
     }
@@ -87,23 +97,53 @@ pub type DriftWindow = (String, usize, Vec<(String, ColumnDrift)>);
 /// Gathers the report of windows.
 pub fn windows(subject: &str, found: &[DriftWindow], tolerance: f64) -> Report {
     let drifted = |columns: &[(String, ColumnDrift)]| -> Vec<String> {
-        columns.iter().filter(|(_, drift)| drift.change == Change::Drifted).map(|(name, _)| name.clone()).collect()
+        columns
+            .iter()
+            .filter(|(_, drift)| drift.change == Change::Drifted)
+            .map(|(name, _)| name.clone())
+            .collect()
     };
     let row = |(start, n, columns): &DriftWindow| -> Vec<Cell> {
         let names = drifted(columns);
-        let n_undecided = columns.iter().filter(|(_, drift)| drift.change == Change::Undecided).count();
+        let n_undecided = columns
+            .iter()
+            .filter(|(_, drift)| drift.change == Change::Undecided)
+            .count();
         let size = |drift: &ColumnDrift| drift.effect.map_or(0.0, |effect| effect.lower);
-        let largest = columns.iter().max_by(|a, b| size(&a.1).total_cmp(&size(&b.1)));
+        let largest = columns
+            .iter()
+            .max_by(|a, b| size(&a.1).total_cmp(&size(&b.1)));
         let largest = largest.map_or("–".to_owned(), |(name, drift)| {
-            let bounds =
-                drift.effect.map_or(String::new(), |found| format!(" {:.3} ({:.3} to {:.3})", found.estimate, found.lower, found.upper));
+            let bounds = drift.effect.map_or(String::new(), |found| {
+                format!(
+                    " {:.3} ({:.3} to {:.3})",
+                    found.estimate, found.lower, found.upper
+                )
+            });
             format!("`{name}`{bounds}")
         });
-        let word = if names.is_empty() { "–".to_owned() } else { names.join(", ") };
-        vec![text_cell(start), number_cell(grouped(*n)), text_cell(word), number_cell(n_undecided.to_string()), text_cell(largest)]
+        let word = if names.is_empty() {
+            "–".to_owned()
+        } else {
+            names.join(", ")
+        };
+        vec![
+            text_cell(start),
+            number_cell(grouped(*n)),
+            text_cell(word),
+            number_cell(n_undecided.to_string()),
+            text_cell(largest),
+        ]
     };
-    let n_drifted = found.iter().filter(|(.., columns)| !drifted(columns).is_empty()).count();
-    let is_unsure = found.iter().any(|(.., columns)| columns.iter().any(|(_, drift)| drift.change == Change::Undecided));
+    let n_drifted = found
+        .iter()
+        .filter(|(.., columns)| !drifted(columns).is_empty())
+        .count();
+    let is_unsure = found.iter().any(|(.., columns)| {
+        columns
+            .iter()
+            .any(|(_, drift)| drift.change == Change::Undecided)
+    });
     let verdict = match n_drifted {
         0 if is_unsure => open("No window has drifted for sure; some have too few rows to tell"),
         0 => good("No window has drifted"),
@@ -133,15 +173,34 @@ pub fn windows(subject: &str, found: &[DriftWindow], tolerance: f64) -> Report {
 pub fn stream(subject: &str, found: &[(String, Vec<usize>)]) -> Report {
     const SHOWN_MAX: usize = 30;
     let row = |(name, rows): &(String, Vec<usize>)| {
-        let shown: Vec<String> = rows.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
-        let more = if rows.len() > SHOWN_MAX { format!(", and {} more", rows.len() - SHOWN_MAX) } else { String::new() };
-        let text = if rows.is_empty() { "none".to_owned() } else { shown.join(", ") + &more };
-        vec![text_cell(format!("`{name}`")), number_cell(rows.len().to_string()), text_cell(text)]
+        let shown: Vec<String> = rows
+            .iter()
+            .take(SHOWN_MAX)
+            .map(ToString::to_string)
+            .collect();
+        let more = if rows.len() > SHOWN_MAX {
+            format!(", and {} more", rows.len() - SHOWN_MAX)
+        } else {
+            String::new()
+        };
+        let text = if rows.is_empty() {
+            "none".to_owned()
+        } else {
+            shown.join(", ") + &more
+        };
+        vec![
+            text_cell(format!("`{name}`")),
+            number_cell(rows.len().to_string()),
+            text_cell(text),
+        ]
     };
     let n = found.iter().filter(|(_, rows)| !rows.is_empty()).count();
     let verdict = match n {
         0 => good("No detector says that the stream changes"),
-        n => bad(&format!("{n} of {} detectors say that the stream changes", found.len())),
+        n => bad(&format!(
+            "{n} of {} detectors say that the stream changes",
+            found.len()
+        )),
     };
     Report {
         title: "Stream".to_owned(),

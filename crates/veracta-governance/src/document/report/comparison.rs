@@ -14,25 +14,60 @@ pub fn report(names: [&str; 2], measured: &PairedEvaluation) -> Report {
     let margin = number(measured.margin);
     let verdict = match measured.verdict {
         Comparison::Superior => good(&format!("{second} ranks better than {first}")),
-        Comparison::Equivalent => good(&format!("{second} and {first} are equivalent within {margin}")),
-        Comparison::NonInferior => good(&format!("{second} is not worse than {first} by more than {margin}")),
-        Comparison::Inferior => bad(&format!("{second} is worse than {first} by more than {margin}")),
-        Comparison::Undecided => {
-            open(&format!("Undecided: more rows would tell whether {second} is worse than {first} by more than {margin}"))
-        }
+        Comparison::Equivalent => good(&format!(
+            "{second} and {first} are equivalent within {margin}"
+        )),
+        Comparison::NonInferior => good(&format!(
+            "{second} is not worse than {first} by more than {margin}"
+        )),
+        Comparison::Inferior => bad(&format!(
+            "{second} is worse than {first} by more than {margin}"
+        )),
+        Comparison::Undecided => open(&format!(
+            "Undecided: more rows would tell whether {second} is worse than {first} by more than {margin}"
+        )),
     };
     let line = |name: &str, found: Option<&Estimate>, p: Option<f64>| {
-        vec![text_cell(name), number_cell(with_interval(found)), p.map_or(text_cell("–"), |p| number_cell(number(p)))]
+        vec![
+            text_cell(name),
+            number_cell(with_interval(found)),
+            p.map_or(text_cell("–"), |p| number_cell(number(p))),
+        ]
     };
     let rows = vec![
-        line(&format!("ROC AUC of {first}"), measured.roc_auc[0].as_ref(), None),
-        line(&format!("ROC AUC of {second}"), measured.roc_auc[1].as_ref(), None),
-        line("Gain in ROC AUC (paired DeLong)", measured.roc_auc_gain.as_ref(), measured.roc_auc_p),
-        line("Gain in accuracy (Tango; McNemar)", measured.accuracy_gain.as_ref(), measured.mcnemar_p),
+        line(
+            &format!("ROC AUC of {first}"),
+            measured.roc_auc[0].as_ref(),
+            None,
+        ),
+        line(
+            &format!("ROC AUC of {second}"),
+            measured.roc_auc[1].as_ref(),
+            None,
+        ),
+        line(
+            "Gain in ROC AUC (paired DeLong)",
+            measured.roc_auc_gain.as_ref(),
+            measured.roc_auc_p,
+        ),
+        line(
+            "Gain in accuracy (Tango; McNemar)",
+            measured.accuracy_gain.as_ref(),
+            measured.mcnemar_p,
+        ),
     ];
-    let gains = [("ROC AUC", &measured.roc_auc_gain), ("Accuracy", &measured.accuracy_gain)];
-    let gains: Vec<ForestRow> =
-        gains.iter().map(|(name, gain)| ForestRow { label: (*name).to_owned(), estimate: (*gain).clone(), faint: false }).collect();
+    let gains = [
+        ("ROC AUC", &measured.roc_auc_gain),
+        ("Accuracy", &measured.accuracy_gain),
+    ];
+    let gains: Vec<ForestRow> = gains
+        .iter()
+        .map(|(name, gain)| ForestRow {
+            label: (*name).to_owned(),
+            estimate: (*gain).clone(),
+            faint: false,
+        })
+        .collect();
     let counts = measured.counts;
     let blocks = vec![
         ReportBlock::Plot {

@@ -12,40 +12,87 @@ const DRAWN_MAX: usize = 6;
 /// Gathers the report; `subject` says what was compared.
 pub fn report(subject: &str, measured: &DriftMeasurement) -> Report {
     let count = |change: Change| measured.with_change(change).count();
-    let (n_drifted, n_undecided, n) = (count(Change::Drifted), count(Change::Undecided), measured.columns.len());
+    let (n_drifted, n_undecided, n) = (
+        count(Change::Drifted),
+        count(Change::Undecided),
+        measured.columns.len(),
+    );
     let lost = measured.lost.len();
     let verdict = match (n_drifted, n_undecided) {
         _ if lost > 0 => {
-            let gone = if lost == 1 { "1 column is".to_owned() } else { format!("{lost} columns are") };
-            bad(&format!("{gone} gone or of another type; {n_drifted} of the other {n} have drifted"))
+            let gone = if lost == 1 {
+                "1 column is".to_owned()
+            } else {
+                format!("{lost} columns are")
+            };
+            bad(&format!(
+                "{gone} gone or of another type; {n_drifted} of the other {n} have drifted"
+            ))
         }
-        (0, 0) => good(&format!("Stable: all {n} columns stay within the tolerances")),
-        (0, _) => open(&format!("No drift shown; {n_undecided} of {n} columns need more rows to tell")),
+        (0, 0) => good(&format!(
+            "Stable: all {n} columns stay within the tolerances"
+        )),
+        (0, _) => open(&format!(
+            "No drift shown; {n_undecided} of {n} columns need more rows to tell"
+        )),
         _ => bad(&format!("{n_drifted} of {n} columns have drifted")),
     };
     let tolerances = measured.options.tolerances;
-    let n_evidently = measured.columns.iter().filter(|column| column.evidently.drift).count();
-    let mut sections = vec![ReportSection { heading: "Columns".to_owned(), blocks: vec![columns_table(measured)] }];
-    let mut drawn: Vec<&ColumnMeasurement> = measured.columns.iter().filter(|column| column.drift.effect.is_some()).collect();
+    let n_evidently = measured
+        .columns
+        .iter()
+        .filter(|column| column.evidently.drift)
+        .count();
+    let mut sections = vec![ReportSection {
+        heading: "Columns".to_owned(),
+        blocks: vec![columns_table(measured)],
+    }];
+    let mut drawn: Vec<&ColumnMeasurement> = measured
+        .columns
+        .iter()
+        .filter(|column| column.drift.effect.is_some())
+        .collect();
     drawn.sort_by(|a, b| size(b).total_cmp(&size(a)));
     drawn.truncate(DRAWN_MAX);
     if !drawn.is_empty() {
         let blocks = drawn.into_iter().map(figure).collect();
-        sections.push(ReportSection { heading: "Largest changes".to_owned(), blocks });
+        sections.push(ReportSection {
+            heading: "Largest changes".to_owned(),
+            blocks,
+        });
     }
-    sections.push(ReportSection { heading: "Tests".to_owned(), blocks: vec![tests_table(measured)] });
+    sections.push(ReportSection {
+        heading: "Tests".to_owned(),
+        blocks: vec![tests_table(measured)],
+    });
     let named = |names: &[String]| format!("`{}`", names.join("`, `"));
     let mut schema = Vec::new();
     if !measured.lost.is_empty() {
-        schema.push(ReportBlock::Text(format!("Gone from the current table, or of another type there: {}.", named(&measured.lost))));
+        schema.push(ReportBlock::Text(format!(
+            "Gone from the current table, or of another type there: {}.",
+            named(&measured.lost)
+        )));
     }
     if !measured.added.is_empty() {
-        schema.push(ReportBlock::Text(format!("Only in the current table: {}.", named(&measured.added))));
+        schema.push(ReportBlock::Text(format!(
+            "Only in the current table: {}.",
+            named(&measured.added)
+        )));
     }
     if !schema.is_empty() {
-        sections.insert(0, ReportSection { heading: "Columns not compared".to_owned(), blocks: schema });
+        sections.insert(
+            0,
+            ReportSection {
+                heading: "Columns not compared".to_owned(),
+                blocks: schema,
+            },
+        );
     }
-    let rank_error = measured.columns.iter().map(|column| column.rank_error).fold(0.0, f64::max);
+    let rank_error = measured
+        .columns
+        .iter()
+        .map(|column| column.rank_error)
+        .fold(0.0, f64::max);
     let stored = match rank_error > 0.0 {
         true => format!(
             " The reference is a stored profile: distributions are known to within {} of its rows, and bounds are wider by that.",
@@ -81,20 +128,32 @@ fn size(column: &ColumnMeasurement) -> f64 {
 }
 
 fn percent(share: f64) -> String {
-    format!("{} %", number(share * 100.0).trim_end_matches('0').trim_end_matches('.'))
+    format!(
+        "{} %",
+        number(share * 100.0)
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+    )
 }
 
 /// Writes a share with three decimals; minus zero reads like a mistake.
 fn thousandths(share: f64) -> String {
     let text = format!("{share:.3}");
-    if text == "-0.000" { "0.000".to_owned() } else { text }
+    if text == "-0.000" {
+        "0.000".to_owned()
+    } else {
+        text
+    }
 }
 
 fn effect_cell(effect: Option<Effect>) -> Cell {
     match effect {
-        Some(found) => {
-            number_cell(format!("{} ({} to {})", thousandths(found.estimate), thousandths(found.lower), thousandths(found.upper)))
-        }
+        Some(found) => number_cell(format!(
+            "{} ({} to {})",
+            thousandths(found.estimate),
+            thousandths(found.lower),
+            thousandths(found.upper)
+        )),
         None => text_cell("not defined"),
     }
 }
@@ -106,14 +165,28 @@ fn columns_table(measured: &DriftMeasurement) -> ReportBlock {
             Change::Stable => ("stable", Tone::Good),
             Change::Undecided => ("undecided", Tone::Open),
         };
-        let score = column.evidently.score.map_or("not defined".to_owned(), number);
-        let evidently = format!("{} {score}{}", column.evidently.method, if column.evidently.drift { ", drift" } else { "" });
+        let score = column
+            .evidently
+            .score
+            .map_or("not defined".to_owned(), number);
+        let evidently = format!(
+            "{} {score}{}",
+            column.evidently.method,
+            if column.evidently.drift {
+                ", drift"
+            } else {
+                ""
+            }
+        );
         vec![
             text_cell(format!("`{}`", column.name)),
             tone_cell(word, tone),
             effect_cell(column.drift.effect),
             effect_cell(column.drift.missing),
-            column.drift.unseen.map_or(text_cell("–"), |unseen| effect_cell(Some(unseen))),
+            column
+                .drift
+                .unseen
+                .map_or(text_cell("–"), |unseen| effect_cell(Some(unseen))),
             text_cell(evidently),
         ]
     };
@@ -126,9 +199,16 @@ fn columns_table(measured: &DriftMeasurement) -> ReportBlock {
     columns.sort_by(|a, b| rank(a).cmp(&rank(b)).then(size(b).total_cmp(&size(a))));
     ReportBlock::Table {
         caption: "Share of rows by which the distributions differ, with bounds".to_owned(),
-        columns: ["Column", "Verdict", "Distribution", "Missing values", "Unseen categories", "Evidently's rule"]
-            .map(str::to_owned)
-            .to_vec(),
+        columns: [
+            "Column",
+            "Verdict",
+            "Distribution",
+            "Missing values",
+            "Unseen categories",
+            "Evidently's rule",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         rows: columns.into_iter().map(row).collect(),
     }
 }
@@ -137,8 +217,12 @@ fn tests_table(measured: &DriftMeasurement) -> ReportBlock {
     let mut rows = Vec::new();
     for column in &measured.columns {
         for test in &column.tests {
-            let shown = |value: Option<f64>| value.map_or(text_cell("–"), |value| number_cell(number(value)));
-            let statistic = test.statistic.map_or(text_cell("not defined"), |value| number_cell(number(value)));
+            let shown = |value: Option<f64>| {
+                value.map_or(text_cell("–"), |value| number_cell(number(value)))
+            };
+            let statistic = test
+                .statistic
+                .map_or(text_cell("not defined"), |value| number_cell(number(value)));
             rows.push(vec![
                 text_cell(format!("`{}`", column.name)),
                 text_cell(test.test.replace('_', " ")),
@@ -149,8 +233,12 @@ fn tests_table(measured: &DriftMeasurement) -> ReportBlock {
         }
     }
     ReportBlock::Table {
-        caption: "With many rows the smallest change has a small p-value; the size above is what counts".to_owned(),
-        columns: ["Column", "Test", "Statistic", "p", "p adjusted"].map(str::to_owned).to_vec(),
+        caption:
+            "With many rows the smallest change has a small p-value; the size above is what counts"
+                .to_owned(),
+        columns: ["Column", "Test", "Statistic", "p", "p adjusted"]
+            .map(str::to_owned)
+            .to_vec(),
         rows,
     }
 }
@@ -160,12 +248,22 @@ fn figure(column: &ColumnMeasurement) -> ReportBlock {
     let (svg, description) = match &column.shape {
         Shape::Numbers(points) => (
             plot::distributions(&format!("Distribution of {}", column.name), points),
-            format!("Share of rows at or below each value; the curves are at most {} apart.", percent(effect)),
+            format!(
+                "Share of rows at or below each value; the curves are at most {} apart.",
+                percent(effect)
+            ),
         ),
         Shape::Categories(shares) => (
             plot::shares(&format!("Shares of {}", column.name), shares),
-            format!("Shares of categories; {} of rows would have to change.", percent(effect)),
+            format!(
+                "Shares of categories; {} of rows would have to change.",
+                percent(effect)
+            ),
         ),
     };
-    ReportBlock::Plot { caption: column.name.clone(), description, svg }
+    ReportBlock::Plot {
+        caption: column.name.clone(),
+        description,
+        svg,
+    }
 }

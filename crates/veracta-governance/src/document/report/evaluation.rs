@@ -7,29 +7,56 @@ use veracta_ml::recalibration::{Recalibration, RecalibrationGain};
 
 use super::{Report, ReportBlock, ReportSection};
 use crate::document::plot::ForestRow;
-use crate::document::{Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval};
+use crate::document::{
+    Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval,
+};
 use crate::record::RocPoint;
 
 /// Rates shown for each group.
-const SHOWN_RATES: [Rate; 4] = [Rate::SelectionRate, Rate::TruePositiveRate, Rate::FalsePositiveRate, Rate::Precision];
+const SHOWN_RATES: [Rate; 4] = [
+    Rate::SelectionRate,
+    Rate::TruePositiveRate,
+    Rate::FalsePositiveRate,
+    Rate::Precision,
+];
 
 /// Gathers the report; `subject` says what was evaluated.
 pub fn report(subject: &str, measured: &Evaluation) -> Report {
-    let auc = measured.metrics.iter().find(|(metric, _)| metric.descriptor().name == "roc_auc").and_then(|(_, found)| found.as_ref());
+    let auc = measured
+        .metrics
+        .iter()
+        .find(|(metric, _)| metric.descriptor().name == "roc_auc")
+        .and_then(|(_, found)| found.as_ref());
     // The first metric measured is the headline: ROC AUC unless others were asked for.
-    let text = measured.metrics.first().map_or("nothing was measured".to_owned(), |(metric, found)| {
-        format!("{} {}", metric.descriptor().title, with_interval(found.as_ref()))
-    });
+    let text =
+        measured
+            .metrics
+            .first()
+            .map_or("nothing was measured".to_owned(), |(metric, found)| {
+                format!(
+                    "{} {}",
+                    metric.descriptor().title,
+                    with_interval(found.as_ref())
+                )
+            });
     let mut sections = vec![performance(measured, auc)];
     if let Some(calibration) = calibration(measured) {
         sections.push(calibration);
     }
     sections.extend(recalibration(measured));
-    sections.extend(measured.frames.iter().map(|frame| group_section(frame, measured.options.level)));
+    sections.extend(
+        measured
+            .frames
+            .iter()
+            .map(|frame| group_section(frame, measured.options.level)),
+    );
     Report {
         title: "Evaluation".to_owned(),
         subject: subject.to_owned(),
-        verdict: Headline { text, tone: Tone::Plain },
+        verdict: Headline {
+            text,
+            tone: Tone::Plain,
+        },
         chips: vec![
             format!("{} rows", grouped(measured.n)),
             format!("{} positive", grouped(measured.n_positive)),
@@ -43,11 +70,16 @@ pub fn report(subject: &str, measured: &Evaluation) -> Report {
 /// Says how intervals were found.
 fn method(measured: &Evaluation) -> String {
     let options = &measured.options;
-    let resamples = format!("{} resamples", grouped(options.bootstrap.n_resamples as usize));
+    let resamples = format!(
+        "{} resamples",
+        grouped(options.bootstrap.n_resamples as usize)
+    );
     let how = match (measured.n_clusters, options.intervals) {
         (Some(n), _) => format!("{resamples} of {} whole clusters", grouped(n)),
         (None, Intervals::Bca) => {
-            format!("{resamples} within each class, bias-corrected and accelerated; rates of groups by Wilson, gaps within group and class")
+            format!(
+                "{resamples} within each class, bias-corrected and accelerated; rates of groups by Wilson, gaps within group and class"
+            )
         }
         (None, Intervals::Preferred) => format!(
             "Wilson for proportions, DeLong on the logit scale for ROC AUC, {resamples} within each class for the others; gaps between \
@@ -65,7 +97,8 @@ fn method(measured: &Evaluation) -> String {
 /// What recalibration gains.
 fn recalibration(measured: &Evaluation) -> Option<ReportSection> {
     let n_folds = measured.recalibration.first()?.n_folds;
-    let pair = |values: [f64; 2]| number_cell(format!("{} to {}", number(values[0]), number(values[1])));
+    let pair =
+        |values: [f64; 2]| number_cell(format!("{} to {}", number(values[0]), number(values[1])));
     let row = |gain: &RecalibrationGain| {
         let name = match gain.method {
             Recalibration::Isotonic => "Isotonic",
@@ -76,22 +109,58 @@ fn recalibration(measured: &Evaluation) -> Option<ReportSection> {
             Some(found) if found.upper < 0.0 => "worse",
             _ => "undecided",
         };
-        vec![text_cell(name), pair(gain.ece), pair(gain.brier), number_cell(with_interval(gain.brier_gain.as_ref())), text_cell(word)]
+        vec![
+            text_cell(name),
+            pair(gain.ece),
+            pair(gain.brier),
+            number_cell(with_interval(gain.brier_gain.as_ref())),
+            text_cell(word),
+        ]
     };
     let rows = measured.recalibration.iter().map(row).collect();
-    let columns = ["", "Expected calibration error", "Brier score", "Brier score falls by (interval)", ""].map(str::to_owned).to_vec();
-    let caption = format!("Each map fitted on {} folds of {n_folds} and tried on the one left", n_folds - 1);
-    Some(ReportSection { heading: "Recalibration".to_owned(), blocks: vec![ReportBlock::Table { caption, columns, rows }] })
+    let columns = [
+        "",
+        "Expected calibration error",
+        "Brier score",
+        "Brier score falls by (interval)",
+        "",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let caption = format!(
+        "Each map fitted on {} folds of {n_folds} and tried on the one left",
+        n_folds - 1
+    );
+    Some(ReportSection {
+        heading: "Recalibration".to_owned(),
+        blocks: vec![ReportBlock::Table {
+            caption,
+            columns,
+            rows,
+        }],
+    })
 }
 
 fn performance(measured: &Evaluation, auc: Option<&Estimate>) -> ReportSection {
     let row = |(metric, found): &(veracta_ml::performance::Metric, Option<Estimate>)| {
         let method = found.as_ref().map_or("–", |found| found.method.title());
-        vec![text_cell(metric.descriptor().title), estimate_cell(found.as_ref()), text_cell(method), text_cell(metric.descriptor().meaning)]
+        vec![
+            text_cell(metric.descriptor().title),
+            estimate_cell(found.as_ref()),
+            text_cell(method),
+            text_cell(metric.descriptor().meaning),
+        ]
     };
     let mut blocks = Vec::new();
     if !measured.roc.is_empty() {
-        let points: Vec<RocPoint> = measured.roc.iter().map(|(fpr, tpr)| RocPoint { fpr: *fpr, tpr: *tpr }).collect();
+        let points: Vec<RocPoint> = measured
+            .roc
+            .iter()
+            .map(|(fpr, tpr)| RocPoint {
+                fpr: *fpr,
+                tpr: *tpr,
+            })
+            .collect();
         blocks.push(ReportBlock::Plot {
             caption: "ROC curve".to_owned(),
             description: "True positive rate over false positive rate at every threshold; the dashed line is chance.".to_owned(),
@@ -115,12 +184,19 @@ fn performance(measured: &Evaluation, auc: Option<&Estimate>) -> ReportSection {
         columns: ["Metric", "Estimate (interval)", "Interval by", "Meaning"].map(str::to_owned).to_vec(),
         rows: measured.metrics.iter().map(row).collect(),
     });
-    ReportSection { heading: "Performance".to_owned(), blocks }
+    ReportSection {
+        heading: "Performance".to_owned(),
+        blocks,
+    }
 }
 
 fn calibration(measured: &Evaluation) -> Option<ReportSection> {
     let reliability = measured.reliability.as_ref()?;
-    let mut text = format!("Expected calibration error {}, largest gap of a bin {}.", number(reliability.ece), number(reliability.mce));
+    let mut text = format!(
+        "Expected calibration error {}, largest gap of a bin {}.",
+        number(reliability.ece),
+        number(reliability.mce)
+    );
     if let Some(line) = &measured.calibration {
         text += &format!(
             " Logistic recalibration: slope {} ± {} (1 is perfect, below 1 too extreme), intercept {} ± {} (0 is perfect).",
@@ -130,7 +206,10 @@ fn calibration(measured: &Evaluation) -> Option<ReportSection> {
             number(1.96 * line.se[0])
         );
     }
-    Some(ReportSection { heading: "Calibration".to_owned(), blocks: vec![ReportBlock::Text(text)] })
+    Some(ReportSection {
+        heading: "Calibration".to_owned(),
+        blocks: vec![ReportBlock::Text(text)],
+    })
 }
 
 fn estimate_cell(estimate: Option<&Estimate>) -> Cell {
@@ -147,7 +226,13 @@ fn group_section(frame: &FrameEvaluation, level: f64) -> ReportSection {
         None => format!("By {names}"),
     };
     let row = |group: &veracta_ml::evaluation::GroupEvaluation| {
-        let rate = |wanted: &Rate| group.rates.iter().find(|(rate, _)| rate == wanted).and_then(|(_, found)| found.as_ref());
+        let rate = |wanted: &Rate| {
+            group
+                .rates
+                .iter()
+                .find(|(rate, _)| rate == wanted)
+                .and_then(|(_, found)| found.as_ref())
+        };
         let small = if group.is_small { " (small)" } else { "" };
         let mut cells = vec![
             text_cell(format!("{}{small}", group.levels.join(" × "))),
@@ -165,13 +250,20 @@ fn group_section(frame: &FrameEvaluation, level: f64) -> ReportSection {
             .iter()
             .map(|group| ForestRow {
                 label: group.levels.join(" × "),
-                estimate: group.rates.iter().find(|(rate, _)| *rate == wanted).and_then(|(_, found)| found.clone()),
+                estimate: group
+                    .rates
+                    .iter()
+                    .find(|(rate, _)| *rate == wanted)
+                    .and_then(|(_, found)| found.clone()),
                 faint: group.is_small,
             })
             .collect();
         ReportBlock::Plot {
             caption: format!("{} by {names}", wanted.title()),
-            description: format!("Dots with {} % intervals; small groups are faint.", level * 100.0),
+            description: format!(
+                "Dots with {} % intervals; small groups are faint.",
+                level * 100.0
+            ),
             svg: plot::forest(wanted.title(), &rows, None),
         }
     };
@@ -181,7 +273,9 @@ fn group_section(frame: &FrameEvaluation, level: f64) -> ReportSection {
         } else {
             "not defined"
         };
-        let value = found.as_ref().map_or_else(|| text_cell(none), |found| estimate_cell(Some(found)));
+        let value = found
+            .as_ref()
+            .map_or_else(|| text_cell(none), |found| estimate_cell(Some(found)));
         vec![text_cell(name.replace('_', " ")), value]
     });
     let gaps = ReportBlock::Table {
@@ -189,6 +283,18 @@ fn group_section(frame: &FrameEvaluation, level: f64) -> ReportSection {
         columns: ["Gap", "Estimate (interval)"].map(str::to_owned).to_vec(),
         rows: gaps.collect(),
     };
-    let table = ReportBlock::Table { caption: "Each group".to_owned(), columns, rows: frame.groups.iter().map(row).collect() };
-    ReportSection { heading, blocks: vec![drawn(Rate::SelectionRate), drawn(Rate::TruePositiveRate), table, gaps] }
+    let table = ReportBlock::Table {
+        caption: "Each group".to_owned(),
+        columns,
+        rows: frame.groups.iter().map(row).collect(),
+    };
+    ReportSection {
+        heading,
+        blocks: vec![
+            drawn(Rate::SelectionRate),
+            drawn(Rate::TruePositiveRate),
+            table,
+            gaps,
+        ],
+    }
 }

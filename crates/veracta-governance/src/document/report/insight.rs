@@ -25,11 +25,19 @@ pub struct Curve<'c> {
 pub fn dependence(subject: &str, curve: Curve<'_>) -> Report {
     let row = |place: usize| -> Vec<Cell> {
         let [low, middle, high] = curve.quantiles[place];
-        let value = curve.categories.get(place).map_or_else(|| number_cell(number(curve.grid[place])), text_cell);
+        let value = curve
+            .categories
+            .get(place)
+            .map_or_else(|| number_cell(number(curve.grid[place])), text_cell);
         let rest = [curve.mean[place], low, middle, high].map(|value| number_cell(number(value)));
         std::iter::once(value).chain(rest).collect()
     };
-    let (low, high) = curve.mean.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+    let (low, high) = curve
+        .mean
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        });
     Report {
         title: "Dependence".to_owned(),
         subject: subject.to_owned(),
@@ -67,17 +75,33 @@ pub fn dependence(subject: &str, curve: Curve<'_>) -> Report {
 pub type ShuffledInput = (String, f64, Option<(f64, f64)>);
 
 /// Gathers the report of shuffling, the most important input first.
-pub fn shuffled(subject: &str, metric: &str, inputs: &[ShuffledInput], n_rows: usize, n_repeats: u32) -> Report {
+pub fn shuffled(
+    subject: &str,
+    metric: &str,
+    inputs: &[ShuffledInput],
+    n_rows: usize,
+    n_repeats: u32,
+) -> Report {
     let row = |(input, mean, interval): &ShuffledInput| {
-        let bounds = interval.map_or(String::new(), |(low, high)| format!(" ({} to {})", number(low), number(high)));
+        let bounds = interval.map_or(String::new(), |(low, high)| {
+            format!(" ({} to {})", number(low), number(high))
+        });
         let word = match interval {
             Some((low, _)) if *low > 0.0 => "used",
             Some((_, high)) if *high < 0.0 => "hurts",
             _ => "undecided",
         };
-        vec![text_cell(format!("`{input}`")), number_cell(format!("{}{bounds}", number(*mean))), text_cell(word)]
+        vec![
+            text_cell(format!("`{input}`")),
+            number_cell(format!("{}{bounds}", number(*mean))),
+            text_cell(word),
+        ]
     };
-    let strongest: Vec<&str> = inputs.iter().take(3).map(|(input, ..)| input.as_str()).collect();
+    let strongest: Vec<&str> = inputs
+        .iter()
+        .take(3)
+        .map(|(input, ..)| input.as_str())
+        .collect();
     Report {
         title: "Permutation importance".to_owned(),
         subject: subject.to_owned(),
@@ -105,11 +129,25 @@ pub fn reasons(subject: &str, rows: &[RowReasons]) -> Report {
     let mut cells = Vec::new();
     for (row, found) in rows {
         for (place, (code, text, points)) in found.iter().enumerate() {
-            let name = if place == 0 { row.to_string() } else { String::new() };
-            cells.push(vec![number_cell(name), text_cell(code), text_cell(text), number_cell(number(*points))]);
+            let name = if place == 0 {
+                row.to_string()
+            } else {
+                String::new()
+            };
+            cells.push(vec![
+                number_cell(name),
+                text_cell(code),
+                text_cell(text),
+                number_cell(number(*points)),
+            ]);
         }
         if found.is_empty() {
-            cells.push(vec![number_cell(row.to_string()), text_cell("–"), text_cell("nothing pushed this row the bad way"), text_cell("")]);
+            cells.push(vec![
+                number_cell(row.to_string()),
+                text_cell("–"),
+                text_cell("nothing pushed this row the bad way"),
+                text_cell(""),
+            ]);
         }
     }
     Report {
@@ -151,14 +189,34 @@ pub struct Searched<'s> {
 pub fn change(subject: &str, searched: Searched<'_>) -> Report {
     let [own, target, reached] = searched.predictions.map(number);
     let verdict = match searched.outcome {
-        "found" => good(&format!("{} changes bring row {} from {own} to {reached}", searched.changes.len(), searched.row)),
-        "below_already" => good(&format!("Row {} is below {target} already: its prediction is {own}", searched.row)),
-        "impossible" => bad(&format!("No combination of these inputs brings row {} below {target}; the lowest is {reached}", searched.row)),
-        _ => open(&format!("The search ended before it was sure; the lowest prediction it saw is {reached}")),
+        "found" => good(&format!(
+            "{} changes bring row {} from {own} to {reached}",
+            searched.changes.len(),
+            searched.row
+        )),
+        "below_already" => good(&format!(
+            "Row {} is below {target} already: its prediction is {own}",
+            searched.row
+        )),
+        "impossible" => bad(&format!(
+            "No combination of these inputs brings row {} below {target}; the lowest is {reached}",
+            searched.row
+        )),
+        _ => open(&format!(
+            "The search ended before it was sure; the lowest prediction it saw is {reached}"
+        )),
     };
     let row = |(input, old, new): &(String, f64, f64)| {
-        let old = if old.is_nan() { text_cell("missing") } else { number_cell(number(*old)) };
-        vec![text_cell(format!("`{input}`")), old, number_cell(number(*new))]
+        let old = if old.is_nan() {
+            text_cell("missing")
+        } else {
+            number_cell(number(*old))
+        };
+        vec![
+            text_cell(format!("`{input}`")),
+            old,
+            number_cell(number(*new)),
+        ]
     };
     Report {
         title: "Counterfactual".to_owned(),

@@ -106,7 +106,11 @@ fn html_section(section: &ReportSection) -> Markup {
 fn html_block(block: &ReportBlock) -> Markup {
     match block {
         ReportBlock::Text(text) => html! { p.text { (super::html::code_spans(text)) } },
-        ReportBlock::Table { caption, columns, rows } => html! {
+        ReportBlock::Table {
+            caption,
+            columns,
+            rows,
+        } => html! {
             div.scroll {
                 table {
                     caption { (caption) }
@@ -115,7 +119,11 @@ fn html_block(block: &ReportBlock) -> Markup {
                 }
             }
         },
-        ReportBlock::Plot { caption, description, svg } => html! {
+        ReportBlock::Plot {
+            caption,
+            description,
+            svg,
+        } => html! {
             figure { (PreEscaped(svg)) figcaption { (caption) p.described { (description) } } }
         },
     }
@@ -123,7 +131,10 @@ fn html_block(block: &ReportBlock) -> Markup {
 
 /// Whether a section is nothing but drawings.
 fn is_drawn_only(section: &ReportSection) -> bool {
-    section.blocks.iter().all(|block| matches!(block, ReportBlock::Plot { .. }))
+    section
+        .blocks
+        .iter()
+        .all(|block| matches!(block, ReportBlock::Plot { .. }))
 }
 
 /// Renders a report as Markdown.
@@ -136,18 +147,32 @@ pub fn markdown(report: &Report) -> String {
         escape(&report.verdict.text),
         escape(&report.chips.join(" · "))
     );
-    for section in report.sections.iter().filter(|section| !is_drawn_only(section)) {
+    for section in report
+        .sections
+        .iter()
+        .filter(|section| !is_drawn_only(section))
+    {
         out += &format!("\n## {}\n\n", escape(&section.heading));
         for block in &section.blocks {
             match block {
                 ReportBlock::Text(text) => out += &format!("{}\n\n", escape(text)),
                 // What a drawing shows stands in the tables.
                 ReportBlock::Plot { .. } => {}
-                ReportBlock::Table { caption, columns, rows } => {
+                ReportBlock::Table {
+                    caption,
+                    columns,
+                    rows,
+                } => {
                     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-                    out += &format!("{}\n\n{}", escape(caption), line(columns.iter().map(|name| escape(name)).collect()));
+                    out += &format!(
+                        "{}\n\n{}",
+                        escape(caption),
+                        line(columns.iter().map(|name| escape(name)).collect())
+                    );
                     out += &format!("|{}\n", "---|".repeat(columns.len()));
-                    rows.iter().for_each(|row| out += &line(row.iter().map(|cell| escape(&cell.text)).collect()));
+                    rows.iter().for_each(|row| {
+                        out += &line(row.iter().map(|cell| escape(&cell.text)).collect())
+                    });
                     out.push('\n');
                 }
             }
@@ -158,8 +183,17 @@ pub fn markdown(report: &Report) -> String {
 
 /// Renders a report as plain lines for a terminal, without its plots.
 pub fn plain(report: &Report) -> String {
-    let mut out = format!("{}\n{}\n{}\n", report.subject, report.verdict.text, report.chips.join(" · "));
-    for section in report.sections.iter().filter(|section| !is_drawn_only(section)) {
+    let mut out = format!(
+        "{}\n{}\n{}\n",
+        report.subject,
+        report.verdict.text,
+        report.chips.join(" · ")
+    );
+    for section in report
+        .sections
+        .iter()
+        .filter(|section| !is_drawn_only(section))
+    {
         out += &format!("\n{}\n", section.heading);
         for block in &section.blocks {
             match block {
@@ -174,30 +208,54 @@ pub fn plain(report: &Report) -> String {
 
 fn plain_table(columns: &[String], rows: &[Vec<Cell>]) -> String {
     let width = |idx: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(idx)).map(|cell| cell.text.chars().count());
-        cells.chain([columns[idx].chars().count()]).max().unwrap_or(0)
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(idx))
+            .map(|cell| cell.text.chars().count());
+        cells
+            .chain([columns[idx].chars().count()])
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let line = |cells: Vec<(&str, bool)>| {
-        let padded = cells.iter().zip(&widths).map(|((text, numeric), width)| match numeric {
-            true => format!("{text:>width$}"),
-            false => format!("{text:<width$}"),
-        });
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|((text, numeric), width)| match numeric {
+                true => format!("{text:>width$}"),
+                false => format!("{text:<width$}"),
+            });
         format!("  {}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
     let mut out = line(columns.iter().map(|name| (name.as_str(), false)).collect());
-    rows.iter().for_each(|row| out += &line(row.iter().map(|cell| (cell.text.as_str(), cell.numeric)).collect()));
+    rows.iter().for_each(|row| {
+        out += &line(
+            row.iter()
+                .map(|cell| (cell.text.as_str(), cell.numeric))
+                .collect(),
+        )
+    });
     out
 }
 
 fn good(text: &str) -> Headline {
-    Headline { text: text.to_owned(), tone: Tone::Good }
+    Headline {
+        text: text.to_owned(),
+        tone: Tone::Good,
+    }
 }
 
 fn bad(text: &str) -> Headline {
-    Headline { text: text.to_owned(), tone: Tone::Bad }
+    Headline {
+        text: text.to_owned(),
+        tone: Tone::Bad,
+    }
 }
 
 fn open(text: &str) -> Headline {
-    Headline { text: text.to_owned(), tone: Tone::Open }
+    Headline {
+        text: text.to_owned(),
+        tone: Tone::Open,
+    }
 }

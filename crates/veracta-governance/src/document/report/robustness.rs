@@ -30,21 +30,41 @@ pub fn scenarios(
                 None => text_cell("not defined"),
             });
         }
-        cells.push(if result.n_undefined == 0 { text_cell("–") } else { number_cell(grouped(result.n_undefined)) });
+        cells.push(if result.n_undefined == 0 {
+            text_cell("–")
+        } else {
+            number_cell(grouped(result.n_undefined))
+        });
         cells
     };
     let worst = results.iter().max_by(|a, b| {
-        let size = |result: &ScenarioResult| result.turned.as_ref().map_or(0.0, |found| found.estimate);
+        let size =
+            |result: &ScenarioResult| result.turned.as_ref().map_or(0.0, |found| found.estimate);
         size(a).total_cmp(&size(b))
     });
     let text = worst.map_or("nothing was tried".to_owned(), |worst| {
-        format!("The most decisions turn under {}: {}", worst.scenario.title(), with_interval(worst.turned.as_ref()))
+        format!(
+            "The most decisions turn under {}: {}",
+            worst.scenario.title(),
+            with_interval(worst.turned.as_ref())
+        )
     });
-    let mut columns = vec!["Scenario".to_owned(), "Decisions that turn".to_owned(), "Mean change of score".to_owned()];
-    let mut chips = vec![format!("{} rows", grouped(n)), format!("threshold {}", number(threshold))];
+    let mut columns = vec![
+        "Scenario".to_owned(),
+        "Decisions that turn".to_owned(),
+        "Mean change of score".to_owned(),
+    ];
+    let mut chips = vec![
+        format!("{} rows", grouped(n)),
+        format!("threshold {}", number(threshold)),
+    ];
     if let Some(metric) = metric {
         columns.push(metric.descriptor().title.to_owned());
-        chips.push(format!("{} as it is: {}", metric.descriptor().title, with_interval(baseline)));
+        chips.push(format!(
+            "{} as it is: {}",
+            metric.descriptor().title,
+            with_interval(baseline)
+        ));
     }
     columns.push("No prediction".to_owned());
     Report {
@@ -69,7 +89,10 @@ pub fn scenarios(
 /// Gathers the report of membership inference; the name of each attack with what it found.
 pub fn membership(subject: &str, attacks: &[(&str, &Attack)]) -> Report {
     let row = |(name, found): &(&str, &Attack)| {
-        let mut cells = vec![text_cell(*name), number_cell(with_interval(found.roc_auc.as_ref()))];
+        let mut cells = vec![
+            text_cell(*name),
+            number_cell(with_interval(found.roc_auc.as_ref())),
+        ];
         cells.extend(found.found_at.iter().map(|at| match at {
             Some(found) => number_cell(with_interval(Some(found))),
             None => text_cell("too few rows"),
@@ -80,10 +103,24 @@ pub fn membership(subject: &str, attacks: &[(&str, &Attack)]) -> Report {
         // The threshold comes from a few other rows: what they would be found at has an upper bound of its own.
         let n_others = attack.n[1] as f64;
         let is_better = |(at, rate): (&Option<Estimate>, f64)| {
-            let by_chance = |level: f64| proportion_interval((rate * n_others).floor(), n_others, level, Method::ClopperPearson);
-            at.as_ref().is_some_and(|found| by_chance(found.level).is_some_and(|chance| found.lower > chance.upper))
+            let by_chance = |level: f64| {
+                proportion_interval(
+                    (rate * n_others).floor(),
+                    n_others,
+                    level,
+                    Method::ClopperPearson,
+                )
+            };
+            at.as_ref().is_some_and(|found| {
+                by_chance(found.level).is_some_and(|chance| found.lower > chance.upper)
+            })
         };
-        attack.roc_auc.as_ref().is_some_and(|auc| auc.lower > 0.5) || attack.found_at.iter().zip(FALSE_POSITIVE_RATES).any(is_better)
+        attack.roc_auc.as_ref().is_some_and(|auc| auc.lower > 0.5)
+            || attack
+                .found_at
+                .iter()
+                .zip(FALSE_POSITIVE_RATES)
+                .any(is_better)
     };
     let verdict = match attacks.iter().any(|(_, found)| finds(found)) {
         true => bad("The model gives away which rows it was trained on"),
@@ -113,8 +150,12 @@ pub fn membership(subject: &str, attacks: &[(&str, &Attack)]) -> Report {
 /// Gathers the report of synthetic rows.
 pub fn neighbours(subject: &str, columns: &[String], found: &NeighbourShare) -> Report {
     let verdict = match &found.share {
-        Some(share) if share.lower > 0.5 => bad("Synthetic rows are nearer to the rows they were made from than to others"),
-        Some(share) if share.upper <= 0.55 => good("Synthetic rows are no nearer to the rows they were made from"),
+        Some(share) if share.lower > 0.5 => {
+            bad("Synthetic rows are nearer to the rows they were made from than to others")
+        }
+        Some(share) if share.upper <= 0.55 => {
+            good("Synthetic rows are no nearer to the rows they were made from")
+        }
         Some(_) => open("Undecided: more rows would tell whether synthetic rows are too near"),
         None => open("There are no rows to compare"),
     };

@@ -7,42 +7,77 @@ use veracta_ml::windows::WindowMetric;
 
 use super::{Report, ReportBlock, ReportSection};
 use crate::document::plot::ForestRow;
-use crate::document::{Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval};
+use crate::document::{
+    Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval,
+};
 
 /// Most windows drawn.
 const DRAWN_MAX: usize = 60;
 
-fn metrics_table(caption: String, metrics: impl Iterator<Item = (String, Option<Estimate>)>) -> ReportBlock {
-    let row = |(name, found): (String, Option<Estimate>)| vec![text_cell(name), number_cell(with_interval(found.as_ref()))];
-    ReportBlock::Table { caption, columns: ["Metric", "Estimate (interval)"].map(str::to_owned).to_vec(), rows: metrics.map(row).collect() }
+fn metrics_table(
+    caption: String,
+    metrics: impl Iterator<Item = (String, Option<Estimate>)>,
+) -> ReportBlock {
+    let row = |(name, found): (String, Option<Estimate>)| {
+        vec![text_cell(name), number_cell(with_interval(found.as_ref()))]
+    };
+    ReportBlock::Table {
+        caption,
+        columns: ["Metric", "Estimate (interval)"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: metrics.map(row).collect(),
+    }
 }
 
 /// Gathers the report of a task that is not one of two classes.
 pub fn report(subject: &str, measured: &TaskEvaluation, level: f64) -> Report {
     let (name, found) = &measured.metrics[0];
-    let unit = if measured.task == "ranking" { "queries" } else { "rows" };
+    let unit = if measured.task == "ranking" {
+        "queries"
+    } else {
+        "rows"
+    };
     let mut sections = vec![ReportSection {
         heading: "Performance".to_owned(),
-        blocks: vec![metrics_table(format!("Over {} {unit}", grouped(measured.n)), measured.metrics.iter().cloned())],
+        blocks: vec![metrics_table(
+            format!("Over {} {unit}", grouped(measured.n)),
+            measured.metrics.iter().cloned(),
+        )],
     }];
     if !measured.confusion.is_empty() {
         let row = |(class, counts): (&String, &Vec<f64>)| -> Vec<Cell> {
-            std::iter::once(text_cell(class)).chain(counts.iter().map(|count| number_cell(count.to_string()))).collect()
+            std::iter::once(text_cell(class))
+                .chain(counts.iter().map(|count| number_cell(count.to_string())))
+                .collect()
         };
         sections.push(ReportSection {
             heading: "Classes".to_owned(),
             blocks: vec![ReportBlock::Table {
                 caption: "Rows of each true class, by predicted class".to_owned(),
-                columns: std::iter::once("True class".to_owned()).chain(measured.classes.iter().cloned()).collect(),
-                rows: measured.classes.iter().zip(&measured.confusion).map(row).collect(),
+                columns: std::iter::once("True class".to_owned())
+                    .chain(measured.classes.iter().cloned())
+                    .collect(),
+                rows: measured
+                    .classes
+                    .iter()
+                    .zip(&measured.confusion)
+                    .map(row)
+                    .collect(),
             }],
         });
     }
     Report {
         title: "Evaluation".to_owned(),
         subject: subject.to_owned(),
-        verdict: Headline { text: format!("{name} {}", with_interval(found.as_ref())), tone: Tone::Plain },
-        chips: vec![measured.task.clone(), format!("{} {unit}", grouped(measured.n))],
+        verdict: Headline {
+            text: format!("{name} {}", with_interval(found.as_ref())),
+            tone: Tone::Plain,
+        },
+        chips: vec![
+            measured.task.clone(),
+            format!("{} {unit}", grouped(measured.n)),
+        ],
         sections,
         method: format!(
             "Intervals at {} %: percentiles of resampled {unit}. Definitions are those of scikit-learn and SciPy.",
@@ -52,11 +87,24 @@ pub fn report(subject: &str, measured: &TaskEvaluation, level: f64) -> Report {
 }
 
 /// Gathers the report of performance expected from probabilities alone.
-pub fn expected(subject: &str, n: usize, confusion: &Confusion, metrics: &[(Metric, Option<Estimate>)]) -> Report {
-    let named = metrics.iter().map(|(metric, found)| (metric.descriptor().title.to_owned(), found.clone()));
-    let text = metrics.first().map_or("nothing was asked for".to_owned(), |(metric, found)| {
-        format!("{} expected: {}", metric.descriptor().title, with_interval(found.as_ref()))
-    });
+pub fn expected(
+    subject: &str,
+    n: usize,
+    confusion: &Confusion,
+    metrics: &[(Metric, Option<Estimate>)],
+) -> Report {
+    let named = metrics
+        .iter()
+        .map(|(metric, found)| (metric.descriptor().title.to_owned(), found.clone()));
+    let text = metrics
+        .first()
+        .map_or("nothing was asked for".to_owned(), |(metric, found)| {
+            format!(
+                "{} expected: {}",
+                metric.descriptor().title,
+                with_interval(found.as_ref())
+            )
+        });
     let round = |count: f64| number(count);
     Report {
         title: "Expected performance".to_owned(),
@@ -84,11 +132,23 @@ pub fn expected(subject: &str, n: usize, confusion: &Confusion, metrics: &[(Metr
 }
 
 /// Gathers the report of the error of a regression expected without labels: rows of the reference and of the current file.
-pub fn expected_error(subject: &str, n: [usize; 2], reference: f64, expected: Option<&Estimate>, inputs: &[String]) -> Report {
+pub fn expected_error(
+    subject: &str,
+    n: [usize; 2],
+    reference: f64,
+    expected: Option<&Estimate>,
+    inputs: &[String],
+) -> Report {
     let text = format!("Mean absolute error expected: {}", with_interval(expected));
     let rows = vec![
-        vec![text_cell("On the reference, with labels"), number_cell(number(reference))],
-        vec![text_cell("Expected on the current rows (band)"), number_cell(with_interval(expected))],
+        vec![
+            text_cell("On the reference, with labels"),
+            number_cell(number(reference)),
+        ],
+        vec![
+            text_cell("Expected on the current rows (band)"),
+            number_cell(with_interval(expected)),
+        ],
     ];
     Report {
         title: "Expected error".to_owned(),
@@ -111,7 +171,12 @@ pub fn expected_error(subject: &str, n: [usize; 2], reference: f64, expected: Op
 }
 
 /// Gathers the report of a metric over windows.
-pub fn over_time(subject: &str, metric: Metric, windows: &[(String, WindowMetric)], labelled: f64) -> Report {
+pub fn over_time(
+    subject: &str,
+    metric: Metric,
+    windows: &[(String, WindowMetric)],
+    labelled: f64,
+) -> Report {
     let title = metric.descriptor().title;
     let row = |(name, window): &(String, WindowMetric)| {
         vec![
@@ -120,29 +185,53 @@ pub fn over_time(subject: &str, metric: Metric, windows: &[(String, WindowMetric
             number_cell(grouped(window.n_labelled)),
             match &window.realised {
                 Some(found) => number_cell(with_interval(Some(found))),
-                None if (window.n_labelled as f64) < labelled * window.n as f64 => text_cell("waits for labels"),
+                None if (window.n_labelled as f64) < labelled * window.n as f64 => {
+                    text_cell("waits for labels")
+                }
                 None => text_cell("not defined"),
             },
             number_cell(with_interval(window.expected.as_ref())),
         ]
     };
-    let drawn = windows.iter().take(DRAWN_MAX).map(|(name, window)| ForestRow {
-        label: name.clone(),
-        estimate: window.realised.clone().or_else(|| window.expected.clone()),
-        faint: window.realised.is_none(),
-    });
-    let n_waiting = windows.iter().filter(|(_, window)| (window.n_labelled as f64) < labelled * window.n as f64).count();
+    let drawn = windows
+        .iter()
+        .take(DRAWN_MAX)
+        .map(|(name, window)| ForestRow {
+            label: name.clone(),
+            estimate: window.realised.clone().or_else(|| window.expected.clone()),
+            faint: window.realised.is_none(),
+        });
+    let n_waiting = windows
+        .iter()
+        .filter(|(_, window)| (window.n_labelled as f64) < labelled * window.n as f64)
+        .count();
     let outside = windows.iter().filter(|(_, window)| {
         let apart = |a: &Estimate, b: &Estimate| a.upper < b.lower || a.lower > b.upper;
-        window.realised.as_ref().zip(window.expected.as_ref()).is_some_and(|(a, b)| apart(a, b))
+        window
+            .realised
+            .as_ref()
+            .zip(window.expected.as_ref())
+            .is_some_and(|(a, b)| apart(a, b))
     });
     let n_outside = outside.count();
-    let n_judged = windows.iter().filter(|(_, window)| window.realised.is_some() && window.expected.is_some()).count();
+    let n_judged = windows
+        .iter()
+        .filter(|(_, window)| window.realised.is_some() && window.expected.is_some())
+        .count();
     let verdict = match n_outside {
-        0 if n_judged == 0 => Headline { text: "No window can be judged".to_owned(), tone: Tone::Open },
-        0 => Headline { text: format!("{title} is as its probabilities foretell in every window with labels"), tone: Tone::Plain },
+        0 if n_judged == 0 => Headline {
+            text: "No window can be judged".to_owned(),
+            tone: Tone::Open,
+        },
+        0 => Headline {
+            text: format!("{title} is as its probabilities foretell in every window with labels"),
+            tone: Tone::Plain,
+        },
         n => Headline {
-            text: format!("{title} is not what its probabilities foretell in {n} of {} windows", windows.len()),
+            text: format!(
+                "{title} is not what its probabilities foretell in {n} of {} windows",
+                windows.len()
+            ),
             tone: Tone::Open,
         },
     };

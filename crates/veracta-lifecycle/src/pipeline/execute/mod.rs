@@ -145,7 +145,11 @@ pub fn run_pipeline(
     }
     // Two runs at once would do everything twice: the second waits and finds it done.
     let lock_path = platform.store.folder().join("run.lock");
-    let lock = File::options().create(true).append(true).open(&lock_path).map_err(LifecycleError::file(&lock_path))?;
+    let lock = File::options()
+        .create(true)
+        .append(true)
+        .open(&lock_path)
+        .map_err(LifecycleError::file(&lock_path))?;
     lock.lock().map_err(LifecycleError::file(&lock_path))?;
     let events = execution.run_all(&steps)?;
     let (item, model) = execution.result("gate").model()?;
@@ -153,7 +157,8 @@ pub fn run_pipeline(
     platform.store.publish()?;
     let mut notices = execution.notices();
     // Going back to earlier settings finds their model: the name goes on standing for the one that was decided last.
-    if let Record::ModelVersion(latest) = crate::registry::resolve(&platform.store, &format!("model:{}", model.model))?.record
+    if let Record::ModelVersion(latest) =
+        crate::registry::resolve(&platform.store, &format!("model:{}", model.model))?.record
         && latest.version != model.version
     {
         let (name, own, other) = (&model.model, model.version, latest.version);
@@ -175,11 +180,25 @@ pub fn run_pipeline(
 /// Refuses files that are neither there nor written by a step, each with its place, before anything is done.
 fn refuse_missing_files(file: &PipelineFile, options: &RunOptions) -> Result<(), LifecycleError> {
     let spec = &file.spec;
-    let is_written = |name: &str| spec.steps.iter().flat_map(|step| &step.outputs).any(|output| output.value == name);
+    let is_written = |name: &str| {
+        spec.steps
+            .iter()
+            .flat_map(|step| &step.outputs)
+            .any(|output| output.value == name)
+    };
     let data = Some(&spec.data.path).filter(|_| options.data_file.is_none());
-    let current = spec.monitoring.as_ref().map(|monitoring| &monitoring.current);
-    let named = spec.steps.iter().flat_map(|step| &step.inputs).chain(data).chain(current);
-    let missing = named.filter(|name| !is_written(&name.value) && !file.folder.join(&name.value).exists());
+    let current = spec
+        .monitoring
+        .as_ref()
+        .map(|monitoring| &monitoring.current);
+    let named = spec
+        .steps
+        .iter()
+        .flat_map(|step| &step.inputs)
+        .chain(data)
+        .chain(current);
+    let missing =
+        named.filter(|name| !is_written(&name.value) && !file.folder.join(&name.value).exists());
     let problem = |name: &Spanned<String>| Problem {
         file: file.path.display().to_string(),
         line: name.referenced.line() as usize,
@@ -188,7 +207,11 @@ fn refuse_missing_files(file: &PipelineFile, options: &RunOptions) -> Result<(),
         hint: Some(format!("paths are relative to `{}`", file.folder.display())),
     };
     let problems: Vec<Problem> = missing.map(problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(LifecycleError::Spec(problems)) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(LifecycleError::Spec(problems))
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -198,7 +221,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl StepResult {
     fn one<T>(&self, pick: impl Fn(&Record) -> Option<T>) -> Option<(&Evidence, T)> {
-        self.evidence.iter().rev().find_map(|item| pick(&item.record).map(|body| (item, body)))
+        self.evidence
+            .iter()
+            .rev()
+            .find_map(|item| pick(&item.record).map(|body| (item, body)))
     }
 
     fn model(&self) -> Result<(Evidence, ModelVersion), LifecycleError> {
@@ -206,17 +232,28 @@ impl StepResult {
             Record::ModelVersion(body) => Some(body.clone()),
             _ => None,
         });
-        found.map(|(item, body)| (item.clone(), body)).ok_or(LifecycleError::MissingEvidence { kind: "model.version" })
+        found
+            .map(|(item, body)| (item.clone(), body))
+            .ok_or(LifecycleError::MissingEvidence {
+                kind: "model.version",
+            })
     }
 }
 
 impl Execution<'_> {
     fn result(&self, step: &str) -> StepResult {
-        lock(&self.results).get(step).cloned().expect("a step begins only after those it waits for have ended")
+        lock(&self.results)
+            .get(step)
+            .cloned()
+            .expect("a step begins only after those it waits for have ended")
     }
 
     fn emit(&self, step: &str, state: StepState, records: Vec<u64>) -> StepEvent {
-        let event = StepEvent { step: step.to_owned(), state, records };
+        let event = StepEvent {
+            step: step.to_owned(),
+            state,
+            records,
+        };
         (self.events)(event.clone());
         event
     }
@@ -227,9 +264,20 @@ impl Execution<'_> {
         for step in steps {
             // Training and validation wait for the criteria to be recorded, but what they compute depends on the criteria's text only.
             let is_order_only = |id: &String| id == "criteria" && step.id != "gate";
-            let is_ready = step.waits_for.iter().all(|id| is_order_only(id) || lock(&self.results).contains_key(id));
-            let known = if is_ready { self.look_up(step)?.1 } else { None };
-            let state = if known.is_some() { StepState::Unchanged } else { StepState::WouldRun };
+            let is_ready = step
+                .waits_for
+                .iter()
+                .all(|id| is_order_only(id) || lock(&self.results).contains_key(id));
+            let known = if is_ready {
+                self.look_up(step)?.1
+            } else {
+                None
+            };
+            let state = if known.is_some() {
+                StepState::Unchanged
+            } else {
+                StepState::WouldRun
+            };
             if let Some(known) = known {
                 lock(&self.results).insert(step.id.clone(), known);
             }
@@ -249,11 +297,18 @@ impl Execution<'_> {
     /// Runs every step as soon as those it waits for have ended; the first failure lets running steps end and starts no more.
     fn run_all(&self, steps: &[PlannedStep]) -> Result<Vec<StepEvent>, LifecycleError> {
         let (sender, ended) = channel();
-        let (mut waiting, mut n_running, mut finished, mut failure) = (steps.iter().collect::<Vec<_>>(), 0, Vec::new(), None);
+        let (mut waiting, mut n_running, mut finished, mut failure) =
+            (steps.iter().collect::<Vec<_>>(), 0, Vec::new(), None);
         std::thread::scope(|scope| {
             loop {
-                let is_ready = |step: &PlannedStep| step.waits_for.iter().all(|id| lock(&self.results).contains_key(id));
-                let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|step| failure.is_none() && is_ready(step));
+                let is_ready = |step: &PlannedStep| {
+                    step.waits_for
+                        .iter()
+                        .all(|id| lock(&self.results).contains_key(id))
+                };
+                let (ready, rest): (Vec<_>, Vec<_>) = waiting
+                    .into_iter()
+                    .partition(|step| failure.is_none() && is_ready(step));
                 waiting = rest;
                 for step in ready {
                     n_running += 1;
@@ -261,7 +316,9 @@ impl Execution<'_> {
                     scope.spawn(move || {
                         // A step that panics must end the run, not leave it waiting.
                         let result = catch_unwind(AssertUnwindSafe(|| self.run_step(step)));
-                        sender.send((step.id.clone(), result)).expect("the receiver outlives the steps");
+                        sender
+                            .send((step.id.clone(), result))
+                            .expect("the receiver outlives the steps");
                     });
                 }
                 if n_running == 0 {
@@ -300,7 +357,9 @@ impl Execution<'_> {
             None => self.run_built_in(&step.id, key)?,
         };
         let records = result.evidence.iter().map(|item| item.idx).collect();
-        let state = StepState::Done { seconds: begun.elapsed().as_secs_f64() };
+        let state = StepState::Done {
+            seconds: begun.elapsed().as_secs_f64(),
+        };
         Ok((self.emit(&step.id, state, records), result))
     }
 
@@ -309,6 +368,8 @@ impl Execution<'_> {
             Record::Run(run) => Some(run.outputs.clone()),
             _ => None,
         });
-        outputs.map_or(Ok(()), |(_, outputs)| command::restore_outputs(self.platform, &self.file.folder, &outputs))
+        outputs.map_or(Ok(()), |(_, outputs)| {
+            command::restore_outputs(self.platform, &self.file.folder, &outputs)
+        })
     }
 }

@@ -9,7 +9,10 @@ impl Execution<'_> {
     /// Returns what a person should know about the data before relying on any result.
     pub(super) fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
-        for item in ["data", "profile"].iter().flat_map(|step| self.result(step).evidence) {
+        for item in ["data", "profile"]
+            .iter()
+            .flat_map(|step| self.result(step).evidence)
+        {
             match &item.record {
                 Record::DatasetVersion(body) => notices.extend(body.notices()),
                 Record::DatasetProfile(body) => {
@@ -24,10 +27,20 @@ impl Execution<'_> {
 
     /// Returns a sentence for each input with more categories than the model tells apart.
     fn folded_categories(&self, profile: &Profile) -> Vec<String> {
-        let Ok((_, model)) = self.result("train").model() else { return Vec::new() };
+        let Ok((_, model)) = self.result("train").model() else {
+            return Vec::new();
+        };
         let most = self.file.spec.training.categories_max;
-        let is_input = |name: &str| model.inputs.iter().any(|input| input.name == name && input.levels.is_some());
-        let wide = profile.columns.iter().filter(|column| column.n_distinct > most && is_input(&column.name));
+        let is_input = |name: &str| {
+            model
+                .inputs
+                .iter()
+                .any(|input| input.name == name && input.levels.is_some())
+        };
+        let wide = profile
+            .columns
+            .iter()
+            .filter(|column| column.n_distinct > most && is_input(&column.name));
         let sentence = |column: &ColumnProfile| {
             let (name, n) = (&column.name, column.n_distinct);
             format!(

@@ -9,8 +9,8 @@ use veracta_governance::evidence::{Evidence, EvidenceSet};
 use veracta_governance::gate::{Verdict, evaluate_gate};
 use veracta_governance::plan::ValidationPlan;
 use veracta_governance::record::{
-    ApprovalSignature, Attestation, DatasetSplit, DocumentExport, ModelCard, ModelStatus, ModelVersion, NamedDigest, Record, Run,
-    RunEnvironment, VALIDATION_PLAN,
+    ApprovalSignature, Attestation, DatasetSplit, DocumentExport, ModelCard, ModelStatus,
+    ModelVersion, NamedDigest, Record, Run, RunEnvironment, VALIDATION_PLAN,
 };
 use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, Link};
@@ -26,18 +26,26 @@ use crate::pipeline::command;
 use crate::pipeline::plan::plan;
 use crate::pipeline::spec::CommandSpec;
 use crate::training::{bring, seed_of, train};
-use crate::validation::{TestScores, ValidationScope, explain_record, fairness_record, score_test, validation_record};
+use crate::validation::{
+    TestScores, ValidationScope, explain_record, fairness_record, score_test, validation_record,
+};
 
 impl Execution<'_> {
     pub(super) fn run_built_in(&self, step: &str, key: Hash) -> Result<StepResult, LifecycleError> {
         match step {
             "data" => self.run_data(key),
-            "profile" => {
-                self.commit_about_data(step, key, Record::DatasetProfile(self.dataset()?.profile_record(&self.file.spec)), &["data"])
-            }
-            "scan" => {
-                self.commit_about_data(step, key, Record::DatasetPhiScan(self.dataset()?.phi_scan_record(&self.file.spec)), &["data"])
-            }
+            "profile" => self.commit_about_data(
+                step,
+                key,
+                Record::DatasetProfile(self.dataset()?.profile_record(&self.file.spec)),
+                &["data"],
+            ),
+            "scan" => self.commit_about_data(
+                step,
+                key,
+                Record::DatasetPhiScan(self.dataset()?.phi_scan_record(&self.file.spec)),
+                &["data"],
+            ),
             "split" => self.run_split(key),
             "criteria" => self.run_criteria(key),
             "screen" => {
@@ -49,8 +57,18 @@ impl Execution<'_> {
                     self.emit(step, StepState::Progress { done, total }, Vec::new());
                 };
                 let set_aside = self.leaking_inputs();
-                let record = self.dataset()?.minimisation_record(&self.file.spec, self.roles()?, set_aside, &progress)?;
-                self.commit_about_data(step, key, Record::DatasetMinimisation(record), &["data", "split", "screen"])
+                let record = self.dataset()?.minimisation_record(
+                    &self.file.spec,
+                    self.roles()?,
+                    set_aside,
+                    &progress,
+                )?;
+                self.commit_about_data(
+                    step,
+                    key,
+                    Record::DatasetMinimisation(record),
+                    &["data", "split", "screen"],
+                )
             }
             "train" => self.run_train(key),
             "validate" | "fairness" | "explain" => self.run_validation(step, key),
@@ -66,17 +84,31 @@ impl Execution<'_> {
     pub(super) fn commit(&self, new: NewRecord) -> Result<Evidence, LifecycleError> {
         let record = new.record.clone();
         let committed = self.platform.commit(new)?;
-        Ok(Evidence { idx: committed.idx, entry: committed.entry, record })
+        Ok(Evidence {
+            idx: committed.idx,
+            entry: committed.entry,
+            record,
+        })
     }
 
     pub(super) fn finish(&self, step: &str, evidence: Vec<Evidence>) -> StepResult {
-        StepResult { identity: self.identity(step, &evidence), evidence }
+        StepResult {
+            identity: self.identity(step, &evidence),
+            evidence,
+        }
     }
 
     /// Returns links to the latest record of each of these steps.
     pub(super) fn links(&self, steps: &[&str]) -> Vec<Link> {
         let results: Vec<StepResult> = steps.iter().map(|step| self.result(step)).collect();
-        results.iter().flat_map(|result| &result.evidence).map(|item| Link { idx: item.idx, body: item.entry.body }).collect()
+        results
+            .iter()
+            .flat_map(|result| &result.evidence)
+            .map(|item| Link {
+                idx: item.idx,
+                body: item.entry.body,
+            })
+            .collect()
     }
 
     fn dataset_subject(&self) -> String {
@@ -87,8 +119,20 @@ impl Execution<'_> {
         format!("model:{}", self.file.spec.name.value)
     }
 
-    fn commit_about_data(&self, step: &str, key: Hash, record: Record, rests_on: &[&str]) -> Result<StepResult, LifecycleError> {
-        let new = NewRecord { record, subject: self.dataset_subject(), key: Some(key), links: self.links(rests_on), artifacts: Vec::new() };
+    fn commit_about_data(
+        &self,
+        step: &str,
+        key: Hash,
+        record: Record,
+        rests_on: &[&str],
+    ) -> Result<StepResult, LifecycleError> {
+        let new = NewRecord {
+            record,
+            subject: self.dataset_subject(),
+            key: Some(key),
+            links: self.links(rests_on),
+            artifacts: Vec::new(),
+        };
         Ok(self.finish(step, vec![self.commit(new)?]))
     }
 
@@ -110,7 +154,9 @@ impl Execution<'_> {
         let result = self.result("split");
         let (_, split) = split_of(&result)?;
         let bytes = self.platform.store.blobs().get(split.assignment)?;
-        let roles = decode_roles(&bytes).ok_or(LifecycleError::MissingEvidence { kind: "assignment of rows to parts" })?;
+        let roles = decode_roles(&bytes).ok_or(LifecycleError::MissingEvidence {
+            kind: "assignment of rows to parts",
+        })?;
         Ok(self.roles.get_or_init(|| roles))
     }
 
@@ -128,7 +174,13 @@ impl Execution<'_> {
             return Ok(test);
         }
         let test = {
-            let clusters = self.file.spec.validation.clusters.as_ref().map(|column| column.value.as_str());
+            let clusters = self
+                .file
+                .spec
+                .validation
+                .clusters
+                .as_ref()
+                .map(|column| column.value.as_str());
             score_test(self.dataset()?, self.predictor()?, self.roles()?, clusters)?
         };
         Ok(self.test.get_or_init(|| test))
@@ -140,10 +192,21 @@ impl Execution<'_> {
         let (format, dataset) = self.dataset.get().expect("the dataset was just read");
         let record = dataset.version_record(&self.file.spec, format.clone());
         let mut source = std::fs::File::open(&path).map_err(LifecycleError::file(&path))?;
-        self.platform.store.blobs().put_reader(dataset.digest, &mut source)?;
-        let artifact = Artifact { name: "dataset".to_owned(), digest: dataset.digest, bytes: dataset.n_bytes, personal: true };
-        let writers =
-            self.file.spec.steps.iter().filter(|step| step.outputs.iter().any(|output| output.value == self.file.spec.data.path.value));
+        self.platform
+            .store
+            .blobs()
+            .put_reader(dataset.digest, &mut source)?;
+        let artifact = Artifact {
+            name: "dataset".to_owned(),
+            digest: dataset.digest,
+            bytes: dataset.n_bytes,
+            personal: true,
+        };
+        let writers = self.file.spec.steps.iter().filter(|step| {
+            step.outputs
+                .iter()
+                .any(|output| output.value == self.file.spec.data.path.value)
+        });
         let writers: Vec<&str> = writers.map(|step| step.id.value.as_str()).collect();
         let new = NewRecord {
             record: Record::DatasetVersion(record),
@@ -158,7 +221,12 @@ impl Execution<'_> {
     fn run_split(&self, key: Hash) -> Result<StepResult, LifecycleError> {
         let (record, roles) = self.dataset()?.split(&self.file.spec)?;
         let bytes = encode_roles(&roles);
-        let artifact = Artifact { name: "assignment".to_owned(), digest: record.assignment, bytes: bytes.len() as u64, personal: false };
+        let artifact = Artifact {
+            name: "assignment".to_owned(),
+            digest: record.assignment,
+            bytes: bytes.len() as u64,
+            personal: false,
+        };
         self.platform.store.blobs().put(bytes)?;
         let new = NewRecord {
             record: Record::DatasetSplit(record),
@@ -175,14 +243,20 @@ impl Execution<'_> {
         let spec = &self.file.spec;
         let plan = spec.validation_plan();
         // The same plan recorded before stays the one that counts: statements and waivers may be added to it.
-        let known = self.platform.store.about("attestation", &self.model_subject())?;
+        let known = self
+            .platform
+            .store
+            .about("attestation", &self.model_subject())?;
         let same = known.into_iter().find(|item| matches!(&item.record, Record::Attestation(body) if body.plan.as_ref() == Some(&plan)));
         let mut records = Vec::new();
         records.push(Record::Attestation(Attestation {
             topic: VALIDATION_PLAN.to_owned(),
             statement: match &same {
                 Some(item) => format!("the criteria recorded at #{} stand", item.idx),
-                None => format!("criteria for {}, fixed before any result exists", spec.name.value),
+                None => format!(
+                    "criteria for {}, fixed before any result exists",
+                    spec.name.value
+                ),
             },
             signer: spec.owner.clone(),
             valid_until: None,
@@ -194,7 +268,10 @@ impl Execution<'_> {
                 topic: statement.topic.clone(),
                 statement: statement.statement.clone(),
                 signer: statement.signer.clone(),
-                valid_until: statement.valid_until.as_ref().map(|date| date.value.clone()),
+                valid_until: statement
+                    .valid_until
+                    .as_ref()
+                    .map(|date| date.value.clone()),
                 file_digest: None,
                 plan: None,
             })
@@ -211,10 +288,22 @@ impl Execution<'_> {
                 second_factor: None,
             })
         }));
-        let links: Vec<Link> = same.iter().map(|item| Link { idx: item.idx, body: item.entry.body }).collect();
+        let links: Vec<Link> = same
+            .iter()
+            .map(|item| Link {
+                idx: item.idx,
+                body: item.entry.body,
+            })
+            .collect();
         let mut evidence = Vec::new();
         for record in records {
-            let new = NewRecord { record, subject: self.model_subject(), key: Some(key), links: links.clone(), artifacts: Vec::new() };
+            let new = NewRecord {
+                record,
+                subject: self.model_subject(),
+                key: Some(key),
+                links: links.clone(),
+                artifacts: Vec::new(),
+            };
             evidence.push(self.commit(new)?);
         }
         Ok(self.finish("criteria", evidence))
@@ -223,9 +312,14 @@ impl Execution<'_> {
     /// Returns the plan with the position of the record that fixed it first.
     fn plan(&self) -> Result<(u64, ValidationPlan), LifecycleError> {
         let plan = self.file.spec.validation_plan();
-        let known = self.platform.store.about("attestation", &self.model_subject())?;
+        let known = self
+            .platform
+            .store
+            .about("attestation", &self.model_subject())?;
         let first = known.iter().find(|item| matches!(&item.record, Record::Attestation(body) if body.plan.as_ref() == Some(&plan)));
-        let item = first.ok_or(LifecycleError::MissingEvidence { kind: "validation plan" })?;
+        let item = first.ok_or(LifecycleError::MissingEvidence {
+            kind: "validation plan",
+        })?;
         Ok((item.idx, plan))
     }
 
@@ -245,7 +339,12 @@ impl Execution<'_> {
         let blobs = self.platform.store.blobs();
         let tracked = self.tracked()?;
         let trained = match &tracked {
-            Some(tracked) => bring(dataset, spec, self.roles()?, blobs.get(tracked.digest)?.to_vec())?,
+            Some(tracked) => bring(
+                dataset,
+                spec,
+                self.roles()?,
+                blobs.get(tracked.digest)?.to_vec(),
+            )?,
             None => train(dataset, spec, self.roles()?)?,
         };
         let digest = blobs.put(trained.bytes.clone())?;
@@ -260,22 +359,48 @@ impl Execution<'_> {
             config: config_of(tracked.as_ref(), &training)?,
             purposes: spec.data.purposes.clone(),
             inputs: vec![
-                NamedDigest { name: "dataset".to_owned(), digest: dataset.digest },
-                NamedDigest { name: "assignment".to_owned(), digest: split.assignment },
-                NamedDigest { name: "pipeline".to_owned(), digest: pipeline },
+                NamedDigest {
+                    name: "dataset".to_owned(),
+                    digest: dataset.digest,
+                },
+                NamedDigest {
+                    name: "assignment".to_owned(),
+                    digest: split.assignment,
+                },
+                NamedDigest {
+                    name: "pipeline".to_owned(),
+                    digest: pipeline,
+                },
             ],
-            outputs: vec![NamedDigest { name: "model".to_owned(), digest }],
+            outputs: vec![NamedDigest {
+                name: "model".to_owned(),
+                digest,
+            }],
             seed: seed_of(&training),
             environment: self.environment(),
-            started: tracked.as_ref().map_or(started, |tracked| time_of(tracked.body.start_ms)),
-            ended: tracked.as_ref().and_then(|tracked| tracked.body.end_ms).map_or_else(|| self.platform.now(), time_of),
+            started: tracked
+                .as_ref()
+                .map_or(started, |tracked| time_of(tracked.body.start_ms)),
+            ended: tracked
+                .as_ref()
+                .and_then(|tracked| tracked.body.end_ms)
+                .map_or_else(|| self.platform.now(), time_of),
             exit_code: 0,
             log: None,
             metrics: trained.metrics,
         };
-        let model_artifact = Artifact { name: "model".to_owned(), digest, bytes: trained.bytes.len() as u64, personal: false };
-        let pipeline_artifact =
-            Artifact { name: "pipeline".to_owned(), digest: pipeline, bytes: self.file.text.len() as u64, personal: false };
+        let model_artifact = Artifact {
+            name: "model".to_owned(),
+            digest,
+            bytes: trained.bytes.len() as u64,
+            personal: false,
+        };
+        let pipeline_artifact = Artifact {
+            name: "pipeline".to_owned(),
+            digest: pipeline,
+            bytes: self.file.text.len() as u64,
+            personal: false,
+        };
         let run_item = self.commit(NewRecord {
             record: Record::Run(run),
             subject: format!("run:{}/train", spec.name.value),
@@ -301,30 +426,57 @@ impl Execution<'_> {
             out_of_scope: spec.out_of_scope.clone(),
             gate: None,
         };
-        let links = vec![Link { idx: run_item.idx, body: run_item.entry.body }];
+        let links = vec![Link {
+            idx: run_item.idx,
+            body: run_item.entry.body,
+        }];
         let artifacts = vec![model_artifact];
-        let new = NewRecord { record: Record::ModelVersion(model), subject: self.model_subject(), key: Some(key), links, artifacts };
+        let new = NewRecord {
+            record: Record::ModelVersion(model),
+            subject: self.model_subject(),
+            key: Some(key),
+            links,
+            artifacts,
+        };
         let model_item = self.commit(new)?;
         Ok(self.finish("train", vec![run_item, model_item]))
     }
 
     /// Returns the version of an artefact: its own when it is known, else the next number.
     fn version_of(&self, digest: Hash) -> Result<u32, LifecycleError> {
-        let known = self.platform.store.about("model.version", &self.model_subject())?;
+        let known = self
+            .platform
+            .store
+            .about("model.version", &self.model_subject())?;
         let versions = known.iter().filter_map(|item| match &item.record {
             Record::ModelVersion(body) => Some((body.digest, body.version)),
             _ => None,
         });
         let versions: Vec<(Hash, u32)> = versions.collect();
-        let own = versions.iter().find(|(known, _)| *known == digest).map(|(_, version)| *version);
-        Ok(own.unwrap_or_else(|| versions.iter().map(|(_, version)| *version).max().unwrap_or(0) + 1))
+        let own = versions
+            .iter()
+            .find(|(known, _)| *known == digest)
+            .map(|(_, version)| *version);
+        Ok(own.unwrap_or_else(|| {
+            versions
+                .iter()
+                .map(|(_, version)| *version)
+                .max()
+                .unwrap_or(0)
+                + 1
+        }))
     }
 
     fn run_validation(&self, step: &str, key: Hash) -> Result<StepResult, LifecycleError> {
         let (_, model) = self.result("train").model()?;
         let (dataset, test) = (self.dataset()?, self.test()?);
         let (plan_idx, plan) = self.plan()?;
-        let scope = ValidationScope { plan: &plan, plan_idx, model: model.digest, dataset: dataset.digest };
+        let scope = ValidationScope {
+            plan: &plan,
+            plan_idx,
+            model: model.digest,
+            dataset: dataset.digest,
+        };
         let record = match step {
             "validate" => {
                 let split_result = self.result("split");
@@ -334,15 +486,34 @@ impl Execution<'_> {
                     Record::Run(run) => run.metrics.get("roc_auc").copied(),
                     _ => None,
                 });
-                Record::ValidationReport(validation_record(scope, test, &split.proof, training_auc.map(|(_, auc)| auc))?)
+                Record::ValidationReport(validation_record(
+                    scope,
+                    test,
+                    &split.proof,
+                    training_auc.map(|(_, auc)| auc),
+                )?)
             }
             "fairness" => Record::FairnessReport(fairness_record(scope, dataset, test)?),
-            _ => {
-                Record::ExplainReport(explain_record(dataset, self.predictor()?, model.digest, test, self.file.spec.explanation.rows_max)?)
-            }
+            _ => Record::ExplainReport(explain_record(
+                dataset,
+                self.predictor()?,
+                model.digest,
+                test,
+                self.file.spec.explanation.rows_max,
+            )?),
         };
-        let rests_on: &[&str] = if step == "explain" { &["data", "split", "train"] } else { &["data", "split", "criteria", "train"] };
-        let new = NewRecord { record, subject: self.model_subject(), key: Some(key), links: self.links(rests_on), artifacts: Vec::new() };
+        let rests_on: &[&str] = if step == "explain" {
+            &["data", "split", "train"]
+        } else {
+            &["data", "split", "criteria", "train"]
+        };
+        let new = NewRecord {
+            record,
+            subject: self.model_subject(),
+            key: Some(key),
+            links: self.links(rests_on),
+            artifacts: Vec::new(),
+        };
         Ok(self.finish(step, vec![self.commit(new)?]))
     }
 
@@ -353,17 +524,29 @@ impl Execution<'_> {
             .map(|step| step.id)
             .filter(|id| !["gate", "documents", "monitor"].contains(&id.as_str()))
             .collect();
-        let mut items: Vec<Evidence> = steps.iter().flat_map(|step| self.result(step).evidence).collect();
+        let mut items: Vec<Evidence> = steps
+            .iter()
+            .flat_map(|step| self.result(step).evidence)
+            .collect();
         let result = self.result("validate");
         let own = result.one(|record| match record {
-            Record::ValidationReport(body) => Some((body.model, body.dataset, body.test_part.clone())),
+            Record::ValidationReport(body) => {
+                Some((body.model, body.dataset, body.test_part.clone()))
+            }
             _ => None,
         });
-        let (own_item, own) = own.ok_or(LifecycleError::MissingEvidence { kind: "validation.report" })?;
+        let (own_item, own) = own.ok_or(LifecycleError::MissingEvidence {
+            kind: "validation.report",
+        })?;
         // Results that were seen before this one, of the same model on the same rows: they tell whether the criteria came first.
-        let earlier = self.platform.store.about("validation.report", &self.model_subject())?;
+        let earlier = self
+            .platform
+            .store
+            .about("validation.report", &self.model_subject())?;
         items.extend(earlier.into_iter().filter(|item| match &item.record {
-            Record::ValidationReport(body) => item.idx < own_item.idx && (body.model, body.dataset, body.test_part.clone()) == own,
+            Record::ValidationReport(body) => {
+                item.idx < own_item.idx && (body.model, body.dataset, body.test_part.clone()) == own
+            }
             _ => false,
         }));
         let (plan_idx, _) = self.plan()?;
@@ -376,16 +559,45 @@ impl Execution<'_> {
         let evidence = self.gate_evidence()?;
         let gate = evaluate_gate(&evidence, &self.platform.today());
         let (_, mut model) = self.result("train").model()?;
-        model.status = if gate.verdict == Verdict::Pass { ModelStatus::Registered } else { ModelStatus::Refused };
+        model.status = if gate.verdict == Verdict::Pass {
+            ModelStatus::Registered
+        } else {
+            ModelStatus::Refused
+        };
         model.gate = Some(gate);
-        let links = evidence.iter().map(|item| Link { idx: item.idx, body: item.entry.body }).collect();
+        let links = evidence
+            .iter()
+            .map(|item| Link {
+                idx: item.idx,
+                body: item.entry.body,
+            })
+            .collect();
         let bytes = self.platform.store.blobs().get(model.digest)?.len() as u64;
         // The text as it is now: a change that re-runs nothing but the gate is part of how this decision came about.
         let text = self.file.text.clone().into_bytes();
-        let pipeline = Artifact { name: "pipeline".to_owned(), digest: self.file.digest(), bytes: text.len() as u64, personal: false };
+        let pipeline = Artifact {
+            name: "pipeline".to_owned(),
+            digest: self.file.digest(),
+            bytes: text.len() as u64,
+            personal: false,
+        };
         self.platform.store.blobs().put(text)?;
-        let artifacts = vec![Artifact { name: "model".to_owned(), digest: model.digest, bytes, personal: false }, pipeline];
-        let new = NewRecord { record: Record::ModelVersion(model), subject: self.model_subject(), key: Some(key), links, artifacts };
+        let artifacts = vec![
+            Artifact {
+                name: "model".to_owned(),
+                digest: model.digest,
+                bytes,
+                personal: false,
+            },
+            pipeline,
+        ];
+        let new = NewRecord {
+            record: Record::ModelVersion(model),
+            subject: self.model_subject(),
+            key: Some(key),
+            links,
+            artifacts,
+        };
         Ok(self.finish("gate", vec![self.commit(new)?]))
     }
 
@@ -394,7 +606,8 @@ impl Execution<'_> {
         let evidence = crate::registry::evidence_for(&self.platform.store, item.idx)?;
         let mut made = Vec::new();
         for name in &self.file.spec.documents {
-            let kind = DocumentKind::named(&name.value).expect("documents are checked when the file is read");
+            let kind = DocumentKind::named(&name.value)
+                .expect("documents are checked when the file is read");
             let document = gather(kind, &evidence);
             let rendered = [
                 ("html", html::render(&document).into_bytes()),
@@ -406,32 +619,66 @@ impl Execution<'_> {
                 let n_bytes = bytes.len() as u64;
                 let digest = self.platform.store.blobs().put(bytes)?;
                 formats.push((format.to_owned(), digest));
-                artifacts.push(Artifact { name: format!("{}.{format}", kind.id()), digest, bytes: n_bytes, personal: false });
+                artifacts.push(Artifact {
+                    name: format!("{}.{format}", kind.id()),
+                    digest,
+                    bytes: n_bytes,
+                    personal: false,
+                });
             }
             let template = kind.template_version().to_owned();
             let sources = document.sources.iter().map(|source| source.idx).collect();
             let (n_gaps, status, model) = (document.n_gaps, "draft".to_owned(), model.digest);
             let record = match kind {
-                DocumentKind::ModelCard => Record::ModelCard(ModelCard { template, model, formats, sources, n_gaps, status }),
+                DocumentKind::ModelCard => Record::ModelCard(ModelCard {
+                    template,
+                    model,
+                    formats,
+                    sources,
+                    n_gaps,
+                    status,
+                }),
                 DocumentKind::ValidationReport => {
                     let document = kind.id().to_owned();
-                    Record::DocumentExport(DocumentExport { document, template, model, formats, sources, n_gaps, status })
+                    Record::DocumentExport(DocumentExport {
+                        document,
+                        template,
+                        model,
+                        formats,
+                        sources,
+                        n_gaps,
+                        status,
+                    })
                 }
             };
-            let new = NewRecord { record, subject: self.model_subject(), key: Some(key), links: self.links(&["gate"]), artifacts };
+            let new = NewRecord {
+                record,
+                subject: self.model_subject(),
+                key: Some(key),
+                links: self.links(&["gate"]),
+                artifacts,
+            };
             made.push(self.commit(new)?);
         }
         Ok(self.finish("documents", made))
     }
 
     /// Writes the documents beside the pipeline, where a file is missing or differs.
-    pub(super) fn write_documents(&self, model: &ModelVersion) -> Result<Vec<PathBuf>, LifecycleError> {
-        let Some(folder) = &self.options.documents_folder else { return Ok(Vec::new()) };
+    pub(super) fn write_documents(
+        &self,
+        model: &ModelVersion,
+    ) -> Result<Vec<PathBuf>, LifecycleError> {
+        let Some(folder) = &self.options.documents_folder else {
+            return Ok(Vec::new());
+        };
         std::fs::create_dir_all(folder).map_err(LifecycleError::file(folder))?;
         let mut paths = Vec::new();
         for item in &self.result("documents").evidence {
             for artifact in &item.entry.artifacts {
-                let path = folder.join(format!("{}-{}-{}", model.model, model.version, artifact.name));
+                let path = folder.join(format!(
+                    "{}-{}-{}",
+                    model.model, model.version, artifact.name
+                ));
                 let is_there = hash_file(&path).is_ok_and(|(digest, _)| digest == artifact.digest);
                 if !is_there {
                     write_file(&path, &self.platform.store.blobs().get(artifact.digest)?)?;
@@ -442,7 +689,11 @@ impl Execution<'_> {
         Ok(paths)
     }
 
-    pub(super) fn run_command(&self, step: &CommandSpec, key: Hash) -> Result<StepResult, LifecycleError> {
+    pub(super) fn run_command(
+        &self,
+        step: &CommandSpec,
+        key: Hash,
+    ) -> Result<StepResult, LifecycleError> {
         let started = self.platform.now();
         let inputs = command::hash_inputs(step, &self.file.folder)?;
         let done = command::run(self.platform, step, &self.file.folder)?;
@@ -465,7 +716,10 @@ impl Execution<'_> {
             log: Some(done.log),
             metrics: BTreeMap::new(),
         };
-        let waits_for = plan(&self.file.spec).into_iter().find(|planned| planned.id == step.id.value).map(|planned| planned.waits_for);
+        let waits_for = plan(&self.file.spec)
+            .into_iter()
+            .find(|planned| planned.id == step.id.value)
+            .map(|planned| planned.waits_for);
         let waits_for = waits_for.unwrap_or_default();
         let new = NewRecord {
             record: Record::Run(run),
@@ -483,7 +737,9 @@ fn split_of(result: &StepResult) -> Result<(&Evidence, DatasetSplit), LifecycleE
         Record::DatasetSplit(body) => Some(body.clone()),
         _ => None,
     });
-    found.ok_or(LifecycleError::MissingEvidence { kind: "dataset.split" })
+    found.ok_or(LifecycleError::MissingEvidence {
+        kind: "dataset.split",
+    })
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), LifecycleError> {

@@ -22,7 +22,13 @@ pub struct AdwinSettings {
 /// Those that River has by default.
 impl Default for AdwinSettings {
     fn default() -> Self {
-        Self { delta: 0.002, clock: 32, n_buckets_max: 5, n_part_min: 5.0, n_grace: 10.0 }
+        Self {
+            delta: 0.002,
+            clock: 32,
+            n_buckets_max: 5,
+            n_part_min: 5.0,
+            n_grace: 10.0,
+        }
     }
 }
 
@@ -48,7 +54,14 @@ pub struct Adwin {
 impl Adwin {
     /// Begins.
     pub fn new(settings: AdwinSettings) -> Self {
-        Self { settings, rows: vec![VecDeque::new()], n: 0.0, total: 0.0, squares: 0.0, n_seen: 0 }
+        Self {
+            settings,
+            rows: vec![VecDeque::new()],
+            n: 0.0,
+            total: 0.0,
+            squares: 0.0,
+            n_seen: 0,
+        }
     }
 
     /// Returns the mean of the window; `None` of nothing.
@@ -63,7 +76,10 @@ impl Adwin {
             self.squares += self.n * gap * gap / (self.n + 1.0);
         }
         (self.n, self.total, self.n_seen) = (self.n + 1.0, self.total + x, self.n_seen + 1);
-        self.rows[0].push_back(Bucket { total: x, squares: 0.0 });
+        self.rows[0].push_back(Bucket {
+            total: x,
+            squares: 0.0,
+        });
         self.compress();
         if !self.n_seen.is_multiple_of(self.settings.clock) || self.n <= self.settings.n_grace {
             return false;
@@ -80,14 +96,19 @@ impl Adwin {
         let mut row = 0;
         while self.rows[row].len() > self.settings.n_buckets_max {
             let (first, second) = (self.rows[row].pop_front(), self.rows[row].pop_front());
-            let (Some(first), Some(second)) = (first, second) else { return };
+            let (Some(first), Some(second)) = (first, second) else {
+                return;
+            };
             let size = (1u64 << row) as f64;
             let gap = first.total / size - second.total / size;
             let squares = first.squares + second.squares + size * size * gap * gap / (2.0 * size);
             if row + 1 == self.rows.len() {
                 self.rows.push(VecDeque::new());
             }
-            self.rows[row + 1].push_back(Bucket { total: first.total + second.total, squares });
+            self.rows[row + 1].push_back(Bucket {
+                total: first.total + second.total,
+                squares,
+            });
             row += 1;
         }
     }

@@ -15,7 +15,12 @@ pub struct Ddm {
 impl Ddm {
     /// Begins; a change is an error rate `n_deviations` standard deviations above the lowest, after more than `n_min` values.
     pub fn new(n_min: u64, n_deviations: f64) -> Self {
-        Self { n_min, n_deviations, rate: RunningMean::default(), lowest: (f64::INFINITY, f64::INFINITY) }
+        Self {
+            n_min,
+            n_deviations,
+            rate: RunningMean::default(),
+            lowest: (f64::INFINITY, f64::INFINITY),
+        }
     }
 
     /// Takes whether a decision was wrong; returns whether errors have become more frequent.
@@ -52,7 +57,15 @@ pub struct Eddm {
 impl Eddm {
     /// Begins; a change is a distance below `beta` of the largest, after more than `n_min` values and errors.
     pub fn new(n_min: u64, beta: f64) -> Self {
-        Self { n_min, beta, n: 0, last_error: 0, distance: RunningMean::default(), squares: 0.0, largest: -1.0 }
+        Self {
+            n_min,
+            beta,
+            n: 0,
+            last_error: 0,
+            distance: RunningMean::default(),
+            squares: 0.0,
+            largest: -1.0,
+        }
     }
 
     /// Takes whether a decision was wrong; returns whether errors have come closer together.
@@ -68,7 +81,11 @@ impl Eddm {
         if self.n <= self.n_min {
             return false;
         }
-        let variance = if self.distance.n > 1.0 { self.squares / (self.distance.n - 1.0) } else { 0.0 };
+        let variance = if self.distance.n > 1.0 {
+            self.squares / (self.distance.n - 1.0)
+        } else {
+            0.0
+        };
         let level = self.distance.mean + 2.0 * variance.sqrt();
         if level > self.largest {
             self.largest = level;
@@ -93,7 +110,11 @@ pub struct HddmA {
 impl HddmA {
     /// Begins; `confidence` is the probability of a false alarm at a cut.
     pub fn new(confidence: f64) -> Self {
-        Self { confidence, all: RunningMean::default(), lowest: RunningMean::default() }
+        Self {
+            confidence,
+            all: RunningMean::default(),
+            lowest: RunningMean::default(),
+        }
     }
 
     /// Takes whether a decision was wrong; returns whether errors have become more frequent.
@@ -110,7 +131,8 @@ impl HddmA {
             return false;
         }
         let m = (self.all.n - self.lowest.n) / self.lowest.n / self.all.n;
-        let is_change = self.all.mean - self.lowest.mean >= (m / 2.0 * (2.0 / self.confidence).ln()).sqrt();
+        let is_change =
+            self.all.mean - self.lowest.mean >= (m / 2.0 * (2.0 / self.confidence).ln()).sqrt();
         if is_change {
             *self = Self::new(self.confidence);
         }

@@ -18,7 +18,12 @@ pub struct PageHinkleySettings {
 /// Those that River has by default.
 impl Default for PageHinkleySettings {
     fn default() -> Self {
-        Self { n_min: 30, delta: 0.005, threshold: 50.0, alpha: 0.9999 }
+        Self {
+            n_min: 30,
+            delta: 0.005,
+            threshold: 50.0,
+            alpha: 0.9999,
+        }
     }
 }
 
@@ -36,19 +41,32 @@ pub struct PageHinkley {
 impl PageHinkley {
     /// Begins.
     pub fn new(settings: PageHinkleySettings) -> Self {
-        Self { settings, mean: RunningMean::default(), increase: 0.0, decrease: 0.0, increase_min: f64::INFINITY, decrease_max: -1.0 }
+        Self {
+            settings,
+            mean: RunningMean::default(),
+            increase: 0.0,
+            decrease: 0.0,
+            increase_min: f64::INFINITY,
+            decrease_max: -1.0,
+        }
     }
 
     /// Takes a value; returns whether the mean has changed.
     pub fn update(&mut self, x: f64) -> bool {
-        let PageHinkleySettings { n_min, delta, threshold, alpha } = self.settings;
+        let PageHinkleySettings {
+            n_min,
+            delta,
+            threshold,
+            alpha,
+        } = self.settings;
         self.mean.update(x);
         let deviation = x - self.mean.mean;
         self.increase = alpha * self.increase + deviation - delta;
         self.decrease = alpha * self.decrease + deviation + delta;
         self.increase_min = self.increase_min.min(self.increase);
         self.decrease_max = self.decrease_max.max(self.decrease);
-        let is_past = self.increase - self.increase_min > threshold || self.decrease_max - self.decrease > threshold;
+        let is_past = self.increase - self.increase_min > threshold
+            || self.decrease_max - self.decrease > threshold;
         let is_change = self.mean.n >= n_min as f64 && is_past;
         if is_change {
             *self = Self::new(self.settings);
