@@ -5,8 +5,8 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use veracta_ml::table::Values;
-use veracta_ml::table::csv::{CsvOptions, read_csv};
+use veracta_data::table::Values;
+use veracta_data::csv::{CsvOptions, read_csv};
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, bytes) = input;

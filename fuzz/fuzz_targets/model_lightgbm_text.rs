@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use veracta_ml::explanation::path_dependent::tree_shap;
-use veracta_ml::tree::compiled::CompiledTrees;
-use veracta_ml::tree::lightgbm::read_lightgbm_text;
+use veracta_model::explanation::path_dependent::tree_shap;
+use veracta_model::tree::compiled::CompiledTrees;
+use veracta_model::tree::lightgbm::read_lightgbm_text;
 
 fuzz_target!(|text: &str| {
     let Ok(ensemble) = read_lightgbm_text(text) else { return };

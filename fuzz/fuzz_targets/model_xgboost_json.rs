@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use veracta_ml::explanation::path_dependent::tree_shap;
-use veracta_ml::tree::TreeEnsemble;
-use veracta_ml::tree::compiled::CompiledTrees;
-use veracta_ml::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
+use veracta_model::explanation::path_dependent::tree_shap;
+use veracta_model::tree::TreeEnsemble;
+use veracta_model::tree::compiled::CompiledTrees;
+use veracta_model::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
 
 fn exercise(ensemble: &TreeEnsemble) {
     // The number of features is whatever the file says; a row for a table of this width is still small.

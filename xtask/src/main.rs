@@ -2,6 +2,7 @@
 
 mod conformance;
 mod install;
+mod soak;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ cargo xtask <what>
   test    everything CI checks: format, lints, dependencies, tidiness, documentation and all tests; installs what they need
   conformance   only the stock MLflow clients against this server, and its own API against its description
   tidy    crate graph, module heads, budgets, names, ARCHITECTURE.md
+  soak    every test that depends on time, 50 times while both cores are busy (hours)
   bench   the figures of docs/benchmarks.md (release build)
 
 VERACTA_DATA names the folder of the public data sets; without it the tests on them are left out, and say so.
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let result = match what.as_str() {
         "test" => test(),
         "tidy" => tidy::check(&root()),
+        "soak" => soak(),
         "bench" => bench(),
         "conformance" => install::postgres()
             .and_then(|()| install::s3_server(&root()))
@@ -129,10 +132,16 @@ fn deny() -> anyhow::Result<()> {
     )
 }
 
+fn soak() -> anyhow::Result<()> {
+    install::postgres()?;
+    install::s3_server(&root())?;
+    soak::run(&root())
+}
+
 fn bench() -> anyhow::Result<()> {
     cargo(
         "one row",
-        &["bench", "--package", "veracta-ml", "--bench", "one_row"],
+        &["bench", "--package", "veracta-model", "--bench", "one_row"],
     )?;
     cargo(
         "ledger",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// What a request needs.
+/// The right that a request needs; a role permits some of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
     /// Nothing: anybody may ask, known or not.
@@ -19,7 +19,7 @@ pub enum Permission {
     Register,
     /// To say which version is in use: aliases and stages.
     Promote,
-    /// To erase for good.
+    /// To erase a run with its values and files, so that only digests remain in the ledger.
     Erase,
     /// To read who did and was refused what.
     Audit,
@@ -30,24 +30,24 @@ pub enum Permission {
 /// A role of a user; a user may have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Reads.
+    /// Reads what is tracked and registered, and changes nothing.
     Viewer,
-    /// Trains and registers.
+    /// Trains models, logs runs and registers versions, and does not say which version is in use.
     Engineer,
     /// Measures what others trained, and notes what was found.
     Validator,
-    /// Decides what is in use.
+    /// Says which version is in use: sets aliases and stages, and does not register versions.
     Approver,
     /// Answers for personal data (GDPR Articles 37 to 39).
     DataProtectionOfficer,
-    /// Reads everything, who did it included.
+    /// Reads everything, including who did or was refused what, and changes nothing.
     Auditor,
     /// Manages who may do what, and nothing else.
     Administrator,
 }
 
 impl Role {
-    /// Every role.
+    /// Every role, in the order in which [`UnknownRole`] lists them.
     pub const ALL: [Self; 7] = [
         Self::Viewer,
         Self::Engineer,
@@ -97,13 +97,13 @@ impl fmt::Display for Role {
     }
 }
 
-/// Not the word for a role.
+/// A word that is not the name of a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{word}` is no role; there are viewer, engineer, validator, approver, data-protection-officer, auditor and administrator"
 )]
 pub struct UnknownRole {
-    /// The word.
+    /// The word that was given instead of the name of a role.
     pub word: String,
 }
 
@@ -139,7 +139,7 @@ impl Roles {
                 .any(|role| role.permissions().contains(&needed))
     }
 
-    /// Returns their words.
+    /// Returns the words of the roles, in the order of [`Role::ALL`].
     pub fn words(&self) -> Vec<String> {
         self.0.iter().map(|role| role.word().to_owned()).collect()
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use veracta_ml::minimisation::Need;
+use veracta_statistics::minimisation::Need;
 
 use crate::evidence::{Evidence, EvidenceSet};
 use crate::gate::is_reproduced;
@@ -16,76 +16,76 @@ use crate::record::{ModelStatus, RecordRef};
 /// The catalogue shipped with this version.
 const CATALOGUE: &str = include_str!("../data/catalogue.yaml");
 
-/// Controls, frameworks and the evidence vocabulary.
+/// The controls catalogue: controls, the frameworks they are taken from, and the kinds of evidence.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Catalogue {
-    /// Schema of the file.
+    /// Name and version of the file format, such as `veracta.controls/1`.
     pub schema: String,
-    /// Day the law was read, ISO 8601.
+    /// Date on which the texts of the frameworks were last read, ISO 8601.
     pub as_of: String,
-    /// Frameworks by identifier.
+    /// Frameworks by the identifier that a pipeline declares and a control names.
     pub frameworks: BTreeMap<String, Framework>,
-    /// Kinds of evidence by name.
+    /// Kinds of evidence by name, such as `dataset.version`; controls may name no others.
     pub evidence_kinds: BTreeMap<String, EvidenceKind>,
-    /// The controls.
+    /// The controls in the order of the file; their identifiers are unique.
     pub controls: Vec<Control>,
 }
 
-/// A body of rules.
+/// A law, standard or guideline from which controls are taken.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Framework {
-    /// Its title.
+    /// Official title of the law, standard or guideline.
     pub title: String,
-    /// How firm it is.
+    /// Legal force of the text, in words, such as whether it is law in force or guidance.
     pub status: String,
-    /// What to check again.
+    /// What a reader must check again later, such as a date of application; `None` when nothing is noted.
     #[serde(default)]
     pub note: Option<String>,
 }
 
-/// A word of the evidence vocabulary.
+/// A kind of record that can be evidence.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EvidenceKind {
-    /// Stage it comes from.
+    /// Stage of the lifecycle that produces it, one of the words of [`Control::stage`].
     pub stage: String,
-    /// What it is.
+    /// What a record of this kind states, in one sentence.
     pub meaning: String,
-    /// Its fields.
+    /// Names of what such a record is expected to state.
     pub fields: Vec<String>,
 }
 
-/// A question asked of evidence.
+/// A requirement of a framework, with the evidence that can show that it is met.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Control {
-    /// Stable identifier.
+    /// Identifier that is never reused, such as `gdpr.art5.1c`.
     pub id: String,
-    /// Framework it belongs to.
+    /// Key in [`Catalogue::frameworks`] of the text that the control is taken from.
     pub framework: String,
-    /// Where the rule stands.
+    /// Article, section or paragraph of the framework where the rule is found.
     pub citation: String,
-    /// Stage of the lifecycle.
+    /// Stage of the lifecycle: `data`, `training`, `validation`, `deployment`, `monitoring` or `cross`.
     pub stage: String,
-    /// Who settles it.
+    /// Whether a program, a person or both decide whether the control is met.
     pub automation: Automation,
-    /// The rule in our words.
+    /// The rule in the catalogue's own words; the binding text is the one that is cited.
     pub requirement: String,
-    /// Kinds of record that can show it.
+    /// Kinds of record that are needed to show it; all of them unless `check` says otherwise.
     pub evidence: Vec<String>,
-    /// What a program evaluates.
+    /// What a program evaluates, in one line over the fields of the records in `evidence`.
     pub check: String,
-    /// What a person attests to.
+    /// What a person states by signing, where a program cannot decide.
     pub manual: String,
 }
 
-/// Who settles a control.
+/// Whether a program, a person or both decide whether a control is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Automation {
-    /// The check settles it, given honest evidence.
+    /// A program decides it from the records, given that these are true.
     Automatic,
     /// The check narrows it and a person decides the rest.
     Assisted,
-    /// A person states it.
+    /// A person states it; the program keeps the statement, its signer and its expiry.
     Attested,
 }
 
@@ -93,13 +93,13 @@ pub enum Automation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ControlState {
-    /// The evidence shows it.
+    /// The records show that the control is met.
     Pass,
-    /// The evidence shows the contrary.
+    /// The records show that the control is not met.
     Fail,
     /// The evidence is not there, or a person has not decided.
     Missing,
-    /// The question does not arise.
+    /// The control does not apply, such as because its framework is not declared.
     NotApplicable,
     /// It does not hold, and a named person accepted that until a stated day.
     Waived,
@@ -108,41 +108,41 @@ pub enum ControlState {
 /// A control with the state of its evidence.
 #[derive(Debug, Clone, Serialize)]
 pub struct ControlResult {
-    /// The control.
+    /// The control that was evaluated, as the catalogue defines it.
     #[serde(flatten)]
     pub control: Control,
-    /// The state.
+    /// The state that the evidence of one subject gives the control.
     pub state: ControlState,
     /// Why, naming what was found or is missing.
     pub reason: String,
-    /// Records it rests on.
+    /// The records that the state follows from; empty when there are none.
     pub records: Vec<RecordRef>,
 }
 
-/// What is wrong with a catalogue.
+/// Why a text is not a valid catalogue.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
-    /// Not YAML of the expected form.
+    /// The text is not YAML with the fields of a catalogue.
     #[error("malformed controls catalogue: {0}")]
     Malformed(Box<serde_saphyr::Error>),
-    /// Two controls of the same name.
+    /// Two controls have the same identifier.
     #[error("control `{id}` is there twice")]
     Duplicate {
-        /// Identifier.
+        /// Identifier of the control that is defined again.
         id: String,
     },
     /// A control that names a kind outside the vocabulary, or a framework that is not there.
     #[error("control `{id}` names `{name}`, which the catalogue does not define")]
     Undefined {
-        /// Identifier.
+        /// Identifier of the control with the undefined name.
         id: String,
-        /// Unknown name.
+        /// The kind of evidence, or else the framework, that the catalogue does not define.
         name: String,
     },
 }
 
 impl Catalogue {
-    /// Reads and checks a catalogue.
+    /// Reads a catalogue from YAML, and checks that identifiers are unique and names are defined.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
         let catalogue: Self = serde_saphyr::from_str(text)
             .map_err(|error| CatalogueError::Malformed(Box::new(error)))?;
@@ -183,11 +183,11 @@ impl Catalogue {
 pub struct ControlScope<'s> {
     /// Frameworks the pipeline declares; the others do not apply.
     pub frameworks: &'s [String],
-    /// Today, ISO 8601.
+    /// Date of the evaluation, ISO 8601; waivers, attestations and retention periods are compared with it.
     pub today: &'s str,
 }
 
-/// What a check finds.
+/// The result of a check: the state, the reason for it in words, and the records it follows from.
 struct Found {
     state: ControlState,
     reason: String,

@@ -4,14 +4,14 @@ use veracta_ledger::entry::Entry;
 
 use crate::record::{Record, RecordRef};
 
-/// One record with its entry.
+/// One record with its entry and its position in the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// Position of the entry.
+    /// Position of the entry in the ledger, counted from 0.
     pub idx: u64,
-    /// The entry.
+    /// The entry of the ledger, which commits to the record by its digest.
     pub entry: Entry,
-    /// The record.
+    /// The decoded record, whose bytes have the digest that the entry names.
     pub record: Record,
 }
 

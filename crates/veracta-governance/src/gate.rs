@@ -4,72 +4,72 @@
 //! stated day, and the finding then says so.
 
 use serde::{Deserialize, Serialize};
-use veracta_ml::interval::Estimate;
-use veracta_ml::minimisation::{DropResult, Need};
+use veracta_statistics::interval::Estimate;
+use veracta_statistics::minimisation::{DropResult, Need};
 
 use crate::evidence::{Evidence, EvidenceSet};
 use crate::record::{DatasetMinimisation, Record, RecordRef, ReproductionOutcome};
 
-/// The decision.
+/// The decision of the gate about a model version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Every rule holds or is waived.
+    /// Every rule is met or waived.
     Pass,
-    /// A rule does not hold.
+    /// At least one rule is not met and not waived.
     Refuse,
-    /// Evidence is missing, and no rule fails.
+    /// Evidence is missing for at least one rule, and no rule fails.
     Incomplete,
 }
 
-/// How one rule ended.
+/// Whether a rule is met by the evidence for one finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleOutcome {
-    /// It holds.
+    /// The evidence shows that the rule is met.
     Pass,
-    /// It does not hold.
+    /// The evidence shows that the rule is not met.
     Fail,
-    /// The evidence for it is missing.
+    /// The evidence for the rule is missing, so that it is not met.
     Missing,
     /// It does not hold, and a named person waived it.
     Waived,
 }
 
-/// One finding of one rule.
+/// What one rule found in one point, such as for one metric or one group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// Identifier of the rule.
+    /// Identifier of the rule, one of [`Rule::id`].
     pub rule: String,
-    /// How it ended.
+    /// Whether the rule is met in this point.
     pub outcome: RuleOutcome,
-    /// What was found, in words.
+    /// What was found, with the values and the limit, in one sentence.
     pub statement: String,
-    /// Records it rests on.
+    /// The records that the finding follows from; empty when the record that is asked for does not exist.
     pub evidence: Vec<RecordRef>,
 }
 
-/// A verdict with its findings.
+/// The decision of the gate with the findings that it follows from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateResult {
-    /// The decision.
+    /// The decision that follows from all findings.
     pub verdict: Verdict,
-    /// Findings in the order of the rules.
+    /// Findings in the order of [`RULES`]; a rule may have several or none.
     pub findings: Vec<Finding>,
 }
 
-/// A rule of the gate.
+/// A condition that the evidence about a model version must meet.
 pub struct Rule {
-    /// Identifier, for waivers and files.
+    /// Identifier that waivers (`rule:<id>`) and findings name, such as `plan_first`.
     pub id: &'static str,
-    /// What must hold.
+    /// What must be true of the evidence, in words.
     pub requirement: &'static str,
     check: fn(&EvidenceSet) -> Vec<Finding>,
 }
 
-/// Every rule, one line each.
+/// Every rule of the gate, in the order in which they are evaluated.
 pub const RULES: &[Rule] = &[
     Rule {
         id: "plan_first",
@@ -320,7 +320,7 @@ fn robust(evidence: &EvidenceSet) -> Vec<Finding> {
         return missing("robustness.report");
     };
     let title = criterion.metric.descriptor().title;
-    let of = |scenario: &veracta_ml::robustness::Scenario| {
+    let of = |scenario: &veracta_statistics::robustness::Scenario| {
         let name = scenario.title();
         let tried = report
             .scenarios
@@ -364,7 +364,7 @@ fn private(evidence: &EvidenceSet) -> Vec<Finding> {
         return missing("privacy.report");
     };
     let limit = crate::plan::Limit::AtMost(criterion.auc_at_most);
-    let of = |(name, attack): &(String, veracta_ml::membership::Attack)| {
+    let of = |(name, attack): &(String, veracta_statistics::membership::Attack)| {
         let statement = match &attack.roc_auc {
             Some(e) => {
                 format!(

@@ -6,7 +6,6 @@
 
 pub mod access;
 pub mod controls;
-pub mod document;
 pub mod evidence;
 pub mod gate;
 pub mod plan;

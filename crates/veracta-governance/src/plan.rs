@@ -2,28 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::fairness::Disparity;
-use veracta_ml::interval::{Bootstrap, Estimate};
-use veracta_ml::performance::Metric;
-use veracta_ml::robustness::Scenario;
+use veracta_statistics::fairness::Disparity;
+use veracta_statistics::interval::{Bootstrap, Estimate, Precision};
+use veracta_statistics::performance::Metric;
+use veracta_statistics::robustness::Scenario;
 
 /// Everything a validation needs to be repeated: metrics, groups, intervals and limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidationPlan {
-    /// Confidence level of the intervals.
+    /// Confidence level of the intervals, from 0 to 1.
     pub level: f64,
-    /// Score from which a prediction is positive.
+    /// Score from which a prediction is positive, from 0 to 1.
     pub threshold: f64,
     /// Resamples and seed of the bootstrap.
     pub bootstrap: Bootstrap,
-    /// Limits on metrics.
+    /// Limits on metrics over all rows of the test part.
     pub criteria: Vec<MetricCriterion>,
     /// Attributes, alone and crossed, by which results are shown.
     pub groups: Vec<Vec<String>>,
     /// Rows below which a group is shown but not compared.
     pub group_rows_min: usize,
-    /// Limits on gaps between groups.
+    /// Limits on gaps and ratios between groups.
     pub fairness: Vec<DisparityCriterion>,
     /// Column of rows that are not independent; intervals then resample whole clusters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,15 +40,15 @@ pub struct ValidationPlan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RobustnessCriterion {
-    /// The metric.
+    /// The metric measured on the rows that a scenario changed.
     pub metric: Metric,
-    /// The limit.
+    /// The limit on the bound of its interval.
     pub limit: Limit,
-    /// The scenarios.
+    /// The changes of the inputs under which the limit must be kept.
     pub scenarios: Vec<Scenario>,
 }
 
-/// A limit on membership inference.
+/// A limit on how well attacks may distinguish training rows from others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrivacyCriterion {
@@ -58,13 +58,13 @@ pub struct PrivacyCriterion {
     pub n_shadows: usize,
 }
 
-/// A limit on a metric.
+/// A limit on a metric over the whole test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricCriterion {
-    /// The metric.
+    /// The metric that is limited, measured on the whole test part.
     pub metric: Metric,
-    /// The limit.
+    /// The limit on the bound of its interval.
     pub limit: Limit,
 }
 
@@ -72,11 +72,11 @@ pub struct MetricCriterion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisparityCriterion {
-    /// Attributes, crossed when several.
+    /// Attributes that define the groups; crossed when there are several.
     pub by: Vec<String>,
-    /// The gap or ratio.
+    /// The gap or ratio between the groups that is limited.
     pub disparity: Disparity,
-    /// The limit.
+    /// The limit on the bound of its interval.
     pub limit: Limit,
 }
 
@@ -84,17 +84,17 @@ pub struct DisparityCriterion {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// The lower bound must not be below.
+    /// The lower bound of the interval must be this value or greater.
     AtLeast(f64),
-    /// The upper bound must not be above.
+    /// The upper bound of the interval must be this value or less.
     AtMost(f64),
 }
 
-/// A criterion with its outcome.
+/// A limit, and whether an estimate keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CriterionOutcome {
-    /// The limit.
+    /// The limit that the estimate was compared with.
     pub limit: Limit,
     /// Whether the bound keeps it; `None` when the value is not defined, which never passes.
     pub met: Option<bool>,
@@ -120,6 +120,14 @@ impl Limit {
 }
 
 impl ValidationPlan {
+    /// Returns how intervals are made.
+    pub fn precision(&self) -> Precision {
+        Precision {
+            level: self.level,
+            bootstrap: self.bootstrap,
+        }
+    }
+
     /// Returns the digest that a result names.
     pub fn digest(&self) -> Hash {
         Hash::of(&serde_json::to_vec(self).expect("a plan is plain data with finite numbers"))

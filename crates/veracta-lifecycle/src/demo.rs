@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use veracta_ml::numeric::{below, generator, uniform};
+use veracta_model::numeric::{below, generator, uniform};
 
 /// The pipeline as given, with every fault.
 pub const PIPELINE_AS_GIVEN: &str = include_str!("demo/churn_as_given.yaml");

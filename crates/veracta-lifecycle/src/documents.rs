@@ -1,6 +1,6 @@
 //! Documents on request: gathered anew from the evidence as it stands.
 
-use veracta_governance::document::{Document, DocumentKind, gather, html, markdown};
+use veracta_documents::{Document, DocumentKind, gather, html, markdown};
 use veracta_store::Store;
 
 use crate::LifecycleError;

@@ -2,16 +2,17 @@
 
 use std::fmt;
 
+use veracta_data::table::TableError;
 use veracta_governance::record::RecordError;
 use veracta_ledger::bundle::SealError;
 use veracta_ledger::statement::StatementError;
-use veracta_ml::explanation::ExplanationError;
-use veracta_ml::model::ModelError;
-use veracta_ml::performance::PerformanceError;
-use veracta_ml::sketch::SketchError;
-use veracta_ml::split::SplitError;
-use veracta_ml::table::TableError;
-use veracta_ml::training::TrainingError;
+use veracta_model::explanation::ExplanationError;
+use veracta_model::model::ModelError;
+use veracta_model::training::TrainingError;
+use veracta_statistics::performance::PerformanceError;
+use veracta_statistics::sketch::SketchError;
+use veracta_statistics::split::SplitError;
+use veracta_statistics::target::TargetError;
 use veracta_store::StoreError;
 
 /// A problem in a file that a person wrote.
@@ -76,6 +77,17 @@ pub enum LifecycleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What asks for one kind of task was given another.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A file that a command reads was changed while it ran.
+    #[error("step `{step}`: `{input}` was changed while it ran; run again when nothing writes it")]
+    InputChanged {
+        /// The step.
+        step: String,
+        /// The file.
+        input: String,
+    },
     /// What was trained elsewhere cannot be done again here.
     #[error(
         "`{version}` was trained elsewhere: run its training there again, register what comes out, and judge that; its run's record says how it was trained"
@@ -105,7 +117,7 @@ pub enum LifecycleError {
     /// Too many rows against too many background rows.
     #[error(
         "{n_rows} rows against {n_background} background rows are too many pairs; at most {} are explained",
-        crate::explanation::PAIRS_MAX
+        crate::validation::attribute::PAIRS_MAX
     )]
     TooManyPairs {
         /// Rows.
@@ -138,7 +150,7 @@ pub enum LifecycleError {
     /// Too few clusters for an interval.
     #[error(
         "column `{column}` has {n} clusters; intervals need at least {}",
-        veracta_ml::resampling::CLUSTERS_MIN
+        veracta_statistics::resampling::CLUSTERS_MIN
     )]
     FewClusters {
         /// The column.

@@ -6,11 +6,13 @@ use veracta_ledger::entry::Link;
 use veracta_store::NewRecord;
 
 use crate::registry::resolve_model;
-use crate::{LifecycleError, Platform};
+use veracta_store::Platform;
+
+use crate::LifecycleError;
 
 /// What a measurement says of the model it is about, to be held against the model of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Measured {
+pub enum MeasuredOf {
     /// The file of the model that was measured.
     Model(Hash),
     /// The columns of the data that were measured: the model's inputs must be among them.
@@ -24,7 +26,7 @@ pub enum Measured {
 pub fn record_measurement(
     platform: &Platform,
     reference: &str,
-    measured: &Measured,
+    measured: &MeasuredOf,
     make: impl FnOnce(Hash) -> Record,
 ) -> Result<u64, LifecycleError> {
     let (item, model) = resolve_model(&platform.store, reference)?;
@@ -42,7 +44,11 @@ pub fn record_measurement(
     Ok(platform.commit(new)?.idx)
 }
 
-fn check(reference: &str, model: &ModelVersion, measured: &Measured) -> Result<(), LifecycleError> {
+fn check(
+    reference: &str,
+    model: &ModelVersion,
+    measured: &MeasuredOf,
+) -> Result<(), LifecycleError> {
     let refuse = |reason: String| {
         Err(LifecycleError::OtherModel {
             reference: reference.to_owned(),
@@ -50,12 +56,12 @@ fn check(reference: &str, model: &ModelVersion, measured: &Measured) -> Result<(
         })
     };
     match measured {
-        Measured::Model(digest) if *digest != model.digest => refuse(format!(
+        MeasuredOf::Model(digest) if *digest != model.digest => refuse(format!(
             "the file has digest {}, the recorded model {}",
             digest.short(),
             model.digest.short()
         )),
-        Measured::Columns(columns) => match model
+        MeasuredOf::Columns(columns) => match model
             .inputs
             .iter()
             .find(|input| !columns.contains(&input.name))
@@ -66,6 +72,6 @@ fn check(reference: &str, model: &ModelVersion, measured: &Measured) -> Result<(
             )),
             None => Ok(()),
         },
-        Measured::Model(_) | Measured::Scores => Ok(()),
+        MeasuredOf::Model(_) | MeasuredOf::Scores => Ok(()),
     }
 }

@@ -7,7 +7,9 @@ use veracta_governance::evidence::{Evidence, EvidenceSet};
 use veracta_governance::record::{ModelVersion, Record};
 use veracta_store::Store;
 
-use crate::{LifecycleError, Platform};
+use veracta_store::Platform;
+
+use crate::LifecycleError;
 
 /// Finds the record a reference names: `#12`, `name`, `name@2`, `model:name@2`, `dataset:name`, `run:id`, `experiment:1`, `registry:name`,
 /// `registry:name@2`, or the start of a digest.

@@ -10,13 +10,16 @@ use veracta_governance::record::{
 };
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
-use veracta_ml::training::TrainingSpec;
-use veracta_store::{InitOptions, NewRecord, Store};
+use veracta_model::training::TrainingSpec;
+use veracta_store::{InitOptions, NewRecord, Platform, Store};
 
-use crate::pipeline::{PipelineFile, RunOptions, StepEvent, run_pipeline};
+use crate::data::parts::read_parts;
+use crate::pipeline::{PipelineFile, RunOptions, StepEvent, files_read, load_rows, run_pipeline};
 use crate::registry::resolve_model;
-use crate::validation::score_test;
-use crate::{LifecycleError, Platform};
+use crate::training::ModelRequest;
+use crate::validation::TestScores;
+
+use crate::LifecycleError;
 
 /// Largest difference of a test score that counts as none: ten times the rounding of 32-bit margins.
 const TOLERANCE: f64 = 1e-6;
@@ -127,6 +130,18 @@ fn materialise(
         }
     }
     let file = PipelineFile::parse(&path, scratch, text)?;
+    // A model's file that nothing writes is an input of the run that took it.
+    for run in runs().filter(|run| run.log.is_none()) {
+        for input in run
+            .inputs
+            .iter()
+            .filter(|input| files_read(&file).contains(&input.name))
+        {
+            if !is_written(&input.name) {
+                write(&scratch.join(&input.name), &blobs.get(input.digest)?)?;
+            }
+        }
+    }
     if !is_written(&file.spec.data.path.value) {
         let (_, data) = recorded
             .dataset_version()
@@ -215,18 +230,15 @@ fn score_delta(
     let Some((_, split)) = recorded.dataset_split() else {
         return Ok(None);
     };
-    let Some(roles) = crate::data::decode_roles(&platform.store.blobs().get(split.assignment)?)
-    else {
-        return Ok(None);
-    };
+    let parts = read_parts(platform.store.blobs(), split.assignment)?;
     let data_file = file.folder.join("recorded-data");
     if !data_file.exists() {
         return Ok(None);
     }
-    let (_, dataset) = crate::data::load(file, &data_file)?;
-    let score = |store: &Store, model: &ModelVersion| -> Result<Vec<f64>, LifecycleError> {
-        let predictor = crate::training::predictor_of(store, model)?;
-        Ok(score_test(&dataset, &predictor, &roles, None)?.scores)
+    let dataset = load_rows(file, &data_file)?;
+    let score = |store: &Store, version: &ModelVersion| -> Result<Vec<f64>, LifecycleError> {
+        let model = ModelRequest::of(version).read(store.blobs())?;
+        Ok(TestScores::new(&dataset, &model, &parts)?.scores)
     };
     let (a, b) = (score(&platform.store, first)?, score(&again.store, second)?);
     Ok(Some(

@@ -21,8 +21,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use veracta_governance::access::{Permission, Roles};
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::access::{Caller, Denial, Refused, authenticate, has_users, record_refusal};
+use veracta_store::Platform;
+use veracta_tracking::access::{Caller, Denial, Refused, authenticate, has_users, record_refusal};
 
 use crate::error::ApiError;
 use crate::metrics::Metrics;
@@ -34,26 +34,26 @@ use crate::tls::TlsListener;
 pub(crate) const SESSION_COOKIE: &str = "veracta_session";
 /// Refusals of one kind that are recorded each; more of them within a minute are counted.
 const RECORDED_EACH: u64 = 10;
-/// How long refusals are counted together.
+/// Time for which refusals of one kind are counted together before the count is recorded.
 const COUNTED_TOGETHER: Duration = Duration::from_secs(60);
 /// How often a server without users looks for the first.
 const USERS_LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// Kinds of refusals counted at once; more are recorded each.
 const KINDS_LIMIT: usize = 10_000;
 
-/// Whether the server asks who somebody is.
+/// Whether a request needs a token that identifies its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accounts {
     /// Everybody who can reach it may do everything: on this machine's own address, before there is a user.
     None,
-    /// A token is needed.
+    /// Every request but the public ones needs a valid token.
     Required,
 }
 
-/// How often somebody may ask.
+/// Limits on the number of requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Requests a second of one caller.
+    /// Largest number of requests of one caller in a second.
     pub requests_a_second: NonZeroU32,
     /// Refused requests a minute of one address; after more it is told to wait.
     pub refusals_a_minute: NonZeroU32,
@@ -75,10 +75,10 @@ impl Connected<IncomingStream<'_, TlsListener>> for Peer {
     }
 }
 
-/// The platform as the one who asks.
-pub(crate) struct Asker(pub(crate) Arc<Platform>);
+/// The platform in the name of the caller of a request: what it changes is recorded as the caller's.
+pub(crate) struct CallerPlatform(pub(crate) Arc<Platform>);
 
-impl<S: Sync> FromRequestParts<S> for Asker {
+impl<S: Sync> FromRequestParts<S> for CallerPlatform {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
@@ -91,17 +91,17 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     }
 }
 
-/// A kind of refusal.
+/// Refusals that are counted together: method and pattern of the path, reason, and caller when known.
 type RefusalKind = (String, Denial, Option<Caller>);
 
-/// Refusals of a kind since a moment.
+/// Number of refusals of one kind since the first of them.
 struct Counted {
     since: Instant,
     n_recorded: u64,
     n_pending: u64,
 }
 
-/// Decides who may pass.
+/// Decides for each request whether its caller may make it, limits how often, and records refusals.
 pub(crate) struct Gate {
     platform: Arc<Platform>,
     /// Whether a token is needed; once there is a user, it is.
@@ -133,7 +133,7 @@ impl Gate {
         }
     }
 
-    /// Answers a request and notes how.
+    /// Answers a request, and adds it to metrics and traces.
     pub(crate) async fn watch(
         self: Arc<Self>,
         needs: Permission,

@@ -8,17 +8,17 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 use veracta_governance::access::Permission;
-use veracta_lifecycle::access::Caller;
-use veracta_lifecycle::openlineage;
-use veracta_lifecycle::tracking::purge::purge_run;
+use veracta_tracking::access::Caller;
+use veracta_tracking::openlineage;
+use veracta_tracking::purge::purge_run;
 
-use crate::access::{Asker, roles_of};
+use crate::access::{CallerPlatform, roles_of};
 use crate::error::ApiError;
 use crate::routes::{Endpoint, blocking};
 
-/// OpenAPI 3.1.
+/// Description of Veracta's own API, as JSON of OpenAPI 3.1.
 const DESCRIPTION: &str = include_str!("openapi.json");
-/// Largest body of a request.
+/// Largest body of a request, in bytes: 1 MiB.
 const BODY_BYTES_LIMIT: usize = 1 << 20;
 /// Largest event: plans of large jobs are in some.
 const EVENT_BYTES_LIMIT: usize = 8 << 20;
@@ -38,13 +38,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The description of this API.
+/// Answers with the description of this API.
 async fn description() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DESCRIPTION)
 }
 
-/// Who asks, and what they may do.
-async fn me(Asker(platform): Asker, caller: Option<Extension<Caller>>) -> Json<Value> {
+/// Answers with the name, the roles and the factor of the caller.
+async fn me(
+    CallerPlatform(platform): CallerPlatform,
+    caller: Option<Extension<Caller>>,
+) -> Json<Value> {
     let caller = caller.map(|Extension(caller)| caller);
     let roles = roles_of(caller.as_ref());
     let factor = caller
@@ -78,7 +81,7 @@ async fn read_json(headers: &HeaderMap, body: Body, limit: usize) -> Result<Valu
 
 /// Erases a run for good. The body says why: `{"reason": "…"}`.
 async fn purge(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(run_id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -97,7 +100,7 @@ async fn purge(
 
 /// Takes an event of OpenLineage 2-0-2 and says where it is recorded.
 async fn lineage(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -6,9 +6,9 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use veracta_lifecycle::access::Denial;
-use veracta_lifecycle::tracking::{Refusal, TrackingError};
 use veracta_store::StoreError;
+use veracta_tracking::access::Denial;
+use veracta_tracking::{Refusal, TrackingError};
 
 /// Seconds after which a client may try again what failed for now.
 const RETRY_SECONDS: &str = "5";
@@ -19,21 +19,21 @@ pub(crate) enum ApiError {
     /// There is no such file in the log.
     #[error("there is no such file in the log")]
     NotFound,
-    /// There is no such path.
+    /// No route has this path.
     #[error("there is nothing at this path")]
     NoRoute,
-    /// The body is too large.
+    /// The body of the request is over its limit.
     #[error("the body of the request is over the limit of {limit} bytes")]
     TooLarge {
-        /// The limit.
+        /// Largest body that this request may have, in bytes.
         limit: usize,
     },
-    /// A tracking request is refused.
+    /// The request is refused by a rule of tracking or of the registry.
     #[error("{message}")]
     Refused {
-        /// How.
+        /// The kind of refusal, from which status and error code follow.
         refusal: Refusal,
-        /// Told to the client.
+        /// Reason for the refusal, as it is told to the client.
         message: String,
     },
     /// A part of the API that this server leaves out.
@@ -41,7 +41,7 @@ pub(crate) enum ApiError {
         "{0} is not part of this server, which tracks, registers and governs models; traces and prompts' tools are left to others"
     )]
     NotImplemented(&'static str),
-    /// The object store signs no addresses.
+    /// Direct transfer is asked for, and the object store signs no addresses.
     #[error(
         "direct transfer needs an object store that signs addresses (--objects s3://, gs:// or az://); send files through this server"
     )]
@@ -49,7 +49,7 @@ pub(crate) enum ApiError {
     /// The caller is unknown, or may not do this.
     #[error("{}", denied(*.0))]
     Denied(Denial),
-    /// The caller asks too often.
+    /// The caller, or its address, made more requests than allowed.
     #[error("too many requests; wait a moment")]
     TooMany,
     /// The request was sent to another host.
@@ -57,7 +57,7 @@ pub(crate) enum ApiError {
         "this server answers on this machine's own names only, such as localhost: it has no accounts"
     )]
     ForeignHost,
-    /// There is no identity provider.
+    /// Log-in is asked for, and the server has no identity provider.
     #[error("this server has no identity provider to log in with; use a token")]
     NoProvider,
     /// The identity provider does not do its part.
@@ -68,16 +68,16 @@ pub(crate) enum ApiError {
         "log-in failed: you are no user here; ask an administrator to add you (veracta user add)"
     )]
     NotAUser,
-    /// It would succeed later.
+    /// The store cannot do it now, and may when the request is repeated.
     #[error("the server cannot do this for now; nothing was half-written, try again")]
     Unavailable,
-    /// The workspace fails.
+    /// The server failed; the cause is logged and not told to the client.
     #[error("the request cannot be carried out")]
     Internal,
 }
 
 impl ApiError {
-    /// Refuses a value.
+    /// Returns the refusal of a value that is missing, malformed or against a rule.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Refused {
             refusal: Refusal::InvalidParameterValue,
@@ -111,7 +111,7 @@ impl ApiError {
         }
     }
 
-    /// The error code of MLflow's API.
+    /// Returns the error code of MLflow's API.
     fn code(&self) -> &'static str {
         match self {
             Self::NotFound | Self::NoRoute => "ENDPOINT_NOT_FOUND",
@@ -152,14 +152,14 @@ fn denied(denial: Denial) -> &'static str {
 }
 
 /// Tells the operator the cause, which the client is not told.
-pub(crate) fn complain(error: &dyn std::fmt::Display) {
+pub(crate) fn log_error(error: &dyn std::fmt::Display) {
     // Nobody may be listening: a closed pipe does not end the request.
     let _ = writeln!(std::io::stderr(), "error: {error}");
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        complain(&error);
+        log_error(&error);
         if error.is_passing() {
             Self::Unavailable
         } else {
@@ -174,7 +174,7 @@ impl From<TrackingError> for ApiError {
             TrackingError::Refused { refusal, message } => Self::Refused { refusal, message },
             TrackingError::Store(error) => error.into(),
             TrackingError::Record(error) => {
-                complain(&error);
+                log_error(&error);
                 Self::Internal
             }
         }

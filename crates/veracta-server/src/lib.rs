@@ -6,6 +6,7 @@
 mod access;
 mod api;
 mod error;
+mod jobs;
 mod metrics;
 mod mlflow;
 mod oidc;
@@ -27,51 +28,47 @@ pub use oidc::OidcOptions;
 pub use openlineage::LineageBackend;
 pub use routes::{Offer, route_table};
 pub use tls::{TlsError, TlsFiles};
-use veracta_lifecycle::Platform;
+use veracta_store::Platform;
 pub use webhooks::Receivers;
 
 use crate::access::{Gate, Peer};
+use crate::jobs::{Job, Jobs};
 use crate::oidc::{Oidc, Provider};
 use crate::telemetry::Traces;
 use crate::tls::TlsListener;
 
-/// How often counted refusals are recorded.
-const FLUSHED_EVERY: Duration = Duration::from_secs(60);
-/// How often what uploads left behind is looked for, and how old it must be: older than any upload that is still under way.
-const SWEPT_EVERY: Duration = Duration::from_secs(3600);
-const SWEPT_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Longest time that running requests are given when the server ends.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How to serve.
+/// Settings with which a server is started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen.
+    /// Address and port on which connections are accepted; port 0 lets the system choose one.
     pub listen: SocketAddr,
-    /// Which routes there are.
+    /// Whether the server offers everything or only the ledger.
     pub offer: Offer,
-    /// Whether callers must say who they are.
+    /// Whether requests need a token that identifies their caller.
     pub accounts: Accounts,
     /// Certificate and key; plain HTTP when not given.
     pub tls: Option<TlsFiles>,
-    /// Identity provider to log in with.
+    /// Identity provider to log in with; `None` offers no log-in.
     pub oidc: Option<OidcOptions>,
-    /// Where webhooks may send events.
+    /// Which addresses webhooks may send events to.
     pub receivers: Receivers,
-    /// How often somebody may ask.
+    /// Limits on the number of requests of a caller or an address.
     pub limits: Limits,
     /// Whether clients are told to send large files to the object store themselves.
     pub direct_transfer: DirectTransfer,
-    /// Who is told of each recorded run.
+    /// Backend of OpenLineage that each recorded run is sent to; `None` sends none.
     pub lineage: Option<LineageBackend>,
 }
 
 /// Whether clients send large files to the object store themselves, and fetch them there; those who ask for it may in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DirectTransfer {
-    /// They are told to.
+    /// The server tells clients to transfer large files directly.
     Advertised,
-    /// Files go through this server.
+    /// Files go through this server, unless a client asks for a direct transfer.
     OnRequest,
 }
 
@@ -81,9 +78,9 @@ pub enum ServeError {
     /// The address cannot be used.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
+        /// Address and port that cannot be used.
         address: SocketAddr,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The certificate cannot be used.
@@ -92,7 +89,7 @@ pub enum ServeError {
     /// Requests to an identity provider cannot be made.
     #[error("this system cannot make the requests that an identity provider needs")]
     Client,
-    /// It failed while it ran.
+    /// The server failed while it answered requests.
     #[error("the server failed")]
     Run(#[source] std::io::Error),
 }
@@ -129,28 +126,9 @@ pub async fn serve(
         .transpose()
         .map_err(|_| ServeError::Client)?
         .map(Arc::new);
-    let flushing = tokio::spawn(flush(Arc::clone(&gate)));
-    let telling = tokio::spawn(webhooks::tell(Arc::clone(platform), options.receivers));
-    let sweeping = tokio::spawn(sweep(Arc::clone(platform)));
-    let reporting = options
-        .lineage
-        .clone()
-        .map(|backend| tokio::spawn(openlineage::tell(Arc::clone(platform), backend)));
-    let served = match &options.tls {
-        Some(files) => {
-            let listener = TlsListener::new(listener, files)?;
-            ready(address);
-            run(listener, &gate, &options, oidc).await
-        }
-        None => {
-            ready(address);
-            run(listener, &gate, &options, oidc).await
-        }
-    };
-    sweeping.abort();
-    reporting.inspect(tokio::task::JoinHandle::abort);
-    flushing.abort();
-    telling.abort();
+    let jobs = start_jobs(platform, &gate, &options);
+    let served = listen_and_run(listener, &gate, &options, oidc, || ready(address)).await;
+    jobs.end().await;
     // What was counted is recorded before the process ends; a failure has been told to the operator.
     let _ = tokio::task::spawn_blocking(move || {
         // A failure has been told to the operator.
@@ -159,6 +137,45 @@ pub async fn serve(
     })
     .await;
     served
+}
+
+/// Starts what this server does beside answering.
+fn start_jobs(platform: &Arc<Platform>, gate: &Arc<Gate>, options: &Options) -> Jobs {
+    let jobs = Jobs::default();
+    jobs.start(Job::RecordRefusals(Arc::clone(gate)));
+    jobs.start(Job::SendWebhooks {
+        platform: Arc::clone(platform),
+        receivers: options.receivers,
+    });
+    jobs.start(Job::SweepUploads(Arc::clone(platform)));
+    if let Some(backend) = options.lineage.clone() {
+        jobs.start(Job::SendLineage {
+            platform: Arc::clone(platform),
+            backend,
+        });
+    }
+    jobs
+}
+
+/// Answers over TLS when there is a certificate, and in plain HTTP when there is none.
+async fn listen_and_run(
+    listener: tokio::net::TcpListener,
+    gate: &Arc<Gate>,
+    options: &Options,
+    provider: Provider,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
+    match &options.tls {
+        Some(files) => {
+            let listener = TlsListener::new(listener, files)?;
+            ready();
+            run(listener, gate, options, provider).await
+        }
+        None => {
+            ready();
+            run(listener, gate, options, provider).await
+        }
+    }
 }
 
 async fn run<L>(
@@ -220,29 +237,5 @@ async fn told_to_end() {
     #[cfg(not(unix))]
     {
         let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
-async fn flush(gate: Arc<Gate>) {
-    let mut clock = tokio::time::interval(FLUSHED_EVERY);
-    loop {
-        clock.tick().await;
-        let gate = Arc::clone(&gate);
-        // A failure has been told to the operator; what could not be recorded was refused all the same.
-        let _ = tokio::task::spawn_blocking(move || gate.flush_refusals(false)).await;
-    }
-}
-
-async fn sweep(platform: Arc<Platform>) {
-    let mut clock = tokio::time::interval(SWEPT_EVERY);
-    loop {
-        clock.tick().await;
-        let platform = Arc::clone(&platform);
-        let swept =
-            tokio::task::spawn_blocking(move || platform.store.blobs().sweep(SWEPT_AGE)).await;
-        // What cannot be removed now is tried again, and is in nobody's way.
-        if let Ok(Err(error)) = swept {
-            error::complain(&error);
-        }
     }
 }

@@ -56,7 +56,7 @@ impl Metrics {
         }
     }
 
-    /// Notes an answered request.
+    /// Counts an answered request and its duration.
     pub(crate) fn note(
         &self,
         method: &axum::http::Method,
@@ -73,7 +73,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// Returns everything as text.
+    /// Returns all counts and durations in the text format of OpenMetrics, with the present number of ledger entries.
     pub(crate) fn text(&self, n_entries: u64) -> Result<String, std::fmt::Error> {
         self.entries.set(n_entries);
         let mut text = String::new();

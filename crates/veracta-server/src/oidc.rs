@@ -18,9 +18,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
-use veracta_lifecycle::access::{AccessError, begin_session};
+use veracta_tracking::access::{AccessError, begin_session};
 
-use crate::access::{Asker, SESSION_COOKIE};
+use crate::access::{CallerPlatform, SESSION_COOKIE};
 use crate::error::ApiError;
 use crate::routes::blocking;
 
@@ -321,7 +321,7 @@ impl Oidc {
     }
 }
 
-/// Whether log-in is offered.
+/// The identity provider to log in with; `None` when log-in is not offered.
 pub(crate) type Provider = Option<Arc<Oidc>>;
 
 fn redirect(to: &str, cookies: &[String]) -> Response {
@@ -348,7 +348,7 @@ pub(crate) async fn login(Extension(provider): Extension<Provider>) -> Result<Re
 /// Ends a log-in: the provider has sent the browser back.
 pub(crate) async fn callback(
     Extension(provider): Extension<Provider>,
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Query(query): Query<Callback>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -381,18 +381,18 @@ pub(crate) async fn callback(
     ))
 }
 
-/// Ends a session.
+/// Revokes the token of the session, if there is one, and removes its cookie.
 pub(crate) async fn logout(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let text = crate::access::shown_token(&headers);
     blocking(move || {
         let Some(text) = text else { return Ok(()) };
-        if let Ok((_, token)) = veracta_lifecycle::access::authenticate(&platform, &text)?
+        if let Ok((_, token)) = veracta_tracking::access::authenticate(&platform, &text)?
             && token.factor == "session"
         {
-            veracta_lifecycle::access::revoke_token(&platform, token.id)
+            veracta_tracking::access::revoke_token(&platform, token.id)
                 .map_err(|_| ApiError::Internal)?;
         }
         Ok(())

@@ -4,77 +4,64 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::openlineage::{note_told, told_to, visit_events};
+use veracta_store::Platform;
+use veracta_tracking::openlineage::{note_told, told_to, visit_events};
 
-use crate::error::{ApiError, complain};
+use crate::error::{ApiError, log_error};
 use crate::routes::blocking;
 
-/// How often the ledger is looked at.
-const LOOKED_EVERY: Duration = Duration::from_secs(1);
+/// Wait between two looks at the ledger.
+pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// Wait after the backend did not take an event.
-const RETRIED_AFTER: Duration = Duration::from_secs(30);
-/// Longest wait for an answer.
+pub(crate) const RETRIED_AFTER: Duration = Duration::from_secs(30);
+/// Longest wait for an answer of the backend.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the operator is told when no client for requests can be made.
+pub(crate) const NO_CLIENT: &str =
+    "lineage is not sent: this system cannot make the requests it needs";
 
 /// Where events are sent, as the operator says.
 #[derive(Debug, Clone)]
 pub struct LineageBackend {
     /// Address that takes events, such as `https://marquez.example.org/api/v1/lineage`.
     pub url: String,
-    /// Sent as a bearer token.
+    /// Sent as a bearer token; `None` sends no credentials.
     pub api_key: Option<String>,
 }
 
-/// Tells the backend of everything, until the server ends.
-pub(crate) async fn tell(platform: Arc<Platform>, backend: LineageBackend) {
-    let Ok(client) = reqwest::Client::builder().timeout(TIMEOUT).build() else {
-        complain(&"lineage is not sent: this system cannot make the requests it needs");
-        return;
-    };
-    let mut leading = None;
-    loop {
-        tokio::time::sleep(LOOKED_EVERY).await;
-        if leading.is_none() {
-            let store = Arc::clone(&platform.store);
-            leading = blocking(move || Ok(store.lead("openlineage")?))
-                .await
-                .ok()
-                .flatten();
-            if leading.is_none() {
-                continue;
-            }
-        }
-        // A failure has been told to the operator; it is tried again.
-        if catch_up(&platform, &client, &backend).await.is_err() {
-            leading = None;
-            tokio::time::sleep(RETRIED_AFTER).await;
-        }
-    }
+/// Sends recorded runs to a backend.
+pub(crate) struct LineageSender {
+    client: reqwest::Client,
+    backend: LineageBackend,
 }
 
-async fn catch_up(
-    platform: &Arc<Platform>,
-    client: &reqwest::Client,
-    backend: &LineageBackend,
-) -> Result<(), ApiError> {
-    let reader = Arc::clone(platform);
-    let (events, from, size) = blocking(move || {
-        let (from, mut events) = (told_to(&reader.store)?, Vec::new());
-        let size = visit_events(&reader.store, from, &mut |idx, event| {
-            events.push((idx, event))
-        })?;
-        Ok((events, from, size))
-    })
-    .await?;
-    for (idx, event) in events {
-        send(client, backend, &event).await?;
-        note(platform, idx + 1).await?;
+impl LineageSender {
+    pub(crate) fn new(backend: LineageBackend) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        Ok(Self { client, backend })
     }
-    if size > from {
-        note(platform, size).await
-    } else {
-        Ok(())
+
+    /// Sends the events of the entries that the backend was not sent, in order.
+    pub(crate) async fn look(&self, platform: &Arc<Platform>) -> Result<(), ApiError> {
+        let reader = Arc::clone(platform);
+        let (events, from, size) = blocking(move || {
+            let (from, mut events) = (told_to(&reader.store)?, Vec::new());
+            let size = visit_events(&reader.store, from, &mut |idx, event| {
+                events.push((idx, event))
+            })?;
+            Ok((events, from, size))
+        })
+        .await?;
+        for (idx, event) in events {
+            send(&self.client, &self.backend, &event).await?;
+            note(platform, idx + 1).await?;
+        }
+        if size > from {
+            note(platform, size).await
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -100,14 +87,14 @@ async fn send(
     match request.send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) if answer.status().is_client_error() && answer.status().as_u16() != 429 => {
-            complain(&format!(
+            log_error(&format!(
                 "the lineage backend refused the event of run {run}: {}",
                 answer.status()
             ));
             Ok(())
         }
         _ => {
-            complain(&format!(
+            log_error(&format!(
                 "the lineage backend does not take the event of run {run} now; it is tried again"
             ));
             Err(ApiError::Unavailable)

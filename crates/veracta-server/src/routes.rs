@@ -23,7 +23,7 @@ use axum::{Extension, Router};
 use veracta_governance::access::Permission;
 use veracta_ledger::tile::TileId;
 
-use crate::access::{Asker, Gate};
+use crate::access::{CallerPlatform, Gate};
 use crate::error::ApiError;
 
 /// Longest time in which database and object store must answer to count as there.
@@ -33,15 +33,15 @@ const READY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Endpoint {
     /// `GET`, or `*` for every method.
     pub(crate) method: &'static str,
-    /// Pattern of the path.
+    /// Pattern of the path, in the syntax of axum.
     pub(crate) path: String,
-    /// What a caller needs.
+    /// Permission that a caller needs.
     pub(crate) needs: Permission,
     handler: MethodRouter,
 }
 
 impl Endpoint {
-    /// Returns a route.
+    /// Returns a route; any method but GET, POST, PUT, PATCH and DELETE means all of them.
     pub(crate) fn new<H, T>(
         method: &'static str,
         path: impl Into<String>,
@@ -69,12 +69,12 @@ impl Endpoint {
     }
 }
 
-/// Which routes a server has.
+/// Whether a server offers everything or only the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
     /// The ledger, which anybody may read.
     LedgerOnly,
-    /// Everything.
+    /// The ledger, the tracking server, the registry and Veracta's own API.
     Everything,
 }
 
@@ -158,7 +158,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|_| ApiError::Internal)?
 }
 
-async fn checkpoint(Asker(platform): Asker) -> Result<Response, ApiError> {
+async fn checkpoint(CallerPlatform(platform): CallerPlatform) -> Result<Response, ApiError> {
     // What was committed since the last time is published now.
     let note = blocking(move || Ok(platform.store.publish()?)).await?;
     let headers = [
@@ -168,7 +168,10 @@ async fn checkpoint(Asker(platform): Asker) -> Result<Response, ApiError> {
     Ok((headers, note).into_response())
 }
 
-async fn tile(Asker(platform): Asker, Path(path): Path<String>) -> Result<Response, ApiError> {
+async fn tile(
+    CallerPlatform(platform): CallerPlatform,
+    Path(path): Path<String>,
+) -> Result<Response, ApiError> {
     // Only the canonical name of a tile is looked up: there is no way to name another file.
     let id = TileId::parse(&format!("tile/{path}")).map_err(|_| ApiError::NotFound)?;
     let bytes = blocking(move || {
@@ -186,12 +189,12 @@ async fn tile(Asker(platform): Asker, Path(path): Path<String>) -> Result<Respon
     Ok((headers, bytes.ok_or(ApiError::NotFound)?).into_response())
 }
 
-async fn log_key(Asker(platform): Asker) -> String {
+async fn log_key(CallerPlatform(platform): CallerPlatform) -> String {
     format!("{}\n", platform.store.log_key())
 }
 
 async fn metrics(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Extension(gate): Extension<Arc<Gate>>,
 ) -> Result<Response, ApiError> {
     let n_entries = blocking(move || Ok(platform.store.size()?)).await?;
@@ -210,7 +213,7 @@ async fn metrics(
 }
 
 /// Whether requests can be answered now: the database and the object store do.
-async fn ready(Asker(platform): Asker) -> Result<&'static str, ApiError> {
+async fn ready(CallerPlatform(platform): CallerPlatform) -> Result<&'static str, ApiError> {
     let asked = blocking(move || {
         platform.store.size()?;
         platform.store.published_checkpoint()?;

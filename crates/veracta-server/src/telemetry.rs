@@ -12,7 +12,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use crate::error::complain;
+use crate::error::log_error;
 
 /// Name of the service when `OTEL_SERVICE_NAME` gives none.
 const SERVICE: &str = "veracta";
@@ -22,7 +22,7 @@ const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 
-/// Makes spans of requests, or nothing.
+/// Makes a span of each request; does nothing when no endpoint is configured.
 pub(crate) struct Traces(Option<SdkTracerProvider>);
 
 struct Headers<'h>(&'h HeaderMap);
@@ -56,7 +56,7 @@ impl Traces {
         let exporter = match exporter {
             Ok(exporter) => exporter,
             Err(error) => {
-                complain(&format!("no traces are sent: {error}"));
+                log_error(&format!("no traces are sent: {error}"));
                 return Self(None);
             }
         };
@@ -89,12 +89,12 @@ impl Traces {
         }))
     }
 
-    /// Sends what was not sent yet.
+    /// Sends the spans that were not sent yet, and ends the exporter.
     pub(crate) fn finish(&self) {
         if let Some(provider) = &self.0
             && let Err(error) = provider.shutdown()
         {
-            complain(&format!("the last traces were not sent: {error}"));
+            log_error(&format!("the last traces were not sent: {error}"));
         }
     }
 }

@@ -26,7 +26,7 @@ const REFUSED_WAIT: Duration = Duration::from_millis(200);
 pub struct TlsFiles {
     /// The chain, the server's own certificate first.
     pub certificates: std::path::PathBuf,
-    /// The private key.
+    /// PEM file with the private key of the server's certificate.
     pub key: std::path::PathBuf,
 }
 
@@ -36,21 +36,21 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("`{file}` cannot be read as PEM: {reason}")]
     File {
-        /// The file.
+        /// Path of the file that cannot be read.
         file: String,
-        /// Why.
+        /// What is wrong with the file, in words.
         reason: String,
     },
-    /// The two do not go together.
+    /// Certificate and key do not belong together, or are of a kind that cannot be used.
     #[error(
         "the certificate in `{certificates}` and the key in `{key}` cannot be used together: {source}"
     )]
     Pair {
-        /// The file of the certificate.
+        /// Path of the file with the certificate chain.
         certificates: String,
-        /// The file of the key.
+        /// Path of the file with the private key.
         key: String,
-        /// Why.
+        /// The error of the TLS library.
         source: rustls::Error,
     },
 }

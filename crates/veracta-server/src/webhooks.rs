@@ -1,4 +1,4 @@
-//! Tells receivers of events what happened, in order and at least once; see [`veracta_lifecycle::webhooks`].
+//! Tells receivers of events what happened, in order and at least once; see [`veracta_tracking::webhooks`].
 //!
 //! One server of several does it at a time. A receiver that does not answer is tried again a few times and then passed over, so that it
 //! does not keep the events of a day for itself. Nothing is sent to an address of an inner network unless the operator allows it: who may
@@ -13,16 +13,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::json;
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::webhooks::{self, Event};
+use tokio::task::AbortHandle;
+use veracta_store::Platform;
 use veracta_store::webhooks::Webhook;
+use veracta_tracking::webhooks::{self, Event};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, log_error};
+use crate::jobs::{Job, Jobs};
 use crate::routes::blocking;
 
-/// How often the ledger is looked at.
-const LOOKED_EVERY: Duration = Duration::from_millis(250);
-/// Longest wait for a receiver.
+/// Wait between two looks at the ledger.
+pub(crate) const LOOKED_EVERY: Duration = Duration::from_millis(250);
+/// Longest wait for an answer of a receiver.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Waits between attempts to deliver an event.
 const WAITS: [Duration; 3] = [
@@ -35,7 +37,7 @@ const NOTED_EVERY: u64 = 256;
 /// Longest part of an answer that a test shows.
 const SHOWN_BYTES: usize = 2_000;
 
-/// Where events may be sent.
+/// Which addresses events may be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receivers {
     /// To public addresses, over HTTPS.
@@ -44,30 +46,30 @@ pub enum Receivers {
     Any,
 }
 
-/// Why a receiver cannot be told.
+/// Why an event cannot be delivered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeliveryError {
     /// Not a URL that events are sent to.
     #[error("Invalid webhook URL: {0}")]
     Url(&'static str),
-    /// Its address is not a public one.
+    /// The host resolves to no public address.
     #[error("Invalid webhook URL: it resolves to an address that is not public")]
     NotPublic,
-    /// Its name is not known.
+    /// The name of the host cannot be resolved.
     #[error("the name of the receiver cannot be resolved")]
     NoAddress,
-    /// It does not answer.
+    /// The receiver cannot be reached or does not answer in time.
     #[error("the receiver does not answer")]
     NoAnswer,
 }
 
-/// What a receiver answered.
+/// Status and beginning of the body that a receiver answered.
 pub(crate) struct Delivered {
     pub(crate) status: u16,
     pub(crate) body: String,
 }
 
-/// Checks the form of a URL.
+/// Checks that a URL is one that events may be sent to, as far as its text shows.
 pub(crate) fn check_url(text: &str, receivers: Receivers) -> Result<reqwest::Url, DeliveryError> {
     let url = reqwest::Url::parse(text).map_err(|_| DeliveryError::Url("it is not a URL"))?;
     match (url.scheme(), receivers) {
@@ -202,47 +204,51 @@ pub(crate) async fn deliver(
     })
 }
 
-/// Tells every receiver of everything, until the server ends.
-pub(crate) async fn tell(platform: Arc<Platform>, receivers: Receivers) {
-    let mut telling: HashMap<String, tokio::task::JoinHandle<()>> = HashMap::new();
-    let mut leading = None;
-    loop {
-        tokio::time::sleep(LOOKED_EVERY).await;
-        if leading.is_none() {
-            let store = Arc::clone(&platform.store);
-            leading = blocking(move || Ok(store.lead("webhooks")?))
-                .await
-                .ok()
-                .flatten();
-            if leading.is_none() {
-                continue;
-            }
+/// Which webhooks are being sent events, by id.
+pub(crate) struct WebhookSender {
+    receivers: Receivers,
+    jobs: Jobs,
+    sending: HashMap<String, AbortHandle>,
+}
+
+impl WebhookSender {
+    pub(crate) fn new(receivers: Receivers, jobs: Jobs) -> Self {
+        Self {
+            receivers,
+            jobs,
+            sending: HashMap::new(),
         }
-        let reader = Arc::clone(&platform);
-        // A failure has been told to the operator; it is tried again.
-        let Ok((size, all)) =
-            blocking(move || Ok((reader.store.size()?, webhooks::list(&reader)?))).await
-        else {
-            leading = None;
-            continue;
-        };
-        telling.retain(|_, task| !task.is_finished());
+    }
+
+    /// Starts a job for each webhook that has not been sent the latest entries and is not being sent any.
+    pub(crate) async fn look(&mut self, platform: &Arc<Platform>) -> Result<(), ApiError> {
+        let reader = Arc::clone(platform);
+        let (size, all) =
+            blocking(move || Ok((reader.store.size()?, webhooks::list(&reader)?))).await?;
+        self.sending.retain(|_, job| !job.is_finished());
         for webhook in all {
-            if webhook.told_to < size && !telling.contains_key(&webhook.id) {
-                let (platform, id) = (Arc::clone(&platform), webhook.id.clone());
-                telling.insert(
-                    id,
-                    tokio::spawn(
-                        async move { catch_up(&platform, webhook, size, receivers).await },
-                    ),
-                );
+            if webhook.told_to < size && !self.sending.contains_key(&webhook.id) {
+                let id = webhook.id.clone();
+                let job = self.jobs.start(Job::CatchUp {
+                    platform: Arc::clone(platform),
+                    webhook,
+                    size,
+                    receivers: self.receivers,
+                });
+                self.sending.insert(id, job);
             }
         }
+        Ok(())
     }
 }
 
-/// Tells a receiver of the entries it was not told of, up to `size`.
-async fn catch_up(platform: &Arc<Platform>, webhook: Webhook, size: u64, receivers: Receivers) {
+/// Sends a webhook the events of the entries that it was not sent, up to `size`; a failure ends it, and the next look starts it again.
+pub(crate) async fn catch_up(
+    platform: &Arc<Platform>,
+    webhook: Webhook,
+    size: u64,
+    receivers: Receivers,
+) {
     let mut told_to = webhook.told_to;
     while told_to < size {
         let end = size.min(told_to + NOTED_EVERY);
@@ -298,7 +304,7 @@ async fn deliver_or_pass_over(
             None => break,
         }
     }
-    crate::error::complain(&format!(
+    log_error(&format!(
         "webhook {} was not told of {}.{}: it did not take it",
         webhook.id, event.entity, event.action
     ));

@@ -23,11 +23,11 @@ use crate::store::{Beginning, begin_folder, location, own_origin};
 use crate::tables::records;
 use crate::{Backend, Blobs, InitOptions, Store, StoreError, migrations};
 
-/// Version of the form of a backup.
+/// Name and version of the format of a backup.
 const FORMAT: &str = "veracta.backup/1";
 const DATABASE: &str = "veracta.db";
 const SHEET: &str = "backup.json";
-/// Rows copied at once.
+/// Rows that are copied in one statement.
 const ROWS_TOGETHER: usize = 5_000;
 /// Tables in the order they are copied. What the signer signed last is not among them: it belongs to the key, which stays where it is.
 const TABLES: &[&str] = &[
@@ -61,42 +61,42 @@ const TABLES: &[&str] = &[
     "webhooks",
 ];
 
-/// What a backup holds: its sheet.
+/// The content of a backup's sheet: what was backed up, with the digests to check it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
-    /// Version of the form.
+    /// Name and version of the format, `veracta.backup/1`.
     pub format: String,
-    /// Program with its version.
+    /// Name and version of the program that took the backup.
     pub program: String,
-    /// When it was taken, RFC 3339.
+    /// Time at which the backup was taken, RFC 3339 in UTC.
     pub at: String,
-    /// Name of the log.
+    /// Name of the log that was backed up.
     pub origin: String,
     /// Public key of the log, as a vkey.
     pub key: String,
-    /// Entries in it.
+    /// Number of entries in the log at that moment.
     pub size: u64,
-    /// Root over them.
+    /// Root hash of the Merkle tree (RFC 6962) over these entries.
     pub root: Hash,
     /// The signed head published before it was taken.
     pub checkpoint: String,
-    /// SHA-256 of the database.
+    /// SHA-256 of the SQLite file in the backup.
     pub database: Hash,
-    /// Files kept by digest.
+    /// Number of files that are kept by the SHA-256 of their bytes.
     pub n_blobs: u64,
-    /// Their bytes.
+    /// Total length of these files in bytes.
     pub blob_bytes: u64,
 }
 
-/// What a restored workspace is.
+/// The result of restoring a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
-    /// What it was restored from.
+    /// The sheet of the backup that was restored.
     pub backup: Backup,
-    /// Name of the log from now on.
+    /// Name of the new log, which continues the restored entries under a new key.
     pub origin: String,
-    /// Its key.
+    /// Public key of the new log, as a vkey.
     pub key: String,
     /// Webhooks that wait for a new secret: theirs was sealed with the old key.
     pub webhooks_disabled: u64,

@@ -59,7 +59,7 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, StoreError> {
     Ok(n_filled)
 }
 
-/// Reads an object piece by piece.
+/// Reads an object piece by piece, so that memory stays bounded.
 pub(crate) struct Chunks {
     blobs: Blobs,
     path: Path,
@@ -168,7 +168,7 @@ impl Blobs {
         blobs.map_err(file)
     }
 
-    /// Wraps an object store.
+    /// Wraps an object store, and starts the runtime on which its requests are waited for.
     pub fn new(objects: Arc<dyn ObjectStore>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

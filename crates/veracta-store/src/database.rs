@@ -14,7 +14,7 @@ use postgres::types::{IsNull, ToSql, Type};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::StoreError;
-use crate::location::Location;
+use crate::location::{Location, Remote};
 
 /// Readers wait this long while another process recovers the database after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -25,6 +25,10 @@ const INSERT_ROWS: usize = 500;
 const SQLITE_ROWS: usize = 32;
 /// Name of the lock that the one writer of a PostgreSQL database holds: "veracta" in ASCII.
 const WRITER_LOCK: i64 = 0x76_65_72_61_63_74_61;
+
+/// Settings of a connection to PostgreSQL that reads; see [`Database::for_reading`].
+const PLAN_FOR_VALUES: &str =
+    "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
 
 fn connect_sqlite(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     let connection = rusqlite::Connection::open(path)?;
@@ -44,16 +48,16 @@ fn connect_sqlite(path: &Path) -> Result<rusqlite::Connection, StoreError> {
 /// A value of a row or of a parameter.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Value<'v> {
-    /// No value.
+    /// SQL NULL: the row has no value here.
     #[default]
     Null,
-    /// BIGINT.
+    /// Whole number of 64 bits: BIGINT in PostgreSQL, INTEGER in SQLite.
     Integer(i64),
-    /// DOUBLE PRECISION.
+    /// Floating-point number of 64 bits: DOUBLE PRECISION in PostgreSQL, REAL in SQLite.
     Real(f64),
-    /// TEXT.
+    /// Text in UTF-8: TEXT in both databases.
     Text(Cow<'v, str>),
-    /// BYTEA.
+    /// Bytes: BYTEA in PostgreSQL, BLOB in SQLite.
     Bytes(Cow<'v, [u8]>),
 }
 
@@ -99,7 +103,7 @@ impl<'v, T: Into<Value<'v>>> From<Option<T>> for Value<'v> {
     }
 }
 
-/// One row of an answer.
+/// One row of the answer to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row(Vec<Value<'static>>);
 
@@ -108,12 +112,12 @@ impl Row {
         Err(StoreError::MalformedRow { column })
     }
 
-    /// Returns the values.
+    /// Returns the values in the order of the selected columns.
     pub(crate) fn into_values(self) -> Vec<Value<'static>> {
         self.0
     }
 
-    /// Returns a whole number.
+    /// Returns the whole number in a column, counted from 0; NULL is an error.
     pub(crate) fn integer(&self, column: usize) -> Result<i64, StoreError> {
         self.integer_or_null(column)?
             .map_or_else(|| self.malformed(column), Ok)
@@ -128,7 +132,7 @@ impl Row {
         }
     }
 
-    /// Returns a number.
+    /// Returns the floating-point number in a column, counted from 0; NULL is an error.
     pub(crate) fn real(&self, column: usize) -> Result<f64, StoreError> {
         match self.0.get(column) {
             Some(Value::Real(value)) => Ok(*value),
@@ -136,7 +140,7 @@ impl Row {
         }
     }
 
-    /// Takes a text out of the row.
+    /// Takes the text out of a column, counted from 0; NULL is an error.
     pub(crate) fn text(&mut self, column: usize) -> Result<String, StoreError> {
         self.text_or_null(column)?
             .map_or_else(|| self.malformed(column), Ok)
@@ -159,7 +163,7 @@ impl Row {
         }
     }
 
-    /// Takes bytes out of the row.
+    /// Takes the bytes out of a column, counted from 0; NULL is an error.
     pub(crate) fn bytes(&mut self, column: usize) -> Result<Vec<u8>, StoreError> {
         match self.0.get_mut(column).map(std::mem::take) {
             Some(Value::Bytes(value)) => Ok(value.into_owned()),
@@ -168,7 +172,7 @@ impl Row {
     }
 }
 
-/// What broke a connection.
+/// Why a connection must not be used again; it decides what those who wrote on it are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Breakage {
     DiskFull,
@@ -192,6 +196,10 @@ enum Engine {
 struct Session {
     client: RefCell<postgres::Client>,
     statements: RefCell<HashMap<String, postgres::Statement>>,
+    /// Where a connection that only reads is made anew when it was lost; `None` of one that writes.
+    remote: Option<Box<Remote>>,
+    /// Whether a transaction was begun: what follows would mean something else on another connection.
+    is_in_transaction: Cell<bool>,
 }
 
 impl std::fmt::Debug for Session {
@@ -217,11 +225,24 @@ impl Database {
         let session = Session {
             client: RefCell::new(client),
             statements: RefCell::new(HashMap::new()),
+            remote: None,
+            is_in_transaction: Cell::new(false),
         };
         Self {
             engine: Engine::Postgres(Box::new(session)),
             breakage: Cell::new(None),
         }
+    }
+
+    /// Makes this a connection to read with: a statement whose connection was lost is tried once more on a new one.
+    pub(crate) fn for_reading(mut self, location: &Location) -> Result<Self, StoreError> {
+        if let (Engine::Postgres(session), Location::Postgres(remote)) =
+            (&mut self.engine, location)
+        {
+            session.remote = Some(remote.clone());
+        }
+        self.plan_for_values()?;
+        Ok(self)
     }
 
     /// Opens a database of another program, `sqlite:///file` or `postgresql://…`, to read it.
@@ -282,11 +303,9 @@ impl Database {
     }
 
     /// Has each statement planned for its own values, by which a rare one is found quickly, and carried out by one process.
-    pub(crate) fn plan_for_values(&self) -> Result<(), StoreError> {
-        let settings =
-            "SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0";
+    fn plan_for_values(&self) -> Result<(), StoreError> {
         if self.is_postgres() {
-            self.batch(settings)
+            self.batch(PLAN_FOR_VALUES)
         } else {
             Ok(())
         }
@@ -296,11 +315,7 @@ impl Database {
     pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
         self.noting(match &self.engine {
             Engine::Sqlite(connection) => connection.execute_batch(sql).map_err(StoreError::from),
-            Engine::Postgres(session) => session
-                .client
-                .borrow_mut()
-                .batch_execute(sql)
-                .map_err(StoreError::from),
+            Engine::Postgres(session) => session.batch(sql),
         })
     }
 
@@ -416,12 +431,12 @@ impl Database {
             .map(|_| ())
     }
 
-    /// Ends the transaction: durable when this returns.
+    /// Ends the transaction; what it changed is durable when this returns.
     pub(crate) fn commit(&self) -> Result<(), StoreError> {
         self.batch("COMMIT")
     }
 
-    /// Undoes the transaction.
+    /// Undoes what was done since the transaction began.
     pub(crate) fn roll_back(&self) {
         // A transaction that the database has undone already, or a lost connection, leaves nothing to undo.
         let _ = self.batch("ROLLBACK");
@@ -528,6 +543,31 @@ impl ToSql for Value<'_> {
 }
 
 impl Session {
+    fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        if sql.starts_with("BEGIN") {
+            self.is_in_transaction.set(true);
+        } else if sql == "COMMIT" || sql == "ROLLBACK" {
+            self.is_in_transaction.set(false);
+        }
+        Ok(self.client.borrow_mut().batch_execute(sql)?)
+    }
+
+    /// Connects anew when this connection only reads, outside a transaction; returns whether it did.
+    fn reconnect(&self) -> Result<bool, StoreError> {
+        let Some(remote) = self
+            .remote
+            .as_ref()
+            .filter(|_| !self.is_in_transaction.get())
+        else {
+            return Ok(false);
+        };
+        let mut client = remote.connect()?;
+        client.batch_execute(PLAN_FOR_VALUES)?;
+        self.statements.borrow_mut().clear();
+        *self.client.borrow_mut() = client;
+        Ok(true)
+    }
+
     fn statement(&self, sql: &str) -> Result<postgres::Statement, StoreError> {
         if let Some(known) = self.statements.borrow().get(sql) {
             return Ok(known.clone());
@@ -548,6 +588,16 @@ impl Session {
     }
 
     fn rows(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        match self.rows_once(sql, values) {
+            // A server that was restarted closed the connections that were kept.
+            Err(StoreError::DatabaseUnavailable(_)) if self.reconnect()? => {
+                self.rows_once(sql, values)
+            }
+            result => result,
+        }
+    }
+
+    fn rows_once(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         let rows = self.client.borrow_mut().query(&statement, &values)?;

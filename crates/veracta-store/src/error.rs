@@ -10,16 +10,16 @@ use veracta_ledger::tile::TileError;
 /// Why the store refuses or fails. Nothing is half-written when one of these is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no workspace.
+    /// The folder holds no workspace.
     #[error("there is no workspace in `{folder}`")]
     NoWorkspace {
-        /// Folder looked in.
+        /// Path of the folder that was searched.
         folder: String,
     },
-    /// There is one already.
+    /// The folder already holds a workspace, so none is made there.
     #[error("there is a workspace in `{folder}` already")]
     WorkspaceExists {
-        /// Folder looked in.
+        /// Path of the folder that was to hold the new workspace.
         folder: String,
     },
     /// The database holds a log that another key signs.
@@ -33,25 +33,25 @@ pub enum StoreError {
     /// The URL of the object store cannot be used; it may hold a secret and is not repeated.
     #[error("the URL of the object store cannot be used: {reason}")]
     ObjectsUrl {
-        /// Why.
+        /// What is wrong with it, in words that do not repeat it.
         reason: String,
     },
-    /// The database is gone.
+    /// The workspace has its key, and its SQLite file is not there.
     #[error("the workspace has no database: `{file}` is not there")]
     NoDatabase {
-        /// Where it should be.
+        /// Path where the SQLite file is expected.
         file: String,
     },
-    /// Not a database of MLflow.
+    /// The database lacks a table that every database of MLflow has.
     #[error("this is no database of MLflow: it has no table `{table}`")]
     NotMlflow {
-        /// The table looked for.
+        /// Name of a table that every database of MLflow has.
         table: &'static str,
     },
-    /// Not a name for a log.
+    /// The text cannot be the name of a log.
     #[error("`{origin}` cannot name a log: it must not be empty or have white space or `+`")]
     Origin {
-        /// The refused name.
+        /// The name that was refused.
         origin: String,
     },
     /// The group of records it was committed with failed.
@@ -64,12 +64,12 @@ pub enum StoreError {
         "the workspace has schema {found}; this program knows {known}: use the newer program that wrote it"
     )]
     NewerSchema {
-        /// Schema found.
+        /// Version of the schema that the database has.
         found: u32,
-        /// Newest schema known.
+        /// Newest version of the schema that this program can read.
         known: u32,
     },
-    /// The disk is full.
+    /// The disk of the database or of the object store is full.
     #[error("the disk is full; what was being written was not committed")]
     DiskFull,
     /// A write failed in a way that leaves the state of the disk unknown.
@@ -77,13 +77,13 @@ pub enum StoreError {
         "an earlier write failed and the state of the disk is unknown; start the program again"
     )]
     Poisoned,
-    /// The writer is gone.
+    /// The writer thread has ended, because the store is being closed or the thread failed.
     #[error("the store is shutting down")]
     Closed,
     /// A link to a record that is not there, or is another one.
     #[error("record #{idx} does not exist or is another record than the one linked to")]
     BadLink {
-        /// Position linked to.
+        /// Position in the ledger that the link names.
         idx: u64,
     },
     /// A secret cannot be opened with this workspace's key.
@@ -91,18 +91,18 @@ pub enum StoreError {
         "a secret in the database cannot be opened: it was sealed with another key, or changed"
     )]
     Sealed,
-    /// No record at a position.
+    /// The ledger has no record at this position, or it was erased.
     #[error("there is no record #{idx}; the ledger has {size} entries")]
     NoRecord {
-        /// Position asked for.
+        /// Position that was asked for, counted from 0.
         idx: u64,
-        /// Entries there are.
+        /// Number of entries in the ledger.
         size: u64,
     },
-    /// Bytes that are not in the store.
+    /// A file that records refer to is not in the workspace.
     #[error("the bytes with SHA-256 {digest} are not in the workspace")]
     NoBlob {
-        /// Their digest.
+        /// SHA-256 of the missing bytes.
         digest: Hash,
     },
     /// Bytes that are not the ones their name says.
@@ -110,7 +110,7 @@ pub enum StoreError {
         "the bytes stored as {digest} have another digest: they were changed behind the program's back"
     )]
     CorruptBlob {
-        /// Digest in the name.
+        /// SHA-256 that the bytes should have, by which they are stored.
         digest: Hash,
     },
     /// A source that gave other bytes than the ones whose digest was taken.
@@ -118,7 +118,7 @@ pub enum StoreError {
         "the source no longer has SHA-256 {digest}: it changed while it was read; run the command again"
     )]
     ChangedWhileRead {
-        /// Digest taken first.
+        /// SHA-256 of the source when it was read the first time.
         digest: Hash,
     },
     /// The log is not the continuation of what was signed.
@@ -126,24 +126,24 @@ pub enum StoreError {
         "the log no longer extends the checkpoint signed at {size} entries: {reason}; signing would contradict it"
     )]
     Fork {
-        /// Size signed.
+        /// Number of entries that the signed checkpoint commits to.
         size: u64,
-        /// What does not fit.
+        /// In which respect the log contradicts the signed checkpoint.
         reason: &'static str,
     },
-    /// The key file is not a key.
+    /// The content of the key file is not a signing key.
     #[error("`{file}` is not a key file")]
     Key {
-        /// Path of the file.
+        /// Path of the file that should hold the key.
         file: String,
     },
-    /// A backup that cannot be restored.
+    /// The backup is incomplete or contradicts itself.
     #[error("the backup cannot be restored: {reason}")]
     Backup {
-        /// Why.
+        /// What is missing from the backup or contradicts its sheet.
         reason: String,
     },
-    /// No randomness from the system.
+    /// The system gives no random bytes, without which no key, id or salt can be made.
     #[error("the system gives no random bytes: {0}")]
     Random(getrandom::Error),
     /// The record cannot be encoded or read.
@@ -158,13 +158,13 @@ pub enum StoreError {
     /// A tile cannot be encoded or read.
     #[error(transparent)]
     Tile(#[from] TileError),
-    /// The database fails.
+    /// SQLite cannot carry out a statement.
     #[error("the database fails")]
     Database(#[source] rusqlite::Error),
-    /// PostgreSQL refuses a statement.
+    /// PostgreSQL refuses a statement, and repeating it will not help.
     #[error("the database fails")]
     Postgres(#[source] postgres::Error),
-    /// PostgreSQL does not answer, for now.
+    /// PostgreSQL does not answer for now; repeating the request may help.
     #[error(
         "the database does not answer; nothing of what was being written is certain to be there, and repeating it does no harm"
     )]
@@ -172,7 +172,7 @@ pub enum StoreError {
     /// A database URL that cannot be used; the URL may hold a password and is not repeated.
     #[error("the database URL cannot be used: {reason}")]
     DatabaseUrl {
-        /// Why.
+        /// What is wrong with it, in words that do not repeat it.
         reason: String,
     },
     /// A row of another form than this program writes.
@@ -186,30 +186,30 @@ pub enum StoreError {
     /// A change of a finished run without a record of it.
     #[error("run `{run}` has ended, and its change was not recorded")]
     Unrecorded {
-        /// The run.
+        /// Subject of the changed run, such as `run:…`.
         run: String,
     },
-    /// What was being stored ended early.
+    /// The reader with the bytes to be stored failed before its end.
     #[error("what was being stored ended early; nothing of it was kept")]
     Source(#[source] std::io::Error),
-    /// The object store fails.
+    /// A request to the object store failed; repeating it may help.
     #[error("the object store fails")]
     Objects(#[source] object_store::Error),
     /// A file cannot be read or written.
     #[error("`{file}` cannot be read or written")]
     File {
-        /// Path of the file.
+        /// Path of the file that cannot be used.
         file: String,
-        /// Why.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A derived state file is malformed.
+    /// A state file of the workspace is malformed.
     #[error("`{file}` is malformed")]
     State {
-        /// Path of the file.
+        /// Path of the malformed file.
         file: String,
-        /// Why.
+        /// Where and how the file differs from the expected JSON.
         #[source]
         source: serde_json::Error,
     },

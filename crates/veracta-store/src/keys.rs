@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 
 use crate::StoreError;
 
-/// What was signed last.
+/// Size and root of the last checkpoint that the key signed or was about to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignerState {
-    /// Entries.
+    /// Number of entries that the checkpoint commits to.
     pub(crate) size: u64,
-    /// Root.
+    /// Root hash of the Merkle tree (RFC 6962) over these entries.
     pub(crate) root: Hash,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn create_key(path: &Path) -> Result<SigningKey, StoreError> {
     Ok(SigningKey::from_bytes(&seed))
 }
 
-/// Reads the key.
+/// Reads the signing key from a file of 64 hexadecimal digits.
 pub(crate) fn load_key(path: &Path) -> Result<SigningKey, StoreError> {
     let text = Zeroizing::new(fs::read_to_string(path).map_err(StoreError::file(path))?);
     let seed: Hash = text.trim_end().parse().map_err(|_| StoreError::Key {
@@ -81,7 +81,7 @@ pub(crate) fn seal(key: &SigningKey, about: &str, secret: &[u8]) -> Result<Vec<u
     Ok([&nonce[..], &sealed].concat())
 }
 
-/// Decrypts a secret.
+/// Decrypts what [`seal`] encrypted; fails when `about` or the key is another one.
 pub(crate) fn unseal(
     key: &SigningKey,
     about: &str,

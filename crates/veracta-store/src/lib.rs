@@ -13,6 +13,7 @@ mod keys;
 mod location;
 mod migrations;
 pub mod mlflow;
+mod platform;
 mod sequencer;
 mod store;
 mod tables;
@@ -26,6 +27,7 @@ mod work;
 pub use backup::{Backup, Progress, Restored};
 pub use blob::Blobs;
 pub use error::StoreError;
+pub use platform::{Platform, now};
 pub use sequencer::{Committed, NewRecord, Pending};
 pub use store::{Backend, InitOptions, Lead, Store, Transaction};
 pub use tables::{

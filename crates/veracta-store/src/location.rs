@@ -15,16 +15,16 @@ use crate::database::Database;
 /// Longest wait for PostgreSQL to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the records are kept.
+/// Which database holds entries, records and tables.
 #[derive(Debug, Clone)]
 pub(crate) enum Location {
-    /// A file in the workspace.
+    /// A SQLite file in the folder of the workspace.
     Sqlite(PathBuf),
-    /// A PostgreSQL database.
+    /// A PostgreSQL database, which several servers may share.
     Postgres(Box<Remote>),
 }
 
-/// How a PostgreSQL database is reached.
+/// Address, credentials and TLS settings of a PostgreSQL database.
 #[derive(Clone)]
 pub(crate) struct Remote {
     config: postgres::Config,
@@ -69,15 +69,22 @@ impl Location {
         Ok(Self::Postgres(Box::new(Remote { config, tls })))
     }
 
-    /// Opens a connection.
+    /// Opens a connection to the database.
     pub(crate) fn connect(&self) -> Result<Database, StoreError> {
         match self {
             Self::Sqlite(path) => Database::sqlite(path),
-            Self::Postgres(remote) => Ok(Database::postgres(match &remote.tls {
-                Some(tls) => remote.config.connect(tls.clone())?,
-                None => remote.config.connect(postgres::NoTls)?,
-            })),
+            Self::Postgres(remote) => Ok(Database::postgres(remote.connect()?)),
         }
+    }
+}
+
+impl Remote {
+    /// Opens a connection to the server, under TLS when the URL asked for it.
+    pub(crate) fn connect(&self) -> Result<postgres::Client, StoreError> {
+        Ok(match &self.tls {
+            Some(tls) => self.config.connect(tls.clone())?,
+            None => self.config.connect(postgres::NoTls)?,
+        })
     }
 }
 

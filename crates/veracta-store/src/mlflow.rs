@@ -279,7 +279,7 @@ impl MlflowDatabase {
         Ok(found)
     }
 
-    /// Returns the registered models.
+    /// Returns the registered models by name, with their tags and aliases; none from a database without that table.
     pub fn registered_models(&self) -> Result<Vec<RegisteredModel>, StoreError> {
         if !self.has("registered_models") {
             return Ok(Vec::new());

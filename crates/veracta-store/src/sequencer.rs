@@ -23,32 +23,32 @@ use crate::work::Work;
 
 /// Records waiting to be committed; a full queue makes producers wait. 64 producers with 64 in flight fit.
 const QUEUE_LENGTH: usize = 8192;
-/// Prepared entries inserted together.
+/// Prepared entries that are inserted in one statement.
 const UNWRITTEN_LIMIT: usize = 500;
 /// Most records of one transaction.
 const GROUP_LENGTH: usize = 4096;
 
-/// A record to be committed.
+/// A record that is to be committed, before it has a position.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
-    /// The record.
+    /// The fact to be recorded.
     pub record: Record,
     /// What it is about, such as `model:churn`; no personal value.
     pub subject: String,
     /// Content key of the step that made it.
     pub key: Option<Hash>,
-    /// Records it rests on.
+    /// Earlier records that this one depends on, each by position and digest.
     pub links: Vec<Link>,
-    /// Bytes it commits to.
+    /// Files whose digests the entry commits to.
     pub artifacts: Vec<Artifact>,
 }
 
-/// A committed record.
+/// A record that is durable, with its entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Committed {
-    /// Its position in the ledger.
+    /// Position in the ledger, counted from 0.
     pub idx: u64,
-    /// Its entry.
+    /// The entry of the ledger that commits to the record.
     pub entry: Entry,
 }
 
@@ -70,7 +70,7 @@ struct Draft {
     body: Vec<u8>,
 }
 
-/// What a producer hands over.
+/// One unit of work in the writer's queue.
 enum Job {
     Record { draft: Box<Draft>, reply: Reply },
     Work(Box<Task>),
@@ -97,7 +97,7 @@ pub(crate) struct Tail {
     /// Latest position by kind and subject.
     latest: HashMap<String, HashMap<String, u64>>,
     n_subjects: usize,
-    /// Handle by name.
+    /// Handle in the ledger by the name of the actor, so that each name is looked up once.
     handles: HashMap<String, String>,
 }
 
@@ -159,7 +159,7 @@ impl Sequencer {
         })
     }
 
-    /// Hands a record over.
+    /// Puts a record into the writer's queue, and waits when the queue is full.
     pub(crate) fn submit(
         &self,
         new: NewRecord,
@@ -174,7 +174,7 @@ impl Sequencer {
         Ok(Pending(answer))
     }
 
-    /// Hands work over.
+    /// Puts work into the writer's queue, and waits when the queue is full.
     pub(crate) fn submit_work(&self, task: Box<Task>) -> Result<(), StoreError> {
         self.send(Job::Work(task))
     }
@@ -293,6 +293,20 @@ impl Writer {
         }
     }
 
+    /// Begins a transaction, on a new connection when the one before was lost: nothing of the group has been sent yet.
+    fn begin(location: &Location, db: &mut Option<Database>) -> Result<(), StoreError> {
+        if let Some(known) = db.take() {
+            match known.begin_writing() {
+                Err(StoreError::DatabaseUnavailable(_)) => {}
+                result => {
+                    *db = Some(known);
+                    return result;
+                }
+            }
+        }
+        db.insert(location.connect()?).begin_writing()
+    }
+
     /// Commits a group in one transaction. A record or work that is refused on its own leaves the others standing.
     fn write_group(&mut self, jobs: Vec<Job>, ended: &mut Vec<Ended>) -> Result<(), StoreError> {
         let guard = match self.location {
@@ -306,15 +320,18 @@ impl Writer {
                 return Err(error);
             }
         };
-        let result = match &mut self.db {
-            Some(db) => write(db, &mut self.tail, jobs, ended),
-            None => match self.location.connect() {
-                Ok(db) => write(self.db.insert(db), &mut self.tail, jobs, ended),
-                Err(error) => {
-                    ended.extend(jobs.into_iter().filter_map(Ended::untried));
-                    Err(error)
-                }
-            },
+        let result = match Self::begin(&self.location, &mut self.db) {
+            Ok(()) => {
+                let db = self
+                    .db
+                    .as_ref()
+                    .expect("a transaction was just begun on it");
+                write(db, &mut self.tail, jobs, ended)
+            }
+            Err(error) => {
+                ended.extend(jobs.into_iter().filter_map(Ended::untried));
+                Err(error)
+            }
         };
         if result.is_err()
             && let Some(db) = &self.db
@@ -330,7 +347,7 @@ impl Writer {
 pub(crate) struct Unwritten(Vec<NewRow>);
 
 impl Unwritten {
-    /// Inserts them.
+    /// Inserts all prepared entries with their records, and forgets them.
     pub(crate) fn flush(&mut self, db: &Database) -> Result<(), StoreError> {
         records::insert(db, &std::mem::take(&mut self.0))
     }
@@ -355,7 +372,6 @@ fn write_jobs(
     jobs: &mut dyn Iterator<Item = Job>,
     ended: &mut Vec<Ended>,
 ) -> Result<(), StoreError> {
-    db.begin_writing()?;
     let size = records::size(db)?;
     if size != tail.size || size == 0 {
         *tail = Tail {

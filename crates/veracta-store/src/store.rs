@@ -28,7 +28,7 @@ const OPENING: &str = "ledger.checkpoint";
 /// Connections kept open for readers between requests.
 const IDLE_READERS: usize = 8;
 
-/// An open workspace.
+/// An open workspace: the ledger, the tables, the files and the signing key.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -53,16 +53,16 @@ pub struct Backend {
     pub object_options: Vec<(String, String)>,
 }
 
-/// How a workspace begins.
+/// Settings of a new workspace.
 #[derive(Debug, Clone)]
 pub struct InitOptions {
     /// Name of the log; a random one when not given.
     pub origin: Option<String>,
-    /// Who begins it.
+    /// Name of the person or program that creates the workspace.
     pub actor: String,
-    /// When, RFC 3339.
+    /// Time of creation, RFC 3339 in UTC with milliseconds.
     pub at: String,
-    /// Program with its version.
+    /// Name and version of the program that creates it.
     pub program: String,
 }
 
@@ -311,12 +311,12 @@ impl Store {
         }
     }
 
-    /// Returns the workspace's folder.
+    /// Returns the folder of the workspace, which holds at least the signing key.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Returns the content-addressed bytes.
+    /// Returns the files that are kept by the SHA-256 of their bytes.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
     }
@@ -336,7 +336,7 @@ impl Store {
         keys::seal(&self.key, about, secret)
     }
 
-    /// Decrypts a secret.
+    /// Decrypts what [`Store::seal`] encrypted; fails when `about` or the key is another one.
     pub fn unseal(
         &self,
         about: &str,
@@ -385,11 +385,7 @@ impl Store {
             .pop();
         let db = match idle {
             Some(db) => db,
-            None => {
-                let db = self.location.connect()?;
-                db.plan_for_values()?;
-                db
-            }
+            None => self.location.connect()?.for_reading(&self.location)?,
         };
         Ok(Reader {
             store: self,

@@ -1,15 +1,15 @@
 //! What the tables of the tracking server and the registry hold, in the words of MLflow's API.
 //!
-//! Times are milliseconds since 1970 in UTC. Nothing here is a rule: what is allowed is `veracta-lifecycle`'s to say.
+//! Times are milliseconds since 1970 in UTC. Nothing here is a rule: what is allowed is `veracta-tracking`'s to say.
 
 use veracta_ledger::Hash;
 
 /// Whether something is there or was deleted and can be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// It is there.
+    /// It is in use: not deleted.
     Active,
-    /// It was deleted.
+    /// It is deleted and can still be restored.
     Deleted,
 }
 
@@ -35,37 +35,37 @@ impl Stage {
 /// A key with a value: a parameter or a tag.
 pub type KeyValue = (String, String);
 
-/// An experiment.
+/// An experiment: a named collection of runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Experiment {
-    /// Counts from 0, which is `Default`.
+    /// Number of the experiment, counted from 0, which is `Default`.
     pub id: i64,
-    /// Unique among all, deleted ones too.
+    /// Name, unique among all experiments, deleted ones included.
     pub name: String,
-    /// Where its artifacts are.
+    /// URI below which the artifacts of new runs are put.
     pub artifact_location: String,
-    /// Whether it was deleted.
+    /// Whether it is deleted; what is deleted can be restored.
     pub stage: Stage,
-    /// When it was made.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it was changed.
+    /// When it was last changed, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// By key.
+    /// Tags as key and value, sorted by key.
     pub tags: Vec<KeyValue>,
 }
 
-/// Where a run stands.
+/// How far the execution of a run is, as its client reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunStatus {
-    /// It runs.
+    /// The run is being executed.
     Running,
-    /// It will.
+    /// The run is to be executed later.
     Scheduled,
-    /// It ended well.
+    /// The run ended without an error.
     Finished,
-    /// It failed.
+    /// The run ended with an error.
     Failed,
-    /// It was stopped.
+    /// The run was stopped before its end.
     Killed,
 }
 
@@ -98,30 +98,30 @@ impl RunStatus {
     }
 }
 
-/// A run, without its values.
+/// A run, without its parameters, tags, metrics and datasets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Number in the database.
+    /// Number of the row in the database; it is not part of the API.
     pub no: i64,
     /// 32 hexadecimal digits, or what an import brought.
     pub id: String,
-    /// Its experiment.
+    /// Number of the experiment that the run belongs to.
     pub experiment_id: i64,
-    /// Its name.
+    /// Name for people; it need not be unique.
     pub name: String,
-    /// Who made it, as the client says.
+    /// Name of the user who made it, as the client says.
     pub user_id: String,
-    /// Where it stands.
+    /// How far its execution is, as the client reports it.
     pub status: RunStatus,
-    /// When it began.
+    /// When it began, in milliseconds since 1970.
     pub start_ms: i64,
-    /// When it ended.
+    /// When it ended, in milliseconds since 1970; `None` while it has not.
     pub end_ms: Option<i64>,
-    /// Whether it was deleted.
+    /// Whether it is deleted; what is deleted can be restored.
     pub stage: Stage,
-    /// Where its artifacts are.
+    /// URI of the folder with its artifacts.
     pub artifact_uri: String,
-    /// Its latest record, once it has ended.
+    /// Position in the ledger of its latest record; `None` before it has ended for the first time.
     pub record_idx: Option<u64>,
 }
 
@@ -137,74 +137,74 @@ impl Run {
 pub struct ForeignRun {
     /// The run; its number and record are nothing yet.
     pub run: Run,
-    /// Its parameters.
+    /// Parameters by key, as text.
     pub params: Vec<KeyValue>,
-    /// Its tags.
+    /// Tags by key, as text.
     pub tags: Vec<KeyValue>,
-    /// Every value of every metric.
+    /// Every value in the history of every metric.
     pub metrics: Vec<Metric>,
-    /// Datasets it read.
+    /// Datasets that the run read.
     pub inputs: Vec<DatasetInput>,
-    /// Models it read.
+    /// Logged models that the run read.
     pub model_inputs: Vec<ModelLink>,
-    /// Models it made.
+    /// Logged models that the run made.
     pub model_outputs: Vec<ModelLink>,
 }
 
-/// One value of a metric.
+/// One value in the history of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// When it was measured.
+    /// When it was measured, in milliseconds since 1970, as the client reports it.
     pub timestamp_ms: i64,
-    /// At which step; may be negative.
+    /// Step at which it was measured, as the client counts; may be negative.
     pub step: i64,
     /// The value; NaN is one, infinities are stored as the largest finite number.
     pub value: f64,
 }
 
-/// One value of a named metric.
+/// One value in the history of a metric, with the key of the metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
-    /// Its key.
+    /// Key of the metric, such as `val_loss`.
     pub name: String,
-    /// The value.
+    /// The value with its time and step.
     pub point: Point,
 }
 
-/// A dataset that runs read.
+/// A dataset that runs read, as clients described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// Name.
+    /// Name of the dataset, as the client gave it.
     pub name: String,
-    /// Digest, as the client computed it.
+    /// Digest of the dataset, as the client computed it.
     pub digest: String,
-    /// Kind of source.
+    /// Kind of the source, such as `local` or `delta_table`.
     pub source_type: String,
-    /// Source.
+    /// Where the dataset comes from, as text in the form of its source type.
     pub source: String,
-    /// Schema.
+    /// Columns and types of the dataset, as the client wrote them; `None` when it gave none.
     pub schema: Option<String>,
-    /// Profile.
+    /// Summary statistics of the dataset, as the client wrote them; `None` when it gave none.
     pub profile: Option<String>,
 }
 
 /// A dataset with the context in which runs of an experiment read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasetSummary {
-    /// The experiment.
+    /// Number of the experiment whose runs read the dataset.
     pub experiment_id: i64,
-    /// Name.
+    /// Name of the dataset, as the client gave it.
     pub name: String,
-    /// Digest, as the client computed it.
+    /// Digest of the dataset, as the client computed it.
     pub digest: String,
-    /// Such as `training`.
+    /// What the dataset was used for, such as `training`; `None` when the client did not say.
     pub context: Option<String>,
 }
 
-/// A dataset as a run's input.
+/// The use of a dataset as the input of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatasetInput {
-    /// The dataset.
+    /// The dataset that was read.
     pub dataset: Dataset,
     /// Tags of the use, such as its context.
     pub tags: Vec<KeyValue>,
@@ -213,87 +213,87 @@ pub struct DatasetInput {
 /// A logged model as input or output of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelLink {
-    /// The model.
+    /// Id of the logged model.
     pub model_id: String,
-    /// At which step (outputs).
+    /// Step of the run at which an output was logged.
     pub step: i64,
 }
 
 /// The values of a run: of each metric the one with the greatest step, time and value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunData {
-    /// By key.
+    /// Parameters as key and value, sorted by key.
     pub params: Vec<KeyValue>,
-    /// By key.
+    /// Tags as key and value, sorted by key.
     pub tags: Vec<KeyValue>,
-    /// By key.
+    /// The latest value of each metric, sorted by key.
     pub metrics: Vec<Metric>,
-    /// Datasets it read.
+    /// Datasets that the run read.
     pub inputs: Vec<DatasetInput>,
-    /// Models it read.
+    /// Logged models that the run read.
     pub model_inputs: Vec<ModelLink>,
-    /// Models it made.
+    /// Logged models that the run made.
     pub model_outputs: Vec<ModelLink>,
 }
 
-/// A logged model.
+/// A model that a run or a client logged; it need not be registered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedModel {
-    /// `m-` and 32 hexadecimal digits.
+    /// Id: `m-` and 32 hexadecimal digits.
     pub id: String,
-    /// Its experiment.
+    /// Number of the experiment that it belongs to.
     pub experiment_id: i64,
-    /// Its name.
+    /// Name for people; it need not be unique.
     pub name: String,
-    /// Where its artifacts are.
+    /// URI of the folder with its artifacts.
     pub artifact_location: String,
-    /// When it was made.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it was changed.
+    /// When it was last changed, in milliseconds since 1970.
     pub updated_ms: i64,
     /// Name of its status: `LOGGED_MODEL_PENDING`, `…_READY` or `…_UPLOAD_FAILED`.
     pub status: String,
-    /// Its type.
+    /// Type of the model, as the client says; `None` when it does not.
     pub model_type: Option<String>,
-    /// The run that made it.
+    /// Id of the run that made it; `None` when no run did.
     pub source_run_id: Option<String>,
-    /// Whether it was deleted.
+    /// Whether it is deleted; what is deleted can be restored.
     pub stage: Stage,
-    /// By key.
+    /// Tags as key and value, sorted by key.
     pub tags: Vec<KeyValue>,
-    /// By key.
+    /// Parameters as key and value, sorted by key.
     pub params: Vec<KeyValue>,
-    /// Metrics measured of it.
+    /// Values that runs measured of this model.
     pub metrics: Vec<ModelMetric>,
 }
 
-/// A metric of a logged model.
+/// A value of a metric that a run measured of a logged model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelMetric {
-    /// The metric.
+    /// Key and value of the metric.
     pub metric: Metric,
-    /// The run that measured it.
+    /// Id of the run that measured it.
     pub run_id: String,
-    /// On which dataset; empty when not said.
+    /// Name of the dataset it was measured on; empty when not said.
     pub dataset_name: String,
-    /// Its digest.
+    /// Digest of that dataset, as the client computed it; empty when not said.
     pub dataset_digest: String,
 }
 
-/// A registered model.
+/// A model of the registry, under which versions are numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredModel {
-    /// Name.
+    /// Name of the model, unique in the registry.
     pub name: String,
-    /// In words.
+    /// Description for people; may be empty.
     pub description: String,
-    /// When it was made.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it was changed.
+    /// When it was last changed, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// Highest version ever given.
+    /// Highest number that a version ever had, deleted ones included; 0 before the first.
     pub last_version: i64,
-    /// By key.
+    /// Tags as key and value, sorted by key.
     pub tags: Vec<KeyValue>,
     /// Alias and version, by alias.
     pub aliases: Vec<(String, i64)>,
@@ -302,46 +302,46 @@ pub struct RegisteredModel {
 /// Stage of a version that was deleted; its row stays, so that its number is never given again.
 pub const DELETED_VERSION: &str = "Deleted_Internal";
 
-/// A version of a registered model.
+/// A version of a registered model, with where its files are and come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelVersion {
-    /// Name of the model.
+    /// Name of the registered model that it belongs to.
     pub model: String,
-    /// Counts from 1.
+    /// Number within its model, counted from 1 and never given again.
     pub version: i64,
-    /// In words.
+    /// Description for people; may be empty.
     pub description: String,
-    /// When it was made.
+    /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
-    /// When it was changed.
+    /// When it was last changed, in milliseconds since 1970.
     pub updated_ms: i64,
-    /// Who made it.
+    /// Name of the user who created it, as the server or the import knew it.
     pub user_id: String,
-    /// `None`, `Staging`, `Production`, `Archived`, or [`DELETED_VERSION`].
+    /// Stage: `None`, `Staging`, `Production`, `Archived`, or [`DELETED_VERSION`].
     pub stage: String,
     /// Where it came from, as the client said.
     pub source: String,
-    /// Where its files are.
+    /// URI of the folder with its files.
     pub storage_location: String,
     /// The run that made it; empty when not said.
     pub run_id: String,
-    /// A link to the run.
+    /// URL of a page about the run, as the client gave it; may be empty.
     pub run_link: String,
-    /// The logged model it was made of.
+    /// Id of the logged model that it was made of; `None` when not said.
     pub model_id: Option<String>,
-    /// By key.
+    /// Tags as key and value, sorted by key.
     pub tags: Vec<KeyValue>,
-    /// By name.
+    /// Aliases that refer to this version, sorted by name.
     pub aliases: Vec<String>,
 }
 
-/// An uploaded file.
+/// A file that a client uploaded, by path and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactFile {
     /// Path below the root of all artifacts.
     pub path: String,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the bytes of the file.
     pub digest: Hash,
-    /// How many they are.
+    /// Length of the file in bytes.
     pub bytes: u64,
 }

@@ -27,7 +27,7 @@ const STAGING: &str = "staging";
 pub struct SignedRequest {
     /// Where; whoever knows it can make the request until it expires.
     pub url: String,
-    /// Headers it must have.
+    /// Headers that the request must have, by name and value.
     pub headers: Vec<(&'static str, &'static str)>,
 }
 
@@ -36,7 +36,7 @@ pub struct SignedRequest {
 pub enum PartProblem {
     /// The upload is unknown, was given up, or belongs to another path.
     NoUpload,
-    /// A part is not there.
+    /// The part with this number was not uploaded.
     Missing(u32),
     /// A part is another than the client says it sent.
     Changed(u32),

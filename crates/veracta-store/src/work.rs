@@ -37,7 +37,7 @@ pub struct Reading<'s>(Reader<'s>);
 #[derive(Debug)]
 pub struct Recorded<'d> {
     pub(crate) db: &'d Database,
-    /// Position of the record.
+    /// Position of the record in the ledger, counted from 0.
     pub idx: u64,
 }
 

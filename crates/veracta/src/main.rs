@@ -6,10 +6,11 @@ mod output;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 fn main() -> ExitCode {
-    let args = match args::Args::try_parse() {
+    let matches = args::command().try_get_matches();
+    let args = match matches.and_then(|matches| args::Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             // Printing usage to a closed pipe has nobody to tell.

@@ -10,10 +10,10 @@ use miette::{
     SourceOffset,
 };
 use serde::Serialize;
-use veracta_governance::document::report::{self, Report as Measured};
+use veracta_data::csv::CsvOptions;
+use veracta_data::table::ReadLimits;
+use veracta_documents::report::{self, Report as Measured};
 use veracta_lifecycle::{LifecycleError, Problem};
-use veracta_ml::table::ReadLimits;
-use veracta_ml::table::csv::CsvOptions;
 
 use crate::args::{FileOptions, Format, MeasureOptions};
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
 
-/// An event of access to the platform.
+/// A log-in, a change of a user, token or webhook, or a refused request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLog {
@@ -11,7 +11,7 @@ pub struct AccessLog {
     pub action: String,
     /// What it was about: the handle of a user or the id of a token, never a name.
     pub object: Option<String>,
-    /// Whether it was allowed.
+    /// Whether the request was allowed; `false` for a refusal.
     pub allowed: bool,
     /// Why it was not, or what allowed it.
     pub reason: String,
@@ -27,11 +27,11 @@ pub struct AccessLog {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessGrant {
-    /// Roles; none at all when access ended.
+    /// Words of the roles; empty when access ended.
     pub roles: Vec<String>,
-    /// When it ends by itself, RFC 3339.
+    /// When a token stops being valid, RFC 3339 in UTC; `None` for a user.
     pub expires: Option<String>,
-    /// SHA-256 of a token's random text.
+    /// SHA-256 of the secret text of a token; `None` for a user.
     pub token: Option<Hash>,
     /// Handle of the user a token belongs to.
     pub user: Option<String>,

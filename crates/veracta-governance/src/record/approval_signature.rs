@@ -2,24 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A person's decision.
+/// A decision that a named person made about a model, a rule or a control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalSignature {
-    /// Name of the person.
+    /// Name of the person who decided, as stated.
     pub signer: String,
-    /// Role in which the person decided.
+    /// Role in which the person decided, as stated.
     pub role: String,
     /// What the decision is: `approve`, `reject`, `waive`.
     pub meaning: String,
     /// What it is about; for a waiver `control:<id>` or `rule:<id>`.
     pub subject: String,
-    /// Why.
+    /// The reason that the person gave for the decision.
     pub reason: String,
     /// Last day it holds, ISO 8601; a waiver without one does not count.
     pub valid_until: Option<String>,
     /// How it was made. `declared in the pipeline file` is a statement, not an electronic signature.
     pub method: String,
-    /// Second factor used, if any.
+    /// Second factor that was used; `None` when there was none.
     pub second_factor: Option<String>,
 }

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::interval::Estimate;
+use veracta_statistics::interval::Estimate;
 
 /// What the data says about groups and about single inputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BiasReport {
-    /// Dataset version looked at.
+    /// SHA-256 of the dataset version that was examined.
     pub dataset: Hash,
     /// Rows looked at: those not in the sealed test part.
     pub n_rows: usize,
@@ -24,19 +24,19 @@ pub struct BiasReport {
     pub proxy_limit: f64,
 }
 
-/// A group's share of the data.
+/// How large a group is, and how often its label is positive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupShare {
-    /// Protected attribute.
+    /// Name of the column with the protected attribute.
     pub attribute: String,
-    /// Its level.
+    /// Value of the attribute that all rows of the group have.
     pub level: String,
-    /// Rows.
+    /// Number of rows in the group.
     pub n_rows: usize,
-    /// Share of all rows.
+    /// Share of all examined rows that are in the group, from 0 to 1.
     pub share: f64,
-    /// Share of positive labels, with Wilson's interval.
+    /// Share of positive labels in the group, from 0 to 1, with Wilson's interval; `None` when not defined.
     pub label_rate: Option<Estimate>,
 }
 
@@ -44,7 +44,7 @@ pub struct GroupShare {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputAssociation {
-    /// The input.
+    /// Name of the column of the input.
     pub input: String,
     /// The label, or attribute and level such as `gender=Female`.
     pub target: String,

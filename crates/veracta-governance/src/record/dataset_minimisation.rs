@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::minimisation::{DropResult, MinimisationPlan};
+use veracta_statistics::minimisation::{DropResult, MinimisationPlan};
 
-/// What leaving inputs out costs.
+/// How much worse a model becomes when inputs are left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetMinimisation {
-    /// Dataset version used.
+    /// SHA-256 of the dataset version whose inputs were left out.
     pub dataset: Hash,
     /// Rows used: those not in the sealed test part.
     pub n_rows: usize,
-    /// Metric whose loss is measured.
+    /// Name of the metric whose loss is measured, such as `roc_auc`.
     pub metric: String,
-    /// Folds, tolerances and level.
+    /// Folds, repeats, tolerances, confidence level and seed of the measurement.
     pub plan: MinimisationPlan,
-    /// Association from which inputs are tested together.
+    /// Association between two inputs from which they are left out together, from 0 to 1.
     pub correlation: f64,
     /// Inputs set aside because they give the label away: with them in, every other input looks unneeded.
     pub set_aside: Vec<String>,
@@ -32,8 +32,8 @@ pub struct DatasetMinimisation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DroppedInput {
-    /// The column.
+    /// Name of the column, as the dataset has it.
     pub column: String,
-    /// The reason a person gave.
+    /// The reason that a person gave, as text.
     pub reason: String,
 }

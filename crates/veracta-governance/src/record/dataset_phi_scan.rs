@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::privacy::{IdentifierFinding, IdentifierScan};
+use veracta_statistics::privacy::{IdentifierFinding, IdentifierScan};
 
-/// What was found, and where it goes.
+/// Identifiers that were found, and what the columns they are in are used for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetPhiScan {
-    /// Dataset version scanned.
+    /// SHA-256 of the dataset version that was searched for identifiers.
     pub dataset: Hash,
-    /// Findings and the detectors' recall.
+    /// Findings by column and class, and the measured recall of the detectors.
     pub scan: IdentifierScan,
-    /// Columns declared to be identifiers.
+    /// Columns that the pipeline declares to be identifiers.
     pub declared: Vec<String>,
-    /// Columns the model reads.
+    /// Columns that the model reads as inputs.
     pub inputs: Vec<String>,
-    /// Columns left out before training.
+    /// Columns that are left out before training.
     pub dropped: Vec<String>,
 }
 

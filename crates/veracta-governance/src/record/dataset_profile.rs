@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::profile::Profile;
+use veracta_statistics::profile::Profile;
 
-/// Statistics of a dataset version.
+/// Statistics of the columns of a dataset version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetProfile {
-    /// Dataset version profiled.
+    /// SHA-256 of the dataset version that the statistics describe.
     pub dataset: Hash,
-    /// The statistics.
+    /// Statistics of each column, and counts of repeated rows.
     pub profile: Profile,
 }
 

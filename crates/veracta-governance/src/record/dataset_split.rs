@@ -2,42 +2,42 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::split::{SplitProof, SplitShares};
+use veracta_statistics::split::{SplitProof, SplitShares};
 
-/// A division of a dataset version.
+/// How a dataset version was divided into parts to train, tune and test on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetSplit {
-    /// Dataset version divided.
+    /// SHA-256 of the dataset version that was divided.
     pub dataset: Hash,
-    /// How.
+    /// The rule by which each row was given to a part.
     pub method: SplitMethod,
-    /// Shares and seed.
+    /// Shares of rows to tune and to test on, and the seed of the draw.
     pub shares: SplitShares,
-    /// Column whose rows stay together.
+    /// Column of the subject, such as a patient, whose rows are all in one part; `None` when there is none.
     pub subject: Option<String>,
     /// Columns left out of the row digest, because they differ in every row.
     pub identifiers: Vec<String>,
-    /// Parts, digests and overlaps.
+    /// Rows and digest of each part, and counts of the rows and subjects that parts share.
     pub proof: SplitProof,
     /// SHA-256 of the assignment of rows to parts.
     pub assignment: Hash,
 }
 
-/// How rows are divided.
+/// The rule by which rows are given to the parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitMethod {
     /// At random, with the same label share in each part.
     Stratified,
-    /// The latest rows test.
+    /// By time: the latest rows are the test part.
     Time {
-        /// Column with the time.
+        /// Name of the column with the time of each row.
         column: String,
     },
     /// As a column of the data says, before this program saw it.
     Given {
-        /// Column with the part.
+        /// Name of the column whose words name the part of each row.
         column: String,
     },
 }

@@ -1,34 +1,34 @@
 //! `dataset.version`: an immutable, content-addressed snapshot of a dataset with its schema and origin.
 
 use serde::{Deserialize, Serialize};
+use veracta_data::table::{CellPlace, ColumnType, ReadReport};
 use veracta_ledger::Hash;
-use veracta_ml::table::{CellPlace, ColumnType, ReadReport};
 
-/// A dataset version.
+/// A version of a dataset: its content by digest, its columns, and what was declared about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetVersion {
-    /// Name of the dataset.
+    /// Name of the dataset in the pipeline; all its versions share it.
     pub name: String,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the bytes of the file.
     pub digest: Hash,
-    /// Length in bytes.
+    /// Length of the file in bytes.
     pub n_bytes: u64,
-    /// `csv` or `parquet`.
+    /// Format of the file, `csv` or `parquet`.
     pub format: String,
-    /// Rows.
+    /// Number of rows, without the header.
     pub n_rows: usize,
-    /// Columns and what they are used for.
+    /// Columns in the order of the file, with their types and uses.
     pub columns: Vec<DatasetColumn>,
     /// Where the bytes came from, as the pipeline states it.
     pub source: String,
-    /// Whether the data is real.
+    /// Whether the data is real, and if not, how it was made.
     pub nature: DataNature,
     /// What a person declared about the processing.
     pub processing: Processing,
-    /// What was noticed while reading.
+    /// Blank, mixed, infinite and `nan` cells that were noticed while reading.
     pub read: ReadReport,
-    /// Dataset versions it was derived from.
+    /// SHA-256 of the dataset versions that it was derived from; empty when none is recorded.
     pub parents: Vec<Hash>,
 }
 
@@ -86,29 +86,29 @@ fn first_place(place: Option<&CellPlace>) -> String {
         .unwrap_or_default()
 }
 
-/// A column.
+/// A column of a dataset version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetColumn {
-    /// Name.
+    /// Name of the column in the file.
     pub name: String,
-    /// How it was read.
+    /// Type of the values, as it was inferred when the file was read.
     pub column_type: ColumnType,
-    /// What it is used for.
+    /// What the pipeline uses the column for.
     pub column_use: ColumnUse,
 }
 
-/// What a column is used for.
+/// What the pipeline uses a column for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnUse {
-    /// What is predicted.
+    /// The outcome that the model predicts.
     Label,
-    /// Tells rows apart.
+    /// Distinguishes rows or persons; the model does not read it.
     Identifier,
-    /// Read by the model.
+    /// The model reads it to make a prediction.
     Input,
-    /// Left out.
+    /// Left out before training; the model does not read it.
     Dropped,
 }
 
@@ -116,15 +116,15 @@ pub enum ColumnUse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataNature {
-    /// Collected from the world.
+    /// Collected from real events or persons.
     Real,
-    /// Produced by a model of the world.
+    /// Produced by a simulation of events or persons.
     Simulated,
-    /// Generated from real data.
+    /// Generated from real data, such as by a model fitted to it.
     Synthetic,
-    /// Made up for demonstration.
+    /// Invented for demonstration, without any real event or person behind it.
     Artificial,
-    /// Nobody said.
+    /// Nobody declared whether the data is real.
     Undeclared,
 }
 
@@ -147,26 +147,26 @@ impl DataNature {
 pub struct Processing {
     /// Who decides on purposes and means (GDPR Art. 4(7)).
     pub controller: Option<String>,
-    /// Licence of the data.
+    /// Licence under which the data may be used; `None` when nobody declared it.
     pub licence: Option<String>,
-    /// Region it is held in.
+    /// Region in which the data is stored; `None` when nobody declared it.
     pub region: Option<String>,
-    /// What it may be used for.
+    /// Purposes for which the data may be used.
     pub purposes: Vec<String>,
     /// Legal ground (GDPR Art. 6(1)), such as `contract` or `legitimate_interest`.
     pub lawful_basis: Option<String>,
-    /// Columns of special categories (GDPR Art. 9).
+    /// Columns with special categories of personal data (GDPR Art. 9).
     pub special_categories: Vec<String>,
-    /// Exception that allows them.
+    /// Exception that allows processing the special categories (GDPR Art. 9(2)); `None` when none is stated.
     pub special_category_exception: Option<String>,
-    /// Protected attributes.
+    /// Columns with protected attributes, by which groups are compared.
     pub protected: Vec<String>,
     /// Columns that are personal data; all inputs when nobody said.
     pub personal: Option<Vec<String>>,
-    /// First day of collection, ISO 8601.
+    /// First day of collection, ISO 8601; `None` when nobody declared it.
     pub collected_from: Option<String>,
-    /// Last day of collection.
+    /// Last day of collection, ISO 8601; `None` when nobody declared it.
     pub collected_to: Option<String>,
-    /// Last day it may be kept.
+    /// Last day on which the data may be kept, ISO 8601; `None` when nobody declared it.
     pub retention_until: Option<String>,
 }

@@ -3,21 +3,21 @@
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
 
-/// A generated document.
+/// A document that was generated from records, with the digests of its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentExport {
     /// Kind of document, such as `validation_report`.
     pub document: String,
-    /// Template version.
+    /// Version of the template that the document was generated with.
     pub template: String,
-    /// Model it is about.
+    /// SHA-256 of the model that the document describes.
     pub model: Hash,
-    /// Formats with the digest of their bytes.
+    /// Each format with the SHA-256 of the bytes of the file.
     pub formats: Vec<(String, Hash)>,
-    /// Records it rests on.
+    /// Positions in the ledger of the records that the document cites.
     pub sources: Vec<u64>,
-    /// Values or statements that are missing.
+    /// Number of values or statements that the document lacks.
     pub n_gaps: usize,
     /// `draft` until a person approves it.
     pub status: String,

@@ -2,24 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::drift::measurement::DriftMeasurement;
-use veracta_ml::drift::rule::{Change, ColumnDrift, Tolerances};
+use veracta_statistics::drift::measurement::DriftMeasurement;
+use veracta_statistics::drift::rule::{Change, ColumnDrift, Tolerances};
 
 /// The drift of a table; no value of a row is in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DriftReport {
-    /// Model whose inputs these are.
+    /// SHA-256 of the model whose inputs were compared.
     pub model: Hash,
     /// SHA-256 of the reference file or stored profile.
     pub reference: Hash,
     /// SHA-256 of the current file.
     pub current: Hash,
-    /// Rows of both.
+    /// Number of rows of the reference and of the current data, in this order.
     pub n: [usize; 2],
-    /// Limits that the changes are held against.
+    /// Limits that the changes are compared with.
     pub tolerances: Tolerances,
-    /// Each column with its kind and drift.
+    /// Each compared column with its kind and its drift.
     pub columns: Vec<DriftedColumn>,
     /// Columns of the reference that the current file lacks.
     pub lost: Vec<String>,
@@ -29,20 +29,20 @@ pub struct DriftReport {
     pub outcome: Change,
 }
 
-/// The drift of a column.
+/// The drift of one column between reference and current data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DriftedColumn {
-    /// Name.
+    /// Name of the column in both files.
     pub column: String,
-    /// `numeric` or `categorical`.
+    /// How the column was compared: `numeric` or `categorical`.
     pub kind: String,
-    /// Verdict and effects with their bounds.
+    /// Whether the column drifted, and the size of the change with its bounds.
     pub drift: ColumnDrift,
 }
 
 impl DriftReport {
-    /// Takes what is kept of a measurement.
+    /// Returns the part of a measurement that is recorded.
     pub fn new(model: Hash, [reference, current]: [Hash; 2], measured: &DriftMeasurement) -> Self {
         let has = |change| measured.with_change(change).next().is_some();
         let outcome = if has(Change::Drifted) || !measured.lost.is_empty() {
@@ -52,11 +52,12 @@ impl DriftReport {
         } else {
             Change::Stable
         };
-        let column = |found: &veracta_ml::drift::measurement::ColumnMeasurement| DriftedColumn {
-            column: found.name.clone(),
-            kind: found.kind.clone(),
-            drift: found.drift.clone(),
-        };
+        let column =
+            |found: &veracta_statistics::drift::measurement::ColumnMeasurement| DriftedColumn {
+                column: found.name.clone(),
+                kind: found.kind.clone(),
+                drift: found.drift.clone(),
+            };
         Self {
             model,
             reference,

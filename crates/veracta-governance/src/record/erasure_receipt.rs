@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
 
-/// A receipt of an erasure.
+/// The record that something was erased for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureReceipt {
-    /// What was erased, such as `run:…`.
+    /// Subject of what was erased, such as `run:…`.
     pub subject_ref: String,
-    /// Why.
+    /// The reason for the erasure, as the person who asked for it stated it.
     pub reason: String,
     /// How: `rows_deleted`, since values lie in one database and one object store.
     pub method: String,
@@ -19,6 +19,6 @@ pub struct ErasureReceipt {
     pub artifacts: Vec<Hash>,
     /// Models that were made from what was erased and still carry its influence.
     pub models_affected: Vec<String>,
-    /// What remains: the entries with their digests.
+    /// What remains after the erasure, in words.
     pub remains: String,
 }

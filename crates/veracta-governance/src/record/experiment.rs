@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// An experiment after a change.
+/// An experiment as it is after a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// What happened: `created`, `renamed`, `tagged`, `deleted` or `restored`.
     pub event: String,
-    /// Why, when somebody said so.
+    /// Reason for the change; `None` when none was given.
     pub reason: Option<String>,
-    /// Its number.
+    /// Number of the experiment, unique in the workspace and counted from 0.
     pub experiment_id: i64,
-    /// Its name.
+    /// Name of the experiment after the change, unique in the workspace.
     pub name: String,
-    /// Where its artifacts are.
+    /// URI below which artifacts of new runs are put.
     pub artifact_location: String,
-    /// `active` or `deleted`.
+    /// `active`, or `deleted` when it can still be restored.
     pub stage: String,
-    /// Its tags.
+    /// Tags of the experiment after the change, by key.
     pub tags: BTreeMap<String, String>,
-    /// Runs it had.
+    /// Number of runs in the experiment at the time of the change.
     pub n_runs: u64,
 }

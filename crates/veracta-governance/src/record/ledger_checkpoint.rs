@@ -7,14 +7,14 @@ use veracta_ledger::Hash;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LedgerCheckpoint {
-    /// Name of the log.
+    /// Name of the log, as its checkpoints and its public key state it.
     pub origin: String,
-    /// Its public key, as a vkey.
+    /// Public key of the log, as a vkey of the signed-note format (C2SP).
     pub key: String,
-    /// Entries before this one: 0.
+    /// Number of entries before this one: 0 in a new log.
     pub size: u64,
-    /// Root before this entry.
+    /// Root hash of the Merkle tree (RFC 6962) before this entry, which is that of the empty tree.
     pub root: Hash,
-    /// Program that opened it.
+    /// Name and version of the program that opened the log.
     pub program: String,
 }

@@ -79,7 +79,7 @@ macro_rules! records {
             $(#[doc = concat!("`", $kind, "`, see [`", stringify!($variant), "`].")] $variant($variant),)+
         }
 
-        /// Every kind with the version written today.
+        /// Every kind of record with each version of its schema that this program can read.
         pub const KINDS: &[(&str, u32)] = &[$(($kind, $version)),+];
 
         impl Record {
@@ -157,7 +157,7 @@ struct Head<'b> {
 /// What is wrong with the bytes of a record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// Not JSON of the kind's fields.
+    /// The bytes are not JSON with the fields of that kind.
     #[error("malformed record")]
     Malformed(#[from] serde_json::Error),
     /// A kind or version this program does not know.
@@ -165,15 +165,15 @@ pub enum RecordError {
         "record kind `{kind}` version {version} is not known to this program; a newer one may read it"
     )]
     Unknown {
-        /// Kind found.
+        /// Value of the field `kind` in the bytes.
         kind: String,
-        /// Version found.
+        /// Value of the field `schema_version` in the bytes.
         version: u32,
     },
-    /// Over the limit.
+    /// The bytes are more than [`BODY_BYTES_LIMIT`] allows.
     #[error("a record of {n_bytes} bytes is over the limit of {BODY_BYTES_LIMIT}")]
     TooLarge {
-        /// Bytes of the record.
+        /// Length of the record in bytes.
         n_bytes: usize,
     },
 }
@@ -217,10 +217,10 @@ impl Record {
 /// A place in the ledger: what a value, a finding or a document points to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RecordRef {
-    /// Position of the entry.
+    /// Position of the entry in the ledger, counted from 0.
     pub idx: u64,
-    /// Kind of record.
+    /// Kind of the record, such as `dataset.version`.
     pub kind: String,
-    /// SHA-256 of its body.
+    /// SHA-256 of the bytes of the record, as the entry commits to it.
     pub digest: Hash,
 }

@@ -2,58 +2,58 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::model::{Input, Label};
-use veracta_ml::training::TrainingSpec;
+use veracta_model::model::{Input, Label};
+use veracta_model::training::TrainingSpec;
 
 use crate::gate::GateResult;
 
-/// A model version.
+/// A trained model with its origin, its declared purpose and the decision of the gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelVersion {
-    /// Name of the model.
+    /// Name of the model; all its versions share it.
     pub model: String,
     /// Counts the distinct artefacts of this name, from 1.
     pub version: u32,
-    /// SHA-256 of the artefact.
+    /// SHA-256 of the bytes of the model file.
     pub digest: Hash,
-    /// Where it stands.
+    /// Whether the gate has decided, and how.
     pub status: ModelStatus,
-    /// Run that made it.
+    /// Position in the ledger of the record of the run that trained the model.
     pub run_idx: u64,
-    /// Dataset versions it was trained on.
+    /// SHA-256 of the dataset versions that it was trained on.
     pub datasets: Vec<Hash>,
     /// What kind of model it is, in words.
     pub architecture: String,
-    /// Algorithm with every hyperparameter.
+    /// Algorithm of the training with every hyperparameter, so that it can be repeated.
     pub training: TrainingSpec,
-    /// Inputs with their categories.
+    /// Columns that the model reads, with the categories it knows of each.
     pub inputs: Vec<Input>,
-    /// What it predicts.
+    /// The column that the model predicts, and which of its values is positive.
     pub label: Label,
     /// Score from which the prediction is positive.
     pub threshold: f64,
-    /// Who answers for it.
+    /// Name of the person or group that is responsible for the model; `None` when nobody is named.
     pub owner: Option<String>,
-    /// Risk tier.
+    /// Risk tier that the pipeline declares, such as `high`; `None` when it declares none.
     pub tier: Option<String>,
-    /// What it is for.
+    /// Intended purpose of the model, as the pipeline declares it.
     pub purpose: String,
-    /// What it must not be used for.
+    /// Uses that the pipeline declares to be outside its purpose.
     pub out_of_scope: Vec<String>,
     /// Why the gate let it pass or refused it; `None` while it is a candidate.
     pub gate: Option<GateResult>,
 }
 
-/// Where a model version stands.
+/// Whether the gate has decided on a model version, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelStatus {
-    /// Trained, not yet judged.
+    /// Trained, and not decided on by the gate yet.
     Candidate,
-    /// The gate let it pass.
+    /// The gate found every rule met or waived.
     Registered,
-    /// The gate refused it.
+    /// The gate found a rule that is not met.
     Refused,
 }
 

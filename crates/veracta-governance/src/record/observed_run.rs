@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
 
-/// A dataset as OpenLineage names it.
+/// A dataset or job as OpenLineage names it: by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedDataset {
-    /// Where it lives.
+    /// Namespace of the dataset, usually its data source, such as `s3://raw`.
     pub namespace: String,
-    /// Its name there.
+    /// Name of the dataset, unique within the namespace.
     pub name: String,
 }
 
@@ -21,16 +21,16 @@ pub struct ObservedRun {
     pub salt: Hash,
     /// `START`, `RUNNING`, `COMPLETE`, `ABORT`, `FAIL` or `OTHER`, when it is about a run and says so.
     pub event_type: Option<String>,
-    /// When it happened, as it says.
+    /// When it happened, RFC 3339, as the event says.
     pub event_time: String,
     /// Id of the run; none in an event about a job or a dataset alone.
     pub run_id: Option<String>,
     /// The job: its namespace and name.
     pub job: Option<ObservedDataset>,
-    /// Datasets it read.
+    /// Datasets that the job read, as the event lists them.
     pub inputs: Vec<ObservedDataset>,
-    /// Datasets it wrote.
+    /// Datasets that the job wrote, as the event lists them.
     pub outputs: Vec<ObservedDataset>,
-    /// The event, whole.
+    /// The complete event as it was received, as JSON.
     pub event: serde_json::Value,
 }

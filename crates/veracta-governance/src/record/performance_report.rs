@@ -2,32 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::evaluation::Evaluation;
-use veracta_ml::fairness::Rate;
-use veracta_ml::interval::Estimate;
-use veracta_ml::performance::{Confusion, Metric};
+use veracta_statistics::evaluation::Evaluation;
+use veracta_statistics::fairness::Rate;
+use veracta_statistics::interval::Estimate;
+use veracta_statistics::performance::{Confusion, Metric};
 
-/// Performance on rows whose labels have come.
+/// Performance on rows whose labels are known by now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerformanceReport {
-    /// Model whose scores these are.
+    /// SHA-256 of the model that gave the scores.
     pub model: Hash,
     /// SHA-256 of the file of scores and labels.
     pub data: Hash,
-    /// Rows.
+    /// Number of rows with a score and a label.
     pub n: usize,
-    /// Positive rows.
+    /// Number of rows with a positive label.
     pub n_positive: usize,
     /// Clusters of rows that are not independent; `None` when each row stands for itself.
     pub n_clusters: Option<usize>,
     /// Scores from here on are predicted positive.
     pub threshold: f64,
-    /// Counts at the threshold.
+    /// Counts of true and false positives and negatives at the threshold.
     pub confusion: Confusion,
     /// Every metric; `None` when it is not defined.
     pub metrics: Vec<(Metric, Option<Estimate>)>,
-    /// Groups compared.
+    /// One entry for each attribute or crossing by which rows were grouped.
     pub groups: Vec<PerformanceGroups>,
 }
 
@@ -35,25 +35,25 @@ pub struct PerformanceReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerformanceGroups {
-    /// Columns crossed.
+    /// Names of the columns that define the groups; crossed when there are several.
     pub by: Vec<String>,
-    /// Control column and its level.
+    /// Control column and the level within which groups are compared; `None` when there is none.
     pub control: Option<(String, String)>,
     /// Levels, rows and rates of each group.
     pub groups: Vec<PerformanceGroup>,
-    /// Gaps between groups that are large enough.
+    /// Gaps between groups that are large enough, by name; `None` when a gap is not defined.
     pub disparities: Vec<(String, Option<Estimate>)>,
 }
 
-/// One group.
+/// Rates of the rows that share the same levels of the columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerformanceGroup {
-    /// Its level of each column.
+    /// Level of each column, in the order of the columns.
     pub levels: Vec<String>,
-    /// Rows.
+    /// Number of rows in the group.
     pub n: usize,
-    /// Its rates.
+    /// Each rate with its interval; `None` when it is not defined in the group.
     pub rates: Vec<(Rate, Option<Estimate>)>,
 }
 

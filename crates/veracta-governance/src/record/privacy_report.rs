@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::membership::Attack;
+use veracta_statistics::membership::Attack;
 
 /// How well attacks find the training rows of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrivacyReport {
-    /// Model attacked.
+    /// SHA-256 of the model that was attacked.
     pub model: Hash,
     /// SHA-256 of the file of training rows, and of the file of others.
     pub data: [Hash; 2],
     /// Name of each attack with what it found.
     pub attacks: Vec<(String, Attack)>,
-    /// Shadow models trained.
+    /// Number of shadow models trained for the likelihood-ratio attack; 0 when it was not made.
     pub n_shadows: usize,
 }

@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use super::NamedDigest;
 
-/// A version after a change.
+/// A version of a registered model as it is after a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryVersion {
     /// What happened: `created`, `described`, `staged`, `archived`, `tagged`, `deleted`, `renamed` (its model has another name from then
     /// on) or `named` (its model got this one).
     pub event: String,
-    /// Why, when somebody said so.
+    /// Reason for the change; `None` when none was given.
     pub reason: Option<String>,
-    /// Name of the model.
+    /// Name of the registered model that the version belongs to.
     pub model: String,
-    /// Counts from 1.
+    /// Number of the version within its model, counted from 1 and never given again.
     pub version: i64,
-    /// In words.
+    /// Description for people, as text; may be empty.
     pub description: String,
-    /// `None`, `Staging`, `Production`, `Archived` or `Deleted_Internal`.
+    /// Stage: `None`, `Staging`, `Production`, `Archived`, or `Deleted_Internal` when it was deleted.
     pub stage: String,
     /// Where it came from, as the client said.
     pub source: String,
-    /// Where its files are.
+    /// URI of the folder with the files of the version.
     pub storage_location: String,
     /// The run that made it; empty when not said.
     pub run_id: String,
-    /// The logged model it was made of.
+    /// Id of the logged model that it was made of; `None` when not said.
     pub model_id: Option<String>,
-    /// Its tags.
+    /// Tags of the version after the change, by key.
     pub tags: BTreeMap<String, String>,
     /// Its files; from then on they cannot change.
     pub artifacts: Vec<NamedDigest>,

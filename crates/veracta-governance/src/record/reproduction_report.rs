@@ -3,27 +3,27 @@
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
 
-/// A second execution.
+/// The comparison of a pipeline's recorded outputs with those of a second execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReproductionReport {
-    /// Model version that was made again.
+    /// SHA-256 of the model version that was made again.
     pub model: Hash,
-    /// Position of its record.
+    /// Position in the ledger of the record of that model version.
     pub model_idx: u64,
-    /// How it ended.
+    /// How closely the second execution agrees with the recorded one.
     pub outcome: ReproductionOutcome,
-    /// Outputs side by side.
+    /// Recorded and second digest of each output.
     pub outputs: Vec<OutputComparison>,
     /// Largest difference of a test score, when scores were compared.
     pub score_delta_max: Option<f64>,
     /// Difference of a test score that counts as none.
     pub tolerance: f64,
-    /// Program and platform of the second execution.
+    /// Program and system of the second execution, in words.
     pub environment: String,
 }
 
-/// How a second execution ended.
+/// How closely a second execution agrees with the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReproductionOutcome {
@@ -35,13 +35,13 @@ pub enum ReproductionOutcome {
     Differs,
 }
 
-/// One output, recorded and made again.
+/// The digests of one output, recorded and made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutputComparison {
     /// Step and output, such as `train/model`.
     pub output: String,
-    /// Recorded digest.
+    /// SHA-256 of the output, as it was recorded.
     pub expected: Hash,
     /// Digest of the second execution; `None` when it did not produce the output.
     pub found: Option<Hash>,

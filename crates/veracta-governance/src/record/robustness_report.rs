@@ -2,26 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::interval::Estimate;
-use veracta_ml::performance::Metric;
-use veracta_ml::robustness::ScenarioResult;
+use veracta_statistics::interval::Estimate;
+use veracta_statistics::performance::Metric;
+use veracta_statistics::robustness::ScenarioResult;
 
-/// How a model stood scenarios.
+/// How the predictions of a model change when its inputs are disturbed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RobustnessReport {
-    /// Model tried.
+    /// SHA-256 of the model whose predictions were observed.
     pub model: Hash,
-    /// SHA-256 of the rows.
+    /// SHA-256 of the file with the unchanged rows.
     pub data: Hash,
-    /// Rows.
+    /// Number of rows in that file.
     pub n: usize,
     /// Scores from here on are predicted positive.
     pub threshold: f64,
-    /// What was measured; `None` without labels.
+    /// The metric that was measured; `None` when the rows have no labels.
     pub metric: Option<Metric>,
     /// The metric on the rows as they are.
     pub baseline: Option<Estimate>,
-    /// One entry a scenario.
+    /// One result for each scenario that was tried.
     pub scenarios: Vec<ScenarioResult>,
 }

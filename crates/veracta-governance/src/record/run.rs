@@ -6,37 +6,37 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use veracta_ledger::Hash;
 
-/// One execution.
+/// One execution of a pipeline step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
-    /// Pipeline it belongs to.
+    /// Name of the pipeline that the step belongs to.
     pub pipeline: String,
-    /// Step of the pipeline.
+    /// Name of the step within the pipeline.
     pub step: String,
     /// Command, or the name of the built-in step.
     pub code: String,
-    /// Settings, secrets masked.
+    /// Settings of the step as JSON, with secrets masked.
     pub config: Value,
-    /// What the data is used for.
+    /// Purposes for which the step uses the data, as the pipeline declares them.
     pub purposes: Vec<String>,
-    /// What it read.
+    /// Files and artefacts that the step read, by name and digest.
     pub inputs: Vec<NamedDigest>,
-    /// What it wrote.
+    /// Files and artefacts that the step wrote, by name and digest.
     pub outputs: Vec<NamedDigest>,
-    /// Seed, when chance is involved.
+    /// Seed of the random numbers; `None` when the step uses none.
     pub seed: Option<u64>,
-    /// Program and platform.
+    /// Program, system, variables and tool versions of the execution.
     pub environment: RunEnvironment,
-    /// Start, RFC 3339.
+    /// Start of the execution, RFC 3339 in UTC.
     pub started: String,
-    /// End.
+    /// End of the execution, RFC 3339 in UTC.
     pub ended: String,
     /// Exit code of a command; 0 for a built-in step.
     pub exit_code: i32,
     /// SHA-256 of the log of a command, secrets masked.
     pub log: Option<Hash>,
-    /// Figures of merit on the training rows.
+    /// Metrics on the training rows, by name.
     pub metrics: BTreeMap<String, f64>,
 }
 
@@ -44,22 +44,22 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedDigest {
-    /// Name or relative path.
+    /// Name of the artefact, or path relative to the folder it is listed for.
     pub name: String,
-    /// SHA-256 of the content.
+    /// SHA-256 of the bytes of the file or artefact.
     pub digest: Hash,
 }
 
-/// Where something ran.
+/// The program, system and tools that a step was executed with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunEnvironment {
-    /// Program with its version.
+    /// Name and version of this program.
     pub program: String,
-    /// Operating system and processor.
+    /// Operating system and processor architecture.
     pub platform: String,
     /// Variables passed to a command; secrets as `***`.
     pub variables: BTreeMap<String, String>,
-    /// Versions of tools that a command names.
+    /// Versions of the tools that a command names, by name.
     pub versions: BTreeMap<String, String>,
 }

@@ -2,33 +2,33 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
-use veracta_ml::calibration::{CalibrationLine, Reliability};
-use veracta_ml::interval::Estimate;
-use veracta_ml::performance::{Confusion, Metric};
+use veracta_statistics::calibration::{CalibrationLine, Reliability};
+use veracta_statistics::interval::Estimate;
+use veracta_statistics::performance::{Confusion, Metric};
 
 use crate::plan::CriterionOutcome;
 
-/// Performance on the test part.
+/// Performance of a model on the test part, compared with the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidationReport {
-    /// Position of the plan's record.
+    /// Position in the ledger of the record with the plan.
     pub plan_idx: u64,
-    /// SHA-256 of the plan.
+    /// SHA-256 of the plan as JSON, as `ValidationPlan::digest` returns it.
     pub plan_digest: Hash,
-    /// Model tested.
+    /// SHA-256 of the model that was tested.
     pub model: Hash,
-    /// Dataset version it was tested on.
+    /// SHA-256 of the dataset version that the test part belongs to.
     pub dataset: Hash,
-    /// Digest of the test part.
+    /// Digest of the test part, as the record of the split states it.
     pub test_part: String,
-    /// Test rows.
+    /// Number of rows in the test part.
     pub n: usize,
-    /// Positive test rows.
+    /// Number of rows in the test part with a positive label.
     pub n_positive: usize,
-    /// Threshold of a positive prediction.
+    /// Score from which a prediction is positive.
     pub threshold: f64,
-    /// Outcome counts at the threshold.
+    /// Counts of true and false positives and negatives at the threshold.
     pub confusion: Confusion,
     /// Metrics with their intervals and criteria.
     pub results: Vec<MetricResult>,
@@ -42,11 +42,11 @@ pub struct ValidationReport {
     pub training_roc_auc: Option<f64>,
 }
 
-/// One metric.
+/// The result for one metric on the test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricResult {
-    /// Which.
+    /// The metric that was measured on the test part.
     pub metric: Metric,
     /// Its value and interval; `None` when it is not defined on this part.
     pub estimate: Option<Estimate>,
@@ -54,12 +54,12 @@ pub struct MetricResult {
     pub criterion: Option<CriterionOutcome>,
 }
 
-/// A point of a ROC curve.
+/// A point of a ROC curve: the two rates at one threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RocPoint {
-    /// False positive rate.
+    /// Share of the negatives that are predicted positive at this threshold, from 0 to 1.
     pub fpr: f64,
-    /// True positive rate.
+    /// Share of the positives that are predicted positive at this threshold, from 0 to 1.
     pub tpr: f64,
 }

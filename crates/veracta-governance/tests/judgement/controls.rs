@@ -6,7 +6,7 @@ use veracta_governance::controls::{
     Catalogue, CatalogueError, ControlResult, ControlScope, ControlState, evaluate_controls,
 };
 
-use crate::corpus::evidence_without;
+use crate::lineage::evidence_without;
 
 const TODAY: &str = "2026-11-23";
 

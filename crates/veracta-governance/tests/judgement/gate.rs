@@ -4,11 +4,11 @@ use veracta_governance::evidence::{Evidence, EvidenceSet};
 use veracta_governance::gate::{RULES, RuleOutcome, Verdict, evaluate_gate};
 use veracta_governance::plan::{Limit, PrivacyCriterion, RobustnessCriterion};
 use veracta_governance::record::Record;
-use veracta_ml::minimisation::Need;
-use veracta_ml::performance::Metric;
-use veracta_ml::robustness::Scenario;
+use veracta_statistics::minimisation::Need;
+use veracta_statistics::performance::Metric;
+use veracta_statistics::robustness::Scenario;
 
-use crate::corpus::evidence_without;
+use crate::lineage::evidence_without;
 
 const TODAY: &str = "2026-11-23";
 

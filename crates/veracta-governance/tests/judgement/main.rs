@@ -1,6 +1,6 @@
-//! Records, controls, gates and documents judged on one recorded lineage: the corpus of `tests/corpus`.
+//! Records, controls and gates judged on one recorded lineage: the corpus of `tests/corpus`.
 
 mod controls;
 mod corpus;
-mod documents;
 mod gate;
+mod lineage;

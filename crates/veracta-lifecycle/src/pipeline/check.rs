@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_saphyr::Spanned;
+use veracta_documents::{DOCUMENT_KINDS, DocumentKind};
 use veracta_governance::controls::Catalogue;
-use veracta_governance::document::{DOCUMENT_KINDS, DocumentKind};
-use veracta_ml::fairness::{DISPARITIES, Disparity};
-use veracta_ml::performance::{METRICS, Metric};
+use veracta_statistics::fairness::{DISPARITIES, Disparity};
+use veracta_statistics::performance::{METRICS, Metric};
 
-use super::measures::MonitoringSpec;
-use super::rows::SplitMethodName;
-use super::spec::{AlgorithmName, PIPELINE_SCHEMA, PipelineSpec};
+use super::schedule::find_cycle;
+use super::spec::{
+    AlgorithmName, MonitoringSpec, PIPELINE_SCHEMA, PipelineSpec, SplitMethodName, TaskName,
+    TrainingSection,
+};
+use super::steps::BUILT_IN;
 use crate::Problem;
 
 /// Collects problems with their place.
@@ -192,85 +195,116 @@ pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem
         }
         _ => {}
     }
-    check_tracked(spec, &mut checker);
+    check_elsewhere(spec, &mut checker);
+    if let Some(task) = &spec.data.label.task
+        && task.value != TaskName::Binary
+    {
+        let message =
+            "pipelines judge classifiers of two classes; other tasks come with a later version";
+        let hint = Some("`veracta evaluate --task` measures them".to_owned());
+        checker.refuse(task, message.to_owned(), hint);
+    }
     checker.problems
 }
 
-/// A model that was trained elsewhere is named, judged on rows it was not trained on, and not trained again.
-fn check_tracked(spec: &PipelineSpec, checker: &mut Checker<'_>) {
-    let training = &spec.training;
-    if training.algorithm != AlgorithmName::Tracked {
-        for field in training.version.iter().chain(&training.file) {
-            checker.refuse(
-                field,
-                "`version` and `file` belong to `algorithm: tracked`".to_owned(),
-                None,
-            );
-        }
-        return;
-    }
-    match &training.version {
-        None => checker.refuse_at_name(
-            spec,
-            "a tracked model needs `version:`, such as `churn@3`".to_owned(),
-            None,
-        ),
-        Some(version)
-            if version
-                .value
-                .rsplit_once('@')
-                .is_none_or(|(_, number)| number.parse::<u32>().is_err()) =>
-        {
-            checker.refuse(
-                version,
-                format!(
-                    "`{}` is no version of a registered model, such as `churn@3`",
-                    version.value
-                ),
-                None,
-            );
-        }
-        Some(version) if spec.split.method != SplitMethodName::Column => {
-            let hint = "say it with `split: {method: column, column: …}`: only whoever trained it knows which rows it has seen";
-            checker.refuse(
-                version,
-                "a tracked model needs to be told which rows it was trained on".to_owned(),
-                Some(hint.to_owned()),
-            );
-        }
-        Some(version)
-            if spec
-                .validation
-                .privacy
-                .as_ref()
-                .is_some_and(|privacy| privacy.shadows > 0) =>
-        {
-            let hint = Some("set `validation.privacy.shadows: 0`".to_owned());
-            checker.refuse(
-                version,
-                "shadow models of a tracked model cannot be trained here".to_owned(),
-                hint,
-            );
-        }
-        Some(_) => {}
-    }
-    let settings = [
-        training.learning_rate,
-        training.min_child_weight,
-        training.subsample,
-        training.lambda,
-        training.l2,
+/// Returns the settings of training here that were given.
+fn settings_given(training: &TrainingSection) -> Vec<&'static str> {
+    let given = [
+        ("rounds", training.rounds.is_some()),
+        ("learning_rate", training.learning_rate.is_some()),
+        ("max_depth", training.max_depth.is_some()),
+        ("min_child_weight", training.min_child_weight.is_some()),
+        ("subsample", training.subsample.is_some()),
+        ("colsample_bytree", training.colsample_bytree.is_some()),
+        ("lambda", training.lambda.is_some()),
+        ("seed", training.seed.is_some()),
+        ("l2", training.l2.is_some()),
     ];
-    if training.rounds.is_some()
-        || training.max_depth.is_some()
-        || settings.iter().any(Option::is_some)
-    {
-        checker.refuse_at_name(
-            spec,
-            "a tracked model has its settings from its run: give none here".to_owned(),
-            None,
+    let given = given.iter().filter(|(_, is_given)| *is_given);
+    given.map(|(name, _)| *name).collect()
+}
+
+/// A model that was trained elsewhere is named, judged on rows it was not trained on, and not trained again.
+fn check_elsewhere(spec: &PipelineSpec, checker: &mut Checker<'_>) {
+    let training = &spec.training;
+    let (named, field, example) = match training.algorithm {
+        AlgorithmName::GradientBoosting | AlgorithmName::LogisticRegression => {
+            let fields = [&training.version, &training.file, &training.path];
+            for field in fields.into_iter().flatten() {
+                let message = "`version` and `file` belong to `algorithm: tracked`, `path` to `algorithm: file`";
+                checker.refuse(field, message.to_owned(), None);
+            }
+            return;
+        }
+        AlgorithmName::Tracked => {
+            if let Some(path) = &training.path {
+                checker.refuse(path, "`path` belongs to `algorithm: file`".to_owned(), None);
+            }
+            (&training.version, "version", "churn@3")
+        }
+        AlgorithmName::File => {
+            for field in training.version.iter().chain(&training.file) {
+                let message = "`version` and `file` belong to `algorithm: tracked`";
+                checker.refuse(field, message.to_owned(), None);
+            }
+            (&training.path, "path", "model.onnx")
+        }
+    };
+    let Some(named) = named else {
+        let message =
+            format!("a model that was trained elsewhere needs `{field}:`, such as `{example}`");
+        checker.refuse_at_name(spec, message, None);
+        return;
+    };
+    let is_version = |text: &str| {
+        let number = text.rsplit_once('@').map(|(_, number)| number);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    if training.algorithm == AlgorithmName::Tracked && !is_version(&named.value) {
+        let message = format!(
+            "`{}` is no version of a registered model, such as `{example}`",
+            named.value
+        );
+        checker.refuse(named, message, None);
+    }
+    if training.algorithm == AlgorithmName::File && !is_inside(&named.value) {
+        checker.refuse(
+            named,
+            format!("`{}` is outside the pipeline's folder", named.value),
+            Some("use a relative path without `..`".to_owned()),
         );
     }
+    if spec.split.method != SplitMethodName::Column {
+        let hint = "say it with `split: {method: column, column: …}`: only whoever trained it knows which rows it has seen";
+        checker.refuse(
+            named,
+            "a model that was trained elsewhere needs to be told which rows it was trained on"
+                .to_owned(),
+            Some(hint.to_owned()),
+        );
+    }
+    let privacy = spec.validation.privacy.as_ref();
+    if privacy.is_some_and(|privacy| privacy.shadows > 0) {
+        checker.refuse(
+            named,
+            "shadow models of a model that was trained elsewhere cannot be trained here".to_owned(),
+            Some("set `validation.privacy.shadows: 0`".to_owned()),
+        );
+    }
+    let given = settings_given(training);
+    if !given.is_empty() {
+        let message = format!(
+            "a model that was trained elsewhere has its settings already: leave out {}",
+            given.join(", ")
+        );
+        checker.refuse_at_name(spec, message, None);
+    }
+}
+
+/// Returns whether a path stays in the pipeline's folder.
+fn is_inside(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    parts.all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 fn check_criteria(spec: &PipelineSpec, checker: &mut Checker<'_>) {
@@ -349,7 +383,7 @@ fn check_measures(spec: &PipelineSpec, checker: &mut Checker<'_>) {
         if !(0.5..=1.0).contains(&privacy.auc_at_most) {
             checker.refuse_at_key("validation.privacy.auc_at_most must be between 0.5 and 1");
         }
-        if !crate::robustness::are_shadows_possible(privacy.shadows) {
+        if !crate::validation::membership::are_shadows_possible(privacy.shadows) {
             checker.refuse_at_key(
                 "validation.privacy.shadows must be 0 or an even number from 4 to 256",
             );
@@ -482,9 +516,9 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let mut ids = BTreeSet::new();
     for step in &spec.steps {
         if !ids.insert(step.id.value.as_str())
-            || super::plan::BUILT_IN
+            || BUILT_IN
                 .iter()
-                .any(|(id, _)| *id == step.id.value)
+                .any(|step_of| step_of.id(spec) == step.id.value)
         {
             checker.refuse(
                 &step.id,
@@ -496,10 +530,7 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             );
         }
         for file in step.inputs.iter().chain(&step.outputs) {
-            let is_inside = Path::new(&file.value)
-                .components()
-                .all(|part| matches!(part, std::path::Component::Normal(_)));
-            if !is_inside {
+            if !is_inside(&file.value) {
                 checker.refuse(
                     file,
                     format!("`{}` is outside the pipeline's folder", file.value),
@@ -517,7 +548,7 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             }
         }
     }
-    if let Some(cycle) = super::plan::find_cycle(&spec.steps) {
+    if let Some(cycle) = find_cycle(&spec.steps) {
         let place = spec
             .steps
             .iter()

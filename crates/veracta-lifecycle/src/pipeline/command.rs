@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{self, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -12,13 +12,36 @@ use veracta_governance::record::NamedDigest;
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Artifact;
 
-use super::spec::CommandSpec;
 use crate::data::hash_file;
-use crate::{LifecycleError, Platform};
+use serde::Serialize;
+use veracta_store::{Platform, Store};
+
+use crate::LifecycleError;
 
 /// Most bytes kept of a log; the middle of a longer one is left out.
 const LOG_BYTES_LIMIT: usize = 4 << 20;
 const MASK: &str = "***";
+
+/// A command and its files.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Command {
+    /// Name of the step.
+    pub(super) id: String,
+    /// What is run by `sh -c`.
+    pub(super) run: String,
+    /// Files it reads.
+    pub(super) inputs: Vec<String>,
+    /// Files it writes.
+    pub(super) outputs: Vec<String>,
+    /// Variables it gets.
+    pub(super) env: BTreeMap<String, String>,
+    /// Names of variables that it gets from the environment.
+    pub(super) secrets: Vec<String>,
+    /// Commands whose output states a version.
+    pub(super) versions: BTreeMap<String, String>,
+    /// Longest run, in seconds.
+    pub(super) seconds_max: u64,
+}
 
 /// What a command did.
 pub(super) struct CommandResult {
@@ -29,23 +52,9 @@ pub(super) struct CommandResult {
     pub(super) versions: BTreeMap<String, String>,
 }
 
-/// Returns the digests of a command's inputs.
-pub(super) fn hash_inputs(
-    step: &CommandSpec,
-    folder: &Path,
-) -> Result<Vec<NamedDigest>, LifecycleError> {
-    let hash = |name: &String| {
-        Ok(NamedDigest {
-            name: name.clone(),
-            digest: hash_file(&folder.join(name))?.0,
-        })
-    };
-    step.inputs.iter().map(|input| hash(&input.value)).collect()
-}
-
 /// Puts recorded outputs back where a file is missing or differs.
 pub(super) fn restore_outputs(
-    platform: &Platform,
+    store: &Store,
     folder: &Path,
     outputs: &[NamedDigest],
 ) -> Result<(), LifecycleError> {
@@ -54,7 +63,7 @@ pub(super) fn restore_outputs(
         if hash_file(&path).is_ok_and(|(digest, _)| digest == output.digest) {
             continue;
         }
-        let bytes = platform.store.blobs().get(output.digest)?;
+        let bytes = store.blobs().get(output.digest)?;
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(LifecycleError::file(parent))?;
         }
@@ -83,10 +92,10 @@ pub(super) fn store_file(
 /// Runs a command.
 pub(super) fn run(
     platform: &Platform,
-    step: &CommandSpec,
+    step: &Command,
     folder: &Path,
 ) -> Result<CommandResult, LifecycleError> {
-    let id = &step.id.value;
+    let id = &step.id;
     let mut variables: BTreeMap<String, String> = ["PATH", "HOME"]
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
@@ -128,24 +137,20 @@ pub(super) fn run(
     }
     let mut artifacts = Vec::new();
     for input in &step.inputs {
-        artifacts.push(store_file(
-            platform,
-            &input.value,
-            &folder.join(&input.value),
-        )?);
+        artifacts.push(store_file(platform, &input, &folder.join(&input))?);
     }
     let mut outputs = Vec::new();
     for output in &step.outputs {
-        let path = folder.join(&output.value);
+        let path = folder.join(&output);
         if !path.is_file() {
             return Err(LifecycleError::MissingOutput {
                 step: id.clone(),
-                output: output.value.clone(),
+                output: output.clone(),
             });
         }
-        let artifact = store_file(platform, &output.value, &path)?;
+        let artifact = store_file(platform, &output, &path)?;
         outputs.push(NamedDigest {
-            name: output.value.clone(),
+            name: output.clone(),
             digest: artifact.digest,
         });
         artifacts.push(artifact);
@@ -179,10 +184,10 @@ pub(super) fn run(
 struct SetAside(Vec<(PathBuf, PathBuf)>);
 
 impl SetAside {
-    fn take(step: &CommandSpec, folder: &Path) -> Result<Self, LifecycleError> {
+    fn take(step: &Command, folder: &Path) -> Result<Self, LifecycleError> {
         let mut moved = Self(Vec::new());
         for output in &step.outputs {
-            let path = folder.join(&output.value);
+            let path = folder.join(&output);
             let mut name = path.file_name().unwrap_or_default().to_owned();
             name.push(".veracta-before");
             let aside = path.with_file_name(name);
@@ -225,7 +230,7 @@ fn execute(
         source,
     };
     let (mut reader, writer) = std::io::pipe().map_err(failed)?;
-    let mut shell = Command::new("sh");
+    let mut shell = process::Command::new("sh");
     shell
         .arg("-c")
         .arg(command)
@@ -275,9 +280,11 @@ fn execute(
 }
 
 /// Ends a command and everything it started.
-fn end_group(child: &mut std::process::Child) {
+fn end_group(child: &mut process::Child) {
     let group = format!("-{}", child.id());
-    let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
+    let killed = process::Command::new("kill")
+        .args(["-KILL", "--", &group])
+        .status();
     if !killed.is_ok_and(|status| status.success()) {
         // Without `kill` at least the shell ends; a failure means it has ended already.
         let _ = child.kill();

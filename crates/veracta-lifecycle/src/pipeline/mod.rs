@@ -1,14 +1,16 @@
-//! The pipeline: what a person writes, what will be done, and doing it.
+//! The pipeline: what a person writes, what its steps compute from it, and running them.
 
 mod check;
+mod columns;
 mod command;
-pub mod execute;
-pub mod measures;
-pub mod plan;
+mod notices;
 mod reading;
-pub mod rows;
+mod run;
+mod schedule;
 pub mod spec;
+mod steps;
 
 pub(crate) use check::did_you_mean;
-pub use execute::{RunOptions, RunOutcome, StepEvent, StepState, run_pipeline};
+pub use run::{RunOptions, RunOutcome, StepEvent, StepState, run_pipeline};
+pub(crate) use run::{files_read, load_rows};
 pub use spec::{PipelineFile, PipelineSpec};

@@ -15,25 +15,72 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio_util::io::{StreamReader, SyncIoBridge};
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::artifacts::{self, checked_path, path_of};
-use veracta_lifecycle::tracking::{logged_models, model_registry, runs, version_number};
+use veracta_governance::access::Permission;
+use veracta_ledger::Hash;
+use veracta_store::Platform;
 use veracta_store::tracking::ArtifactFile;
+use veracta_tracking::artifacts::{self, checked_path, path_of};
+use veracta_tracking::{logged_models, model_registry, runs, version_number};
 
 use super::experiments::page;
 use super::fields::Fields;
 use super::json_response;
+use super::transfer::{self, Step};
 use super::wire::{Answer, answer};
-use crate::access::Asker;
+use crate::access::CallerPlatform;
 use crate::error::ApiError;
-use crate::routes::blocking;
+use crate::routes::{Endpoint, blocking};
 
-/// Bytes of one piece of a download.
+/// Length of one piece of a download, in bytes: 256 KiB.
 const PIECE_BYTES: usize = 256 << 10;
 /// Bytes read of an upload that is refused.
 const DRAINED_BYTES_LIMIT: usize = 64 << 20;
-/// Pieces that wait for a slow client.
+/// Largest number of pieces that wait for a slow client.
 const PIECES_WAITING: usize = 8;
+
+/// Returns the requests that put, fetch, list and remove files by path.
+pub(super) fn endpoints(prefix: &str) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    let artifacts = format!("{prefix}/2.0/mlflow-artifacts");
+    let steps: [(&str, Step); 3] = [
+        ("create", transfer::create),
+        ("complete", transfer::complete),
+        ("abort", transfer::abort),
+    ];
+    for (name, step) in steps {
+        let handler =
+            move |platform, path, request| transfer::in_parts(step, platform, path, request);
+        endpoints.push(Endpoint::new(
+            "POST",
+            format!("{artifacts}/mpu/{name}/{{*path}}"),
+            Permission::Track,
+            handler,
+        ));
+    }
+    endpoints.push(Endpoint::new(
+        "GET",
+        format!("{artifacts}/presigned/{{*path}}"),
+        Permission::Read,
+        transfer::download,
+    ));
+    let folder = format!("{artifacts}/artifacts");
+    let file = format!("{folder}/{{*path}}");
+    endpoints.push(Endpoint::new("GET", folder, Permission::Read, list));
+    endpoints.push(Endpoint::new(
+        "GET",
+        file.clone(),
+        Permission::Read,
+        download,
+    ));
+    endpoints.push(Endpoint::new(
+        "PUT",
+        file.clone(),
+        Permission::Track,
+        upload,
+    ));
+    endpoints.push(Endpoint::new("DELETE", file, Permission::Track, delete));
+    endpoints
+}
 
 fn entry(path: String, bytes: Option<u64>) -> serde_json::Value {
     match bytes {
@@ -80,7 +127,7 @@ pub(super) fn list_of_run(platform: &Platform, fields: &Fields<'_>) -> Answer {
 }
 
 pub(super) async fn list(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let body = blocking(move || {
@@ -100,7 +147,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn upload(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(path): Path<String>,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -134,7 +181,7 @@ async fn drain(body: Body) {
 }
 
 pub(super) async fn delete(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(path): Path<String>,
 ) -> Result<Response, ApiError> {
     blocking(move || Ok(artifacts::delete(&platform, checked_path(&path)?)?)).await?;
@@ -142,7 +189,7 @@ pub(super) async fn delete(
 }
 
 pub(super) async fn download(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -185,7 +232,7 @@ async fn found(
 }
 
 pub(super) async fn of_run(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -197,7 +244,7 @@ pub(super) async fn of_run(
 }
 
 pub(super) async fn of_version(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -210,7 +257,7 @@ pub(super) async fn of_version(
 }
 
 pub(super) async fn of_logged_model(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(model_id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -250,7 +297,7 @@ fn type_of(path: &str) -> &'static str {
 enum Part {
     Whole,
     Range(Range<u64>),
-    /// Nothing of the file is in it.
+    /// The range begins after the end of the file, or is empty.
     Outside,
 }
 
@@ -286,9 +333,8 @@ fn part_of(header: Option<&str>, n_bytes: u64) -> Part {
 
 /// Streams a file, or the part of it that is asked for; a client that stops reading ends it.
 fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> Response {
-    let digest = file.digest;
     // A part is good only with parts of the same bytes: a client says which by their digest.
-    let etag = format!("\"{digest}\"");
+    let etag = format!("\"{}\"", file.digest);
     let is_same = headers
         .get(IF_RANGE)
         .is_none_or(|known| known.as_bytes() == etag.as_bytes());
@@ -311,6 +357,28 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
         )]
     });
     let n_bytes = range.end - range.start;
+    let headers = [
+        (CONTENT_TYPE, type_of(&file.path).to_owned()),
+        (CONTENT_LENGTH, n_bytes.to_string()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename={}", file_name(&file.path)),
+        ),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (ACCEPT_RANGES, "bytes".to_owned()),
+        (ETAG, etag),
+    ];
+    (
+        status,
+        headers,
+        content_range.map(AppendHeaders),
+        body_of(platform, file.digest, range),
+    )
+        .into_response()
+}
+
+/// Reads a range of a file piece by piece on a thread that may block; it ends when the client stops reading.
+fn body_of(platform: Arc<Platform>, digest: Hash, range: Range<u64>) -> Body {
     let (pieces, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(PIECES_WAITING);
     tokio::task::spawn_blocking(move || {
         let mut reader = platform.store.blobs().reader(digest, range);
@@ -329,42 +397,26 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
             }
         }
     });
-    let body = futures_util::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|piece| (piece, receiver))
-    });
-    let name: String = file
-        .path
+    Body::from_stream(futures_util::stream::unfold(
+        receiver,
+        async |mut receiver| receiver.recv().await.map(|piece| (piece, receiver)),
+    ))
+}
+
+/// Returns the last step of a path without characters that end or split a header, in quotes when it has spaces.
+fn file_name(path: &str) -> String {
+    let name: String = path
         .rsplit('/')
         .next()
         .unwrap_or_default()
         .chars()
         .filter(|character| character.is_ascii_alphanumeric() || "._- ".contains(*character))
         .collect();
-    let headers = [
-        (CONTENT_TYPE, type_of(&file.path).to_owned()),
-        (CONTENT_LENGTH, n_bytes.to_string()),
-        (
-            CONTENT_DISPOSITION,
-            format!(
-                "attachment; filename={}",
-                if name.contains(' ') {
-                    format!("\"{name}\"")
-                } else {
-                    name
-                }
-            ),
-        ),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (ACCEPT_RANGES, "bytes".to_owned()),
-        (ETAG, etag),
-    ];
-    (
-        status,
-        headers,
-        content_range.map(AppendHeaders),
-        Body::from_stream(body),
-    )
-        .into_response()
+    if name.contains(' ') {
+        format!("\"{name}\"")
+    } else {
+        name
+    }
 }
 
 #[cfg(test)]

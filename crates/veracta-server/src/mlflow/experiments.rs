@@ -1,10 +1,10 @@
 //! `experiments/…`
 
 use serde_json::json;
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::{experiment_number, experiments, runs, search};
+use veracta_store::Platform;
 use veracta_store::tracking::{DatasetSummary, Stage};
 use veracta_store::{Noun, Query, Selection, Viewed};
+use veracta_tracking::{experiment_number, experiments, runs, search};
 
 use super::fields::Fields;
 use super::wire::{Answer, ExperimentOut, answer, done, page_offset, page_token};

@@ -149,7 +149,7 @@ impl Fields<'_> {
             .filter(|value| !value.is_null()))
     }
 
-    /// Returns a text.
+    /// Returns the text in a field; `None` when it is not given.
     pub(crate) fn text_or_none(&self, name: &str) -> Result<Option<String>, ApiError> {
         match self.value(name)? {
             None => Ok(None),
@@ -181,7 +181,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Returns a whole number.
+    /// Returns the whole number in a field, also when it is written as text; `None` when it is not given.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.value(name)? else {
             return Ok(None);
@@ -280,7 +280,7 @@ impl Fields<'_> {
         Ok(objects)
     }
 
-    /// Returns an object.
+    /// Returns the fields of an object in a field; `None` when it is not given.
     pub(crate) fn object(&self, name: &str) -> Result<Option<Fields<'_>>, ApiError> {
         match self.value(name)? {
             None => Ok(None),

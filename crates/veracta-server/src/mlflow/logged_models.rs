@@ -1,10 +1,10 @@
 //! `logged-models/…`
 
 use serde_json::json;
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::logged_models::{self, NewLoggedModel, STATUSES};
-use veracta_lifecycle::tracking::{experiment_number, search};
+use veracta_store::Platform;
 use veracta_store::{Direction, Field, Noun, Order, Query, Selection};
+use veracta_tracking::logged_models::{self, NewLoggedModel, STATUSES};
+use veracta_tracking::{experiment_number, search};
 
 use super::artifacts;
 use super::experiments::page;

@@ -21,23 +21,21 @@ use axum::response::{IntoResponse, Response};
 use veracta_governance::access::Permission::{
     self, Administer, Annotate, Promote, Public, Read, Register, Track,
 };
-use veracta_lifecycle::Platform;
+use veracta_store::Platform;
 
 use self::fields::Fields;
-use self::transfer::Step;
 use self::wire::Answer;
 use crate::DirectTransfer;
-use crate::access::Asker;
+use crate::access::CallerPlatform;
 use crate::error::ApiError;
 use crate::routes::{Endpoint, blocking};
-use crate::webhooks::{Delivered, Receivers, check_url, deliver};
 
 /// Largest body of a request that is no file: a dataset's profile may have 16 MiB of characters, which JSON may write as six each.
 const BODY_BYTES_LIMIT: usize = 128 << 20;
 /// The version of MLflow whose API this is; clients ask for it.
 const MLFLOW_VERSION: &str = "3.17.2";
 
-/// Answers one request.
+/// Reads the fields of a request, does what it asks for, and returns the body of the answer.
 type Rpc = fn(&Platform, &Fields<'_>) -> Answer;
 
 /// One request of the API: its method, its path below `/api/2.0/mlflow`, what a caller needs, and what answers it.
@@ -333,7 +331,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             server_info,
         ));
         for (method, path, needs, rpc) in ROUTES {
-            let handler = move |asker, params, request| call(*rpc, asker, params, request);
+            let handler = move |platform, params, request| call(*rpc, platform, params, request);
             endpoints.push(Endpoint::new(
                 method,
                 format!("{prefix}/2.0/mlflow/{path}"),
@@ -341,78 +339,34 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
                 handler,
             ));
         }
-        let webhooks = format!("{prefix}/2.0/mlflow/webhooks");
-        let create = move |asker, receivers, params, request| {
-            change_webhook(webhooks::create, asker, receivers, params, request)
-        };
-        let update = move |asker, receivers, params, request| {
-            change_webhook(webhooks::update, asker, receivers, params, request)
-        };
-        endpoints.push(Endpoint::new("POST", webhooks.clone(), Administer, create));
-        endpoints.push(Endpoint::new(
-            "PATCH",
-            format!("{webhooks}/{{webhook_id}}"),
-            Administer,
-            update,
-        ));
-        endpoints.push(Endpoint::new(
-            "POST",
-            format!("{webhooks}/{{webhook_id}}/test"),
-            Administer,
-            test_webhook,
-        ));
-        for name in LEFT_OUT {
-            for version in ["2.0", "3.0"] {
-                let path = format!("{prefix}/{version}/mlflow/{name}");
-                let left_out = move || async move { ApiError::NotImplemented(name) };
-                endpoints.push(Endpoint::new("*", path.clone(), Read, left_out));
-                endpoints.push(Endpoint::new(
-                    "*",
-                    format!("{path}/{{*rest}}"),
-                    Read,
-                    left_out,
-                ));
-            }
-        }
-        let artifacts = format!("{prefix}/2.0/mlflow-artifacts");
-        let steps: [(&str, Step); 3] = [
-            ("create", transfer::create),
-            ("complete", transfer::complete),
-            ("abort", transfer::abort),
-        ];
-        for (name, step) in steps {
-            let handler =
-                move |asker, path, request| transfer::in_parts(step, asker, path, request);
+        endpoints.extend(webhooks::endpoints(prefix));
+        endpoints.extend(left_out_endpoints(prefix));
+        endpoints.extend(artifacts::endpoints(prefix));
+    }
+    endpoints
+}
+
+/// Returns an answer, that it is not part of this server, for each part of the API in [`LEFT_OUT`].
+fn left_out_endpoints(prefix: &str) -> Vec<Endpoint> {
+    let mut endpoints = Vec::new();
+    for name in LEFT_OUT {
+        for version in ["2.0", "3.0"] {
+            let path = format!("{prefix}/{version}/mlflow/{name}");
+            let left_out = move || async move { ApiError::NotImplemented(name) };
+            endpoints.push(Endpoint::new("*", path.clone(), Read, left_out));
             endpoints.push(Endpoint::new(
-                "POST",
-                format!("{artifacts}/mpu/{name}/{{*path}}"),
-                Track,
-                handler,
+                "*",
+                format!("{path}/{{*rest}}"),
+                Read,
+                left_out,
             ));
         }
-        endpoints.push(Endpoint::new(
-            "GET",
-            format!("{artifacts}/presigned/{{*path}}"),
-            Read,
-            transfer::download,
-        ));
-        let folder = format!("{artifacts}/artifacts");
-        let file = format!("{folder}/{{*path}}");
-        endpoints.push(Endpoint::new("GET", folder, Read, artifacts::list));
-        endpoints.push(Endpoint::new(
-            "GET",
-            file.clone(),
-            Read,
-            artifacts::download,
-        ));
-        endpoints.push(Endpoint::new("PUT", file.clone(), Track, artifacts::upload));
-        endpoints.push(Endpoint::new("DELETE", file, Track, artifacts::delete));
     }
     endpoints
 }
 
 async fn server_info(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Extension(direct): Extension<DirectTransfer>,
 ) -> Response {
     let is_direct = direct == DirectTransfer::Advertised && platform.store.blobs().can_sign();
@@ -436,55 +390,13 @@ fn json_response(body: Vec<u8>) -> Response {
 /// Reads a request, has it answered beside the event loop, and writes the answer.
 async fn call(
     rpc: Rpc,
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     params: RawPathParams,
     request: Request,
 ) -> Result<Response, ApiError> {
     let fields = fields_of(&params, request).await?;
     Ok(json_response(
         blocking(move || rpc(&platform, &fields)).await?,
-    ))
-}
-
-/// Adds or changes a receiver, unless its URL is one that nothing is sent to.
-async fn change_webhook(
-    rpc: Rpc,
-    Asker(platform): Asker,
-    Extension(receivers): Extension<Receivers>,
-    params: RawPathParams,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let fields = fields_of(&params, request).await?;
-    if let Some(url) = fields
-        .text_or_none("url")?
-        .filter(|url| !url.trim().is_empty())
-    {
-        check_url(&url, receivers)?;
-    }
-    Ok(json_response(
-        blocking(move || rpc(&platform, &fields)).await?,
-    ))
-}
-
-/// Sends a receiver an event that did not happen, and tells what it answered.
-async fn test_webhook(
-    Asker(platform): Asker,
-    Extension(receivers): Extension<Receivers>,
-    params: RawPathParams,
-    request: Request,
-) -> Result<Response, ApiError> {
-    let fields = fields_of(&params, request).await?;
-    let (webhook, event, secret) = blocking(move || webhooks::to_try(&platform, &fields)).await?;
-    let result = match deliver(&webhook, secret.as_deref(), &event, receivers).await {
-        Ok(Delivered { status, body }) => {
-            serde_json::json!({ "success": (200..300).contains(&status), "response_status": status, "response_body": body })
-        }
-        Err(error) => serde_json::json!({ "success": false, "error_message": error.to_string() }),
-    };
-    Ok(json_response(
-        serde_json::json!({ "result": result })
-            .to_string()
-            .into_bytes(),
     ))
 }
 

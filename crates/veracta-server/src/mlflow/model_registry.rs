@@ -1,13 +1,13 @@
 //! `registered-models/…` and `model-versions/…`
 
 use serde_json::json;
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::model_registry::{
-    self as registry, ModelWithLatest, NewModelVersion, Transition, VERSIONS_LIMIT,
-};
-use veracta_lifecycle::tracking::{search, version_number};
+use veracta_store::Platform;
 use veracta_store::tracking::ModelVersion;
 use veracta_store::{Noun, Query, Selection};
+use veracta_tracking::model_registry::{
+    self as registry, ModelWithLatest, NewModelVersion, Transition, VERSIONS_LIMIT,
+};
+use veracta_tracking::{search, version_number};
 
 use super::experiments::page;
 use super::fields::Fields;

@@ -1,13 +1,13 @@
 //! `runs/…` and `metrics/…`
 
 use serde_json::json;
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::runs::{self, Batch, Interval, NewMetric, NewRun, RunUpdate};
-use veracta_lifecycle::tracking::{experiment_number, search};
+use veracta_store::Platform;
 use veracta_store::tracking::{
     Dataset, DatasetInput, Metric, ModelLink, Point, RUN_STATUSES, RunStatus, Stage,
 };
 use veracta_store::{Noun, Query, Selection};
+use veracta_tracking::runs::{self, Batch, Interval, NewMetric, NewRun, RunUpdate};
+use veracta_tracking::{experiment_number, search};
 
 use super::experiments::{page, viewed};
 use super::fields::Fields;

@@ -4,16 +4,16 @@
 use axum::extract::{Path, Request};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::artifacts::{self, checked_path};
-use veracta_lifecycle::tracking::{logged_models, runs};
+use veracta_store::Platform;
 use veracta_store::SignedRequest;
+use veracta_tracking::artifacts::{self, checked_path};
+use veracta_tracking::{logged_models, runs};
 
 use super::artifacts::find_below;
 use super::fields::Fields;
 use super::wire::{Answer, answer, done};
 use super::{json_response, read_fields};
-use crate::access::Asker;
+use crate::access::CallerPlatform;
 use crate::error::ApiError;
 use crate::routes::blocking;
 
@@ -73,7 +73,7 @@ pub(super) fn abort(platform: &Platform, path: String, fields: &Fields<'_>) -> A
 /// Carries out one step of an upload in parts.
 pub(super) async fn in_parts(
     step: Step,
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(path): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -126,7 +126,7 @@ pub(super) fn presigned_download(platform: &Platform, fields: &Fields<'_>) -> An
 
 /// Gives an address to fetch a file from.
 pub(super) async fn download(
-    Asker(platform): Asker,
+    CallerPlatform(platform): CallerPlatform,
     Path(path): Path<String>,
 ) -> Result<Response, ApiError> {
     let body = blocking(move || {

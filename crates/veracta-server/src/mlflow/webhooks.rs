@@ -1,15 +1,23 @@
 //! `webhooks/…`
 
+use axum::Extension;
+use axum::extract::{RawPathParams, Request};
+use axum::response::Response;
 use serde_json::{Value, json};
-use veracta_lifecycle::Platform;
-use veracta_lifecycle::tracking::TrackingError;
-use veracta_lifecycle::webhooks::{self, EVENTS, Event, WebhookChange};
+use veracta_governance::access::Permission::Administer;
+use veracta_store::Platform;
 use veracta_store::webhooks::Webhook;
+use veracta_tracking::TrackingError;
+use veracta_tracking::webhooks::{self, EVENTS, Event, WebhookChange};
 
 use super::experiments::page;
 use super::fields::Fields;
 use super::wire::{Answer, answer, done, page_offset, page_token};
+use super::{Rpc, fields_of, json_response};
+use crate::access::CallerPlatform;
 use crate::error::ApiError;
+use crate::routes::{Endpoint, blocking};
+use crate::webhooks::{Delivered, Receivers, check_url, deliver};
 
 /// Receivers of one answer when the request does not say.
 const LIST_RESULTS: i64 = 100;
@@ -38,6 +46,64 @@ const ACTIONS: [&str; 6] = [
     "SET",
     "EXCEEDED",
 ];
+
+/// Returns the requests about webhooks that contact a receiver or check its address.
+pub(super) fn endpoints(prefix: &str) -> Vec<Endpoint> {
+    let webhooks = format!("{prefix}/2.0/mlflow/webhooks");
+    let create_one = move |platform, receivers, params, request| {
+        change(create, platform, receivers, params, request)
+    };
+    let update_one = move |platform, receivers, params, request| {
+        change(update, platform, receivers, params, request)
+    };
+    let one = format!("{webhooks}/{{webhook_id}}");
+    let test_path = format!("{one}/test");
+    vec![
+        Endpoint::new("POST", webhooks, Administer, create_one),
+        Endpoint::new("PATCH", one, Administer, update_one),
+        Endpoint::new("POST", test_path, Administer, test),
+    ]
+}
+
+/// Adds or changes a receiver, unless its URL is one that nothing is sent to.
+async fn change(
+    rpc: Rpc,
+    CallerPlatform(platform): CallerPlatform,
+    Extension(receivers): Extension<Receivers>,
+    params: RawPathParams,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields_of(&params, request).await?;
+    if let Some(url) = fields
+        .text_or_none("url")?
+        .filter(|url| !url.trim().is_empty())
+    {
+        check_url(&url, receivers)?;
+    }
+    Ok(json_response(
+        blocking(move || rpc(&platform, &fields)).await?,
+    ))
+}
+
+/// Sends a receiver an event that did not happen, and tells what it answered.
+async fn test(
+    CallerPlatform(platform): CallerPlatform,
+    Extension(receivers): Extension<Receivers>,
+    params: RawPathParams,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields_of(&params, request).await?;
+    let (webhook, event, secret) = blocking(move || to_try(&platform, &fields)).await?;
+    let result = match deliver(&webhook, secret.as_deref(), &event, receivers).await {
+        Ok(Delivered { status, body }) => {
+            json!({ "success": (200..300).contains(&status), "response_status": status, "response_body": body })
+        }
+        Err(error) => json!({ "success": false, "error_message": error.to_string() }),
+    };
+    Ok(json_response(
+        json!({ "result": result }).to_string().into_bytes(),
+    ))
+}
 
 fn shown(webhook: &Webhook) -> Value {
     let events: Vec<Value> = webhook
@@ -94,7 +160,7 @@ fn one(webhook: &Webhook) -> Answer {
     answer(&json!({ "webhook": shown(webhook) }))
 }
 
-pub(super) fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
+fn create(platform: &Platform, fields: &Fields<'_>) -> Answer {
     let mut change = change_of(fields)?;
     change.name = Some(fields.required("name")?);
     change.url = Some(fields.required("url")?);
@@ -126,7 +192,7 @@ pub(super) fn get(platform: &Platform, fields: &Fields<'_>) -> Answer {
     one(&webhooks::get(platform, &fields.required("webhook_id")?)?)
 }
 
-pub(super) fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
+fn update(platform: &Platform, fields: &Fields<'_>) -> Answer {
     one(&webhooks::update(
         platform,
         fields.required("webhook_id")?,
@@ -174,7 +240,7 @@ fn example(entity: &str, action: &str) -> Value {
 }
 
 /// Returns the receiver to try and the event to try it with: the one asked for, or the first it listens to.
-pub(super) fn to_try(
+fn to_try(
     platform: &Platform,
     fields: &Fields<'_>,
 ) -> Result<(Webhook, Event, Option<String>), ApiError> {

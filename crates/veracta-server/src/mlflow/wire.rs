@@ -4,18 +4,18 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
-use veracta_lifecycle::tracking::runs::RunWithData;
 use veracta_store::tracking::{
     Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion,
     Point, RegisteredModel, Run,
 };
+use veracta_tracking::runs::RunWithData;
 
 use crate::error::ApiError;
 
 /// The body of an answer.
 pub(crate) type Answer = Result<Vec<u8>, ApiError>;
 
-/// Writes an answer.
+/// Returns an answer as JSON.
 pub(crate) fn answer(body: &impl Serialize) -> Answer {
     serde_json::to_vec(body).map_err(|_| ApiError::Internal)
 }

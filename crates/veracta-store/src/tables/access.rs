@@ -90,7 +90,7 @@ impl View<'_> {
             .transpose()
     }
 
-    /// Returns a token.
+    /// Returns the token with that id, valid or not; `None` when there is none.
     pub fn token(&self, id: &str) -> Result<Option<Token>, StoreError> {
         let sql = format!("SELECT {TOKEN_COLUMNS} FROM tokens WHERE token_id = $1");
         self.db

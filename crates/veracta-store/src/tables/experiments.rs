@@ -49,7 +49,7 @@ pub(super) fn by_ids(db: &Database, ids: &[i64]) -> Result<Vec<Experiment>, Stor
 }
 
 impl View<'_> {
-    /// Returns an experiment.
+    /// Returns the experiment with that number, deleted or not; `None` when there is none.
     pub fn experiment(&self, id: i64) -> Result<Option<Experiment>, StoreError> {
         Ok(by_ids(self.db, &[id])?.pop())
     }
@@ -118,7 +118,7 @@ impl View<'_> {
 }
 
 impl Recorded<'_> {
-    /// Adds an experiment.
+    /// Adds an experiment with its tags.
     pub fn add_experiment(&self, new: &Experiment) -> Result<(), StoreError> {
         let row = vec![
             new.id.into(),

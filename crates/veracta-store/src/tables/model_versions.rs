@@ -179,7 +179,7 @@ impl View<'_> {
 }
 
 impl Recorded<'_> {
-    /// Adds a version.
+    /// Adds a version of a registered model with its tags.
     pub fn add_model_version(&self, new: &ModelVersion) -> Result<(), StoreError> {
         let row = vec![
             (&new.model).into(),

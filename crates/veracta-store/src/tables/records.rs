@@ -24,13 +24,13 @@ pub(crate) fn size(db: &Database) -> Result<u64, StoreError> {
 
 /// One entry with its record, to be added.
 pub(crate) struct NewRow {
-    /// Position.
+    /// Position in the ledger, counted from 0.
     pub(crate) idx: u64,
-    /// The entry.
+    /// The entry, which commits to the record by its digest.
     pub(crate) entry: Entry,
-    /// Its bytes.
+    /// The encoded entry, as it is hashed into the ledger.
     pub(crate) entry_bytes: Vec<u8>,
-    /// Bytes of the record.
+    /// The encoded record, whose SHA-256 the entry names.
     pub(crate) body: Vec<u8>,
 }
 
@@ -148,6 +148,14 @@ impl View<'_> {
         positions(self.db, Filter::Subject(kind, subject))
     }
 
+    /// Returns the latest record of a kind about a subject.
+    pub fn latest_about(&self, kind: &str, subject: &str) -> Result<Option<Record>, StoreError> {
+        let Some(idx) = self.positions_about(kind, subject)?.pop() else {
+            return Ok(None);
+        };
+        Ok(evidence(self.db, idx)?.map(|found| found.record))
+    }
+
     /// Calls `visit` with each subject of a kind and the position of its latest record.
     pub fn visit_latest(
         &self,
@@ -172,20 +180,20 @@ impl View<'_> {
     }
 }
 
-/// Which records to list.
+/// Selects the records whose positions are listed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Filter<'f> {
-    /// All.
+    /// Every record that was not erased.
     All,
-    /// Of one kind.
+    /// Records of one kind, such as `run`.
     Kind(&'f str),
-    /// Of one kind about one subject.
+    /// Records of one kind about one subject.
     Subject(&'f str, &'f str),
-    /// Made by a step with this content key.
+    /// Records that a step with this content key made.
     Key(Hash),
 }
 
-/// Returns positions in order.
+/// Returns the positions of the selected records, in ascending order.
 pub(crate) fn positions(db: &Database, filter: Filter<'_>) -> Result<Vec<u64>, StoreError> {
     let rows = match filter {
         Filter::All => db.rows("SELECT idx FROM records ORDER BY idx", &[]),

@@ -64,7 +64,7 @@ fn complete(
 }
 
 impl View<'_> {
-    /// Returns a registered model.
+    /// Returns the registered model with that name; `None` when there is none.
     pub fn registered_model(&self, name: &str) -> Result<Option<RegisteredModel>, StoreError> {
         let row = self.db.row(
             &format!("SELECT {COLUMNS} FROM registered_models WHERE name = $1"),
@@ -113,7 +113,7 @@ impl View<'_> {
 }
 
 impl Recorded<'_> {
-    /// Adds a registered model.
+    /// Adds a registered model with its tags.
     pub fn add_registered_model(&self, new: &RegisteredModel) -> Result<(), StoreError> {
         let row = vec![
             (&new.name).into(),
@@ -200,7 +200,7 @@ impl Recorded<'_> {
             .map(|_| ())
     }
 
-    /// Removes an alias.
+    /// Removes an alias of a registered model; returns whether it was there.
     pub fn remove_alias(&self, model: &str, alias: &str) -> Result<bool, StoreError> {
         values::remove(
             self.db,

@@ -99,7 +99,7 @@ fn inputs(
 }
 
 impl View<'_> {
-    /// Returns a run.
+    /// Returns the run with that id, deleted or not; `None` when there is none.
     pub fn run(&self, id: &str) -> Result<Option<Run>, StoreError> {
         one(self.db, "run_id", id.into())
     }
@@ -295,7 +295,7 @@ impl Draft<'_> {
             .map(|_| ())
     }
 
-    /// Sets tags.
+    /// Sets tags of a run; a key that it has already gets the new value.
     pub fn set_tags(&self, run: &Run, tags: &[KeyValue]) -> Result<(), StoreError> {
         values::set(self.db, "tags", "run_no", &[run.no.into()], tags)
     }

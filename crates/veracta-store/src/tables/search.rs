@@ -6,22 +6,22 @@ use crate::StoreError;
 use crate::database::{Database, Row, Value};
 use crate::work::View;
 
-/// What is searched.
+/// The kind of thing that is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noun {
-    /// Runs.
+    /// Runs of the tracking server.
     Runs,
-    /// Experiments.
+    /// Experiments of the tracking server.
     Experiments,
-    /// Registered models.
+    /// Models of the registry, without their versions.
     RegisteredModels,
-    /// Versions of registered models.
+    /// Versions of the models of the registry.
     ModelVersions,
-    /// Logged models.
+    /// Models logged by runs, registered or not.
     LoggedModels,
 }
 
-/// A column that a search may name.
+/// A column of a table that a search may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute {
     column: &'static str,
@@ -71,7 +71,7 @@ const LOGGED_MODEL_ATTRIBUTES: &[(&str, &str, bool)] = &[
     ("artifact_location", "artifact_location", false),
 ];
 
-/// Columns that may be empty.
+/// Columns that may be NULL.
 const NULLABLE: [&str; 3] = ["end_ms", "model_type", "source_run_id"];
 
 impl Attribute {
@@ -91,51 +91,51 @@ impl Attribute {
     }
 }
 
-/// What is compared or sorted by.
+/// A value of a thing that a search compares or sorts by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
-    /// A column.
+    /// A column of the searched table.
     Attribute(Attribute),
-    /// A parameter.
+    /// The parameter with that key; a text.
     Param(String),
-    /// A tag.
+    /// The tag with that key; a text.
     Tag(String),
     /// The latest value of a metric; of logged models also one on a dataset (name, digest).
     Metric(String, Option<(String, Option<String>)>),
     /// Name of a dataset read by the run.
     DatasetName,
-    /// Its digest.
+    /// Digest of a dataset read by the run, as the client computed it.
     DatasetDigest,
-    /// The context in which it was read.
+    /// Context in which the dataset was read, such as `training`.
     DatasetContext,
 }
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
-    /// `=`
+    /// `=`: the value is the operand.
     Equal,
-    /// `!=`; needs the key to be there.
+    /// `!=`: the key is there, and the value is not the operand.
     NotEqual,
-    /// `>`
+    /// `>`: the value is greater than the operand.
     Greater,
-    /// `>=`
+    /// `>=`: the value is the operand or greater.
     GreaterOrEqual,
-    /// `<`
+    /// `<`: the value is less than the operand.
     Less,
-    /// `<=`
+    /// `<=`: the value is the operand or less.
     LessOrEqual,
-    /// With `%` and `_`.
+    /// The text matches a pattern in which `%` is any text and `_` any character, with regard to case.
     Like,
     /// The same without regard to the case of ASCII letters.
     ILike,
-    /// One of several.
+    /// The value is one of several texts.
     In,
-    /// None of several.
+    /// The value is none of several texts; needs the key to be there.
     NotIn,
-    /// The key is not there.
+    /// The key is not there, or the column is NULL.
     IsNull,
-    /// It is.
+    /// The key is there, whatever its value.
     IsNotNull,
 }
 
@@ -159,76 +159,76 @@ impl Operator {
     }
 }
 
-/// What is compared with.
+/// The value that a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
-    /// Nothing (`IS NULL`).
+    /// No value, as `IS NULL` and `IS NOT NULL` need none.
     Nothing,
-    /// A text.
+    /// One text, or a pattern of `LIKE` and `ILIKE`.
     Text(String),
-    /// A whole number.
+    /// A whole number, for attributes that are numbers; times are milliseconds since 1970.
     Integer(i64),
-    /// A number.
+    /// A floating-point number, for metrics.
     Number(f64),
-    /// Several texts.
+    /// Several texts, for `IN` and `NOT IN`.
     Texts(Vec<String>),
 }
 
 /// One comparison; all of a search must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// What is compared.
+    /// The column, parameter, tag, metric or dataset that is compared.
     pub field: Field,
-    /// How.
+    /// The relation that must be true.
     pub operator: Operator,
-    /// With what.
+    /// The value on the right-hand side.
     pub operand: Operand,
 }
 
-/// A direction.
+/// The direction in which results are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Smallest first.
+    /// The smallest value comes first.
     Ascending,
-    /// Largest first.
+    /// The largest value comes first.
     Descending,
 }
 
 /// What to sort by; what is missing comes last either way, NaN before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// By what.
+    /// The field whose values are sorted.
     pub field: Field,
-    /// In which direction.
+    /// Whether the smallest or the largest value comes first.
     pub direction: Direction,
 }
 
-/// A search.
+/// The conditions and the order of a search.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
-    /// All must hold.
+    /// Conditions that must all be true; none finds everything.
     pub comparisons: Vec<Comparison>,
-    /// The first decides first.
+    /// Fields to sort by: a later one decides where all earlier ones are equal.
     pub order: Vec<Order>,
 }
 
-/// Which part of what was found.
+/// Which of the results are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
-    /// Left out at the beginning.
+    /// Number of results left out at the beginning.
     pub offset: u64,
-    /// At most so many.
+    /// Largest number of results that are returned.
     pub limit: u64,
 }
 
-/// Whether deleted ones count.
+/// Whether deleted things are found too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Viewed {
-    /// Only what is there.
+    /// Only what is not deleted.
     Active,
-    /// Only what was deleted.
+    /// Only what is deleted and can still be restored.
     Deleted,
-    /// Both.
+    /// Both what is deleted and what is not.
     All,
 }
 
@@ -290,7 +290,7 @@ impl Noun {
 /// Characters of a value that the indices of parameters and tags hold.
 const INDEXED_CHARS: usize = 100;
 
-/// A statement being written.
+/// The parts of a SQL statement for one search, put together step by step.
 pub(super) struct Statement<'d> {
     db: &'d Database,
     noun: Noun,
@@ -342,7 +342,7 @@ impl<'d> Statement<'d> {
         }
     }
 
-    /// Says `column operator operand`.
+    /// Returns the condition `column operator operand` as SQL; the operand becomes a parameter of the statement.
     fn comparison(&mut self, column: &str, operator: Operator, operand: &Operand) -> String {
         let word = operator.word();
         if matches!(operator, Operator::IsNull | Operator::IsNotNull) {

@@ -15,7 +15,7 @@ pub(crate) fn lock(db: &Database) -> Result<(), StoreError> {
         .map(|_| ())
 }
 
-/// Lets others publish.
+/// Gives the lock back, so that another process may publish.
 pub(crate) fn unlock(db: &Database) {
     // A lost connection has given the lock back already.
     let _ = db.rows("SELECT pg_advisory_unlock($1)", &[PUBLISH_LOCK.into()]);

@@ -53,12 +53,12 @@ pub(crate) fn by_owner(
     Ok(found)
 }
 
-/// Whose values they are.
+/// The key of the thing whose parameters or tags are read, such as a run or a registered model.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
-    /// By number.
+    /// Number of a run or an experiment.
     Number(i64),
-    /// By name.
+    /// Name of a registered model, or id of a logged model.
     Name(String),
 }
 

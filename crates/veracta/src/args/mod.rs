@@ -1,5 +1,6 @@
 //! The arguments, from which `--help`, completions and the reference are made.
 
+mod groups;
 mod measure;
 mod server;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use groups::command;
 pub(crate) use measure::{
     Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership,
     Neighbours, Plan, Predict, RecordOption, Robustness, Task, Watch,
@@ -80,8 +82,10 @@ pub(crate) enum Format {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Begin a workspace: a database, a signing key and an empty ledger in `.veracta`.
+    /// Create a workspace: a database, a signing key and an empty ledger in `.veracta`.
     Init {
+        /// Folder of the project, created when it is not there; `--workspace` or the current folder by default.
+        folder: Option<PathBuf>,
         /// Name of the log, such as `example.org/models`; a random one when not given.
         #[arg(long)]
         origin: Option<String>,

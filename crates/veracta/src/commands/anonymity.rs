@@ -1,7 +1,7 @@
 //! `veracta anonymity`: how well rows hide among each other.
 
-use veracta_governance::document::report::anonymity::report;
-use veracta_lifecycle::evaluation::anonymity_file;
+use veracta_documents::report::anonymity::report;
+use veracta_lifecycle::data::anonymity::anonymity_of_file;
 
 use crate::args::{Anonymity, Args};
 use crate::output::{Answer, csv_options, file_name, print_report};
@@ -15,7 +15,7 @@ pub(super) fn execute(
         files,
     }: &Anonymity,
 ) -> anyhow::Result<Answer> {
-    let found = anonymity_file(data, &csv_options(files)?, quasi, sensitive)?;
+    let found = anonymity_of_file(data, &csv_options(files)?, quasi, sensitive)?;
     print_report(
         args.format,
         files.output.as_deref(),

@@ -54,7 +54,7 @@ pub(super) fn restore(
     folder: &Path,
     origin: Option<String>,
 ) -> anyhow::Result<Answer> {
-    let at = veracta_lifecycle::now(jiff::Timestamp::now);
+    let at = veracta_store::now(jiff::Timestamp::now);
     let options = InitOptions {
         origin,
         actor: super::actor(args),

@@ -1,9 +1,9 @@
 //! `veracta compare`: two scores of the same rows.
 
 use anyhow::bail;
-use veracta_governance::document::report::comparison::report;
-use veracta_lifecycle::evaluation::{ScoredColumns, compare_file};
-use veracta_ml::paired::Comparison;
+use veracta_documents::report::comparison::report;
+use veracta_lifecycle::validation::evaluate::{ScoredColumns, compare_file};
+use veracta_statistics::paired::Comparison;
 
 use crate::args::{Args, Compare};
 use crate::output::{Answer, check_measure, csv_options, print_report};

@@ -1,14 +1,13 @@
 //! `veracta completions`: a completion script for a shell.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Args;
+use crate::args;
 use crate::output::{Answer, print};
 
 pub(super) fn execute(shell: Shell) -> anyhow::Result<Answer> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "veracta", &mut script);
+    clap_complete::generate(shell, &mut args::command(), "veracta", &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(Answer::Yes)
 }

@@ -87,7 +87,7 @@ pub(super) fn execute(
 }
 
 /// Returns the frameworks that the recorded pipeline declares.
-fn declared(platform: &veracta_lifecycle::Platform, idx: u64) -> anyhow::Result<Vec<String>> {
+fn declared(platform: &veracta_store::Platform, idx: u64) -> anyhow::Result<Vec<String>> {
     let lineage = platform.store.lineage(idx)?;
     let pipeline = lineage
         .iter()

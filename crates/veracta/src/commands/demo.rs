@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use veracta_governance::gate::Verdict;
-use veracta_lifecycle::Platform;
 use veracta_lifecycle::demo::{
     N_CUSTOMERS, PIPELINE_AS_GIVEN, PIPELINE_CORRECTED, PIPELINE_TELCO, SEED, simulate_customers,
 };
 use veracta_lifecycle::pipeline::{PipelineFile, RunOptions, RunOutcome, run_pipeline};
+use veracta_store::Platform;
 
 use super::progress::Progress;
 use super::run::outcome_text;

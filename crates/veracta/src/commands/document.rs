@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use veracta_governance::document::{DOCUMENT_KINDS, DocumentKind};
+use veracta_documents::{DOCUMENT_KINDS, DocumentKind};
 use veracta_lifecycle::documents::{DocumentFormat, document, render};
 use veracta_lifecycle::registry::resolve_model;
 

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use anyhow::bail;
 use serde_json::json;
-use veracta_governance::document::report::changes;
-use veracta_governance::document::report::drift::report;
+use veracta_documents::report::changes;
+use veracta_documents::report::drift::report;
 use veracta_governance::record::{DriftReport, Record};
-use veracta_lifecycle::Measured;
-use veracta_lifecycle::monitoring::{
+use veracta_lifecycle::MeasuredOf;
+use veracta_lifecycle::deployment::predict::{Rounds, apply};
+use veracta_lifecycle::monitoring::drift::{
     Reference, measure_attribution_drift, measure_drift, measure_together, measure_windows,
 };
-use veracta_lifecycle::prediction::{Rounds, apply};
-use veracta_lifecycle::windows::WindowColumns;
-use veracta_ml::drift::measurement::DriftOptions;
-use veracta_ml::drift::rule::{Change, Tolerances};
-use veracta_ml::drift::{CATEGORICAL_TESTS, NUMERIC_TESTS};
-use veracta_ml::interval::Bootstrap;
+use veracta_lifecycle::monitoring::windows::WindowColumns;
+use veracta_statistics::drift::measurement::DriftOptions;
+use veracta_statistics::drift::rule::{Change, Tolerances};
+use veracta_statistics::drift::{CATEGORICAL_TESTS, NUMERIC_TESTS};
+use veracta_statistics::interval::Bootstrap;
 
 use crate::args::{Args, Drift};
 use crate::output::{Answer, csv_options, file_name, print_report};
@@ -63,7 +63,7 @@ pub(super) fn execute(args: &Args, options: &Drift) -> anyhow::Result<Answer> {
             &found,
         )?;
         let is_drifted =
-            |drift: &veracta_ml::drift::rule::ColumnDrift| drift.change == Change::Drifted;
+            |drift: &veracta_statistics::drift::rule::ColumnDrift| drift.change == Change::Drifted;
         let has_drifted = found
             .iter()
             .any(|window| window.columns.iter().any(|(_, drift)| is_drifted(drift)));
@@ -99,7 +99,7 @@ pub(super) fn execute(args: &Args, options: &Drift) -> anyhow::Result<Answer> {
     super::record(
         args,
         &options.record,
-        &Measured::Columns(columns),
+        &MeasuredOf::Columns(columns),
         |model| Record::DriftReport(DriftReport::new(model, digests, &found)),
     )?;
     print_report(args.format, output, &page, &value)?;

@@ -1,17 +1,17 @@
 //! `veracta evaluate`: performance, calibration and fairness of a scored file, of any task.
 
 use anyhow::{Context, bail};
-use veracta_governance::document::report::{evaluation, tasks};
+use veracta_documents::report::{evaluation, tasks};
 use veracta_governance::record::{PerformanceReport, Record};
-use veracta_lifecycle::Measured;
-use veracta_lifecycle::evaluation::{
+use veracta_lifecycle::MeasuredOf;
+use veracta_lifecycle::monitoring::windows::WindowColumns;
+use veracta_lifecycle::validation::evaluate::{
     GroupColumns, ScoredColumns, evaluate_file, evaluate_multiclass_file, evaluate_ranking_file,
     evaluate_regression_file, expected_error_file, expected_file, metric_over_time,
 };
-use veracta_lifecycle::windows::WindowColumns;
-use veracta_ml::evaluation::{EvaluationOptions, Intervals};
-use veracta_ml::interval::Bootstrap;
-use veracta_ml::performance::Metric;
+use veracta_statistics::evaluation::{EvaluationOptions, Intervals};
+use veracta_statistics::interval::Bootstrap;
+use veracta_statistics::performance::Metric;
 
 use crate::args::{Args, Evaluate, Task};
 use crate::output::{Answer, check_measure, csv_options, file_name, print_report};
@@ -124,7 +124,7 @@ pub(super) fn execute(args: &Args, options: &Evaluate) -> anyhow::Result<Answer>
     };
     let found = evaluate_file(data, &csv, &columns, &groups, asked)?;
     let digest = super::digest(data)?;
-    super::record(args, &options.record, &Measured::Scores, |model| {
+    super::record(args, &options.record, &MeasuredOf::Scores, |model| {
         Record::PerformanceReport(PerformanceReport::new(model, digest, &found))
     })?;
     let page = evaluation::report(

@@ -4,15 +4,16 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use veracta_governance::document::report::insight::{Curve, Searched};
-use veracta_governance::document::report::{explanation, insight};
-use veracta_lifecycle::explanation::{
-    Attributed, CHANGES_MAX, attribute, change, dependence, interactions, read_reasons, reasons,
-    shuffled,
-};
-use veracta_lifecycle::prediction::{Application, apply};
-use veracta_lifecycle::robustness::read_labels;
-use veracta_ml::explanation::summary::summarise;
+use veracta_documents::report::insight::{Curve, Searched};
+use veracta_documents::report::{explanation, insight};
+use veracta_lifecycle::data::read_labels;
+use veracta_lifecycle::deployment::predict::{Applied, apply, one_output};
+use veracta_lifecycle::validation::attribute::{Attributed, attribute, interactions};
+use veracta_lifecycle::validation::counterfactual::{CHANGES_MAX, change};
+use veracta_lifecycle::validation::dependence::dependence;
+use veracta_lifecycle::validation::importance::shuffled;
+use veracta_lifecycle::validation::reasons::{read_reasons, reasons};
+use veracta_model::explanation::summary::summarise;
 
 use crate::args::{Args, Explain, Format};
 use crate::output::{Answer, csv_options, file_name, note_rounds, print, print_report};
@@ -61,7 +62,7 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
         return Ok(Answer::Yes);
     }
     if options.reasons.is_some() {
-        applied.one_output("a reason")?;
+        one_output(&applied, "a reason")?;
     }
     let reason_file = options
         .reasons
@@ -128,7 +129,7 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
 fn ask(
     args: &Args,
     options: &Explain,
-    applied: &Application,
+    applied: &Applied,
     subject: &str,
 ) -> anyhow::Result<Option<Answer>> {
     let output = options.files.output.as_deref();
@@ -204,7 +205,7 @@ fn rows(options: &Explain, n: usize) -> anyhow::Result<Vec<usize>> {
 fn search(
     args: &Args,
     options: &Explain,
-    applied: &Application,
+    applied: &Applied,
     subject: &str,
 ) -> anyhow::Result<Answer> {
     if options.change.len() > CHANGES_MAX {
@@ -235,7 +236,7 @@ fn search(
 fn by_row(
     args: &Args,
     options: &Explain,
-    applied: &Application,
+    applied: &Applied,
     rows: &[usize],
     attributed: &Attributed,
 ) -> anyhow::Result<()> {
@@ -243,7 +244,7 @@ fn by_row(
         bail!("contributions by row are printed as CSV, or with `--format json`");
     }
     if args.format == Format::Json {
-        let outputs = |found: &Vec<veracta_ml::explanation::Attribution>| {
+        let outputs = |found: &Vec<veracta_model::explanation::Attribution>| {
             found.iter().map(|one| json!({ "base_value": one.base_value, "contributions": one.contributions })).collect::<Vec<_>>()
         };
         let value: Vec<_> = rows

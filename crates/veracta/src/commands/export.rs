@@ -6,10 +6,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use veracta_lifecycle::export::{Exported, export_mlflow};
-use veracta_lifecycle::import::Counts;
-use veracta_lifecycle::openlineage::visit_events;
-use veracta_lifecycle::{LifecycleError, Platform};
+use veracta_lifecycle::LifecycleError;
+use veracta_store::Platform;
+use veracta_tracking::export::{Exported, export_mlflow};
+use veracta_tracking::import::Counts;
+use veracta_tracking::openlineage::visit_events;
 
 use crate::args::{Args, ExportTo, Format};
 use crate::output::{Answer, print, print_json};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use veracta_lifecycle::import::{Counts, Imported, Relocation, Source, import_mlflow};
+use veracta_tracking::import::{Counts, Imported, Relocation, Source, import_mlflow};
 
 use crate::args::{Args, Format, ImportFrom};
 use crate::output::{Answer, print, print_json};
@@ -32,7 +32,7 @@ pub(super) fn execute(args: &Args, from: &ImportFrom) -> anyhow::Result<Answer> 
         Format::Json => print_json(&imported)?,
         Format::Human | Format::Html | Format::Md => print(&text(&imported))?,
     }
-    Ok(imported.differences.is_empty().into())
+    Ok((imported.differences.is_empty() && imported.left_out.is_empty()).into())
 }
 
 fn relocation(text: &str) -> anyhow::Result<Relocation> {
@@ -83,12 +83,20 @@ fn text(imported: &Imported) -> String {
     for line in differences {
         text += &format!("DIFFERS: {line}\n");
     }
-    let verdict = match (differences.is_empty(), *added == Counts::default()) {
-        (true, true) => "Everything was here already.\n",
-        (true, false) => "Everything here is what the source has.\n",
-        (false, _) => {
+    let verdict = match (
+        differences.is_empty(),
+        left_out.len(),
+        *added == Counts::default(),
+    ) {
+        (true, 0, true) => "Everything was here already.\n".to_owned(),
+        (true, 0, false) => "Everything here is what the source has.\n".to_owned(),
+        (true, n, _) => format!(
+            "What is here is what the source has, but for {n} things left out; another import completes them.\n"
+        ),
+        (false, ..) => {
             "Not everything here is what the source has: it was changed on one side since.\n"
+                .to_owned()
         }
     };
-    text + verdict
+    text + &verdict
 }

@@ -3,14 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use veracta_lifecycle::{LifecycleError, Platform};
-use veracta_store::{InitOptions, Store};
+use anyhow::Context;
+use veracta_lifecycle::LifecycleError;
+use veracta_store::{InitOptions, Platform, Store};
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, print, print_json};
 
-pub(super) fn execute(args: &Args, origin: Option<String>) -> anyhow::Result<Answer> {
-    let platform = begin(args, &args.workspace, origin)?;
+pub(super) fn execute(
+    args: &Args,
+    folder: Option<&Path>,
+    origin: Option<String>,
+) -> anyhow::Result<Answer> {
+    let folder = folder.unwrap_or(&args.workspace);
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("`{}` cannot be created", folder.display()))?;
+    let platform = begin(args, folder, origin)?;
     let (folder, key) = (
         platform.store.folder().display().to_string(),
         platform.store.log_key().to_string(),
@@ -21,7 +29,7 @@ pub(super) fn execute(args: &Args, origin: Option<String>) -> anyhow::Result<Ans
         )?;
     } else {
         print(&format!(
-            "Began a workspace in {folder}\n  log  {}\n  key  {key}\nGive the key to those who will verify; keep {folder}/ledger.key to yourself.\n",
+            "Created a workspace in {folder}\n  log  {}\n  key  {key}\nGive the key to those who will verify; keep {folder}/ledger.key to yourself.\n",
             platform.store.log_key().name()
         ))?;
     }
@@ -34,7 +42,7 @@ pub(super) fn begin(
     folder: &Path,
     origin: Option<String>,
 ) -> anyhow::Result<Platform> {
-    let at = veracta_lifecycle::now(jiff::Timestamp::now);
+    let at = veracta_store::now(jiff::Timestamp::now);
     let options = InitOptions {
         origin,
         actor: super::actor(args),

@@ -1,12 +1,14 @@
 //! `veracta membership`: whether a model gives away which rows it was trained on.
 
 use anyhow::bail;
-use veracta_governance::document::Tone;
-use veracta_governance::document::report::robustness::membership;
+use veracta_documents::Tone;
+use veracta_documents::report::robustness::membership;
 use veracta_governance::record::{PrivacyReport, Record};
-use veracta_lifecycle::Measured;
-use veracta_lifecycle::prediction::{Rounds, apply};
-use veracta_lifecycle::robustness::{SHADOWS_MAX, are_shadows_possible, attack_membership};
+use veracta_lifecycle::MeasuredOf;
+use veracta_lifecycle::deployment::predict::{Rounds, apply};
+use veracta_lifecycle::validation::membership::{
+    SHADOWS_MAX, are_shadows_possible, attack_membership,
+};
 
 use crate::args::{Args, Membership};
 use crate::output::{Answer, check_level, csv_options, file_name, print_report};
@@ -50,7 +52,7 @@ pub(super) fn execute(args: &Args, options: &Membership) -> anyhow::Result<Answe
     super::record(
         args,
         &options.record,
-        &Measured::Model(super::digest(&options.model)?),
+        &MeasuredOf::Model(super::digest(&options.model)?),
         |model| {
             Record::PrivacyReport(PrivacyReport {
                 model,

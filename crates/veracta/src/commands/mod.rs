@@ -42,10 +42,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use veracta_governance::record::Record;
-use veracta_lifecycle::prediction::Rounds;
-use veracta_lifecycle::{Measured, Platform};
-use veracta_ml::performance::{METRICS, Metric};
-use veracta_store::{Backend, Store};
+use veracta_lifecycle::MeasuredOf;
+use veracta_lifecycle::deployment::predict::Rounds;
+use veracta_statistics::performance::{METRICS, Metric};
+use veracta_store::{Backend, Platform, Store};
 
 use crate::args::{Args, Command, RecordOption};
 use crate::output::Answer;
@@ -56,7 +56,7 @@ const PROGRAM: &str = concat!("veracta ", env!("CARGO_PKG_VERSION"));
 /// Does what the arguments say.
 pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
     match &args.command {
-        Command::Init { origin } => init::execute(args, origin.clone()),
+        Command::Init { folder, origin } => init::execute(args, folder.as_deref(), origin.clone()),
         Command::Run {
             pipeline,
             data,
@@ -143,12 +143,12 @@ fn rounds(best: bool) -> Rounds {
 fn record(
     args: &Args,
     option: &RecordOption,
-    measured: &Measured,
+    measured: &MeasuredOf,
     make: impl FnOnce(veracta_ledger::Hash) -> Record,
 ) -> anyhow::Result<()> {
     if let Some(model) = &option.record {
         let idx = veracta_lifecycle::record_measurement(&platform(args)?, model, measured, make)?;
-        let word = if *measured == Measured::Scores {
+        let word = if *measured == MeasuredOf::Scores {
             "; that the scores are its own is your word"
         } else {
             ""

@@ -1,8 +1,8 @@
 //! `veracta neighbours`: whether synthetic rows are too near to the rows they were made from.
 
 use serde_json::json;
-use veracta_governance::document::report::robustness::neighbours;
-use veracta_lifecycle::robustness::compare_neighbours;
+use veracta_documents::report::robustness::neighbours;
+use veracta_lifecycle::data::neighbours::compare_neighbours;
 
 use crate::args::{Args, Neighbours};
 use crate::output::{Answer, check_level, csv_options, file_name, print_report};

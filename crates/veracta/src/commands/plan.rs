@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use serde_json::json;
-use veracta_ml::paired::{n_for_half_width, n_for_non_inferiority};
+use veracta_statistics::paired::{n_for_half_width, n_for_non_inferiority};
 
 use crate::args::{Args, Format, Plan};
 use crate::output::{Answer, check_level, print, print_json};

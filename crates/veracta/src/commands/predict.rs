@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use serde_json::json;
-use veracta_lifecycle::prediction::apply;
-use veracta_ml::model::imported::Model;
+use veracta_lifecycle::deployment::predict::apply;
+use veracta_model::model::Form;
 
 use crate::args::{Args, Format, Predict};
 use crate::output::{Answer, csv_options, note_rounds, print};
@@ -31,7 +31,7 @@ pub(super) fn execute(
     } else {
         applied.model.predict(&applied.rows)?
     };
-    if margin && matches!(applied.model, Model::Graph(_)) {
+    if margin && matches!(applied.model.form, Form::Graph(_)) {
         bail!("an ONNX graph gives predictions only; leave out `--margin`");
     }
     let word = if margin { "margin" } else { "prediction" };

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use veracta_lifecycle::monitoring::profile_for_storage;
-use veracta_ml::privacy::scan_identifiers;
-use veracta_ml::profile::{ColumnProfile, profile};
-use veracta_ml::table::csv::CsvOptions;
-use veracta_ml::table::{ColumnType, ReadLimits};
+use veracta_data::csv::CsvOptions;
+use veracta_data::source::ReadTable;
+use veracta_data::table::{ColumnType, ReadLimits};
+use veracta_lifecycle::data::profile::profile_for_storage;
+use veracta_statistics::privacy::scan_identifiers;
+use veracta_statistics::profile::{ColumnProfile, profile};
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
@@ -30,7 +31,11 @@ pub(super) fn execute(
         ..ReadLimits::default()
     };
     let (digest, n_bytes) = veracta_lifecycle::data::hash_file(file)?;
-    let (format, table, read) = veracta_lifecycle::data::read_table(
+    let ReadTable {
+        format,
+        table,
+        report: read,
+    } = veracta_lifecycle::data::read_table(
         file,
         &CsvOptions {
             delimiter,
@@ -38,6 +43,7 @@ pub(super) fn execute(
             ..CsvOptions::default()
         },
     )?;
+    let format = format.name();
     if let Some(target) = save {
         let stored = profile_for_storage(&table, merge)?;
         std::fs::write(target, stored.to_bytes())

@@ -1,6 +1,6 @@
 //! `veracta purge`: erases a tracked run for good.
 
-use veracta_lifecycle::tracking::purge::purge_run;
+use veracta_tracking::purge::purge_run;
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, print, print_json};

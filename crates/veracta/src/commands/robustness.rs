@@ -1,12 +1,14 @@
 //! `veracta robustness`: what predictions do when inputs go wrong.
 
 use anyhow::bail;
-use veracta_governance::document::report::robustness::scenarios;
-use veracta_governance::record::{Record, RobustnessReport};
-use veracta_lifecycle::Measured;
-use veracta_lifecycle::prediction::{Rounds, apply};
-use veracta_lifecycle::robustness::{read_labels, try_scenarios};
-use veracta_ml::interval::Bootstrap;
+use veracta_documents::report::robustness::scenarios;
+use veracta_governance::record::Record;
+use veracta_lifecycle::MeasuredOf;
+use veracta_lifecycle::data::read_labels;
+use veracta_lifecycle::deployment::predict::{Rounds, apply};
+use veracta_lifecycle::validation::robustness::{ScenarioRequest, try_scenarios};
+use veracta_statistics::interval::{Bootstrap, Precision};
+use veracta_statistics::robustness::SCENARIOS;
 
 use crate::args::{Args, Robustness};
 use crate::output::{Answer, check_measure, csv_options, file_name, print_report};
@@ -39,33 +41,25 @@ pub(super) fn execute(args: &Args, options: &Robustness) -> anyhow::Result<Answe
         .as_ref()
         .map(|label| read_labels(data, &csv, label, options.positive.as_deref()))
         .transpose()?;
-    let bootstrap = Bootstrap {
-        n_resamples: measure.resamples,
-        seed: measure.seed,
-    };
-    let found = try_scenarios(
-        &applied,
-        labels.as_deref(),
+    let request = ScenarioRequest {
         metric,
-        measure.threshold,
-        (measure.level, bootstrap),
-    )?;
+        threshold: measure.threshold,
+        precision: Precision {
+            level: measure.level,
+            bootstrap: Bootstrap {
+                n_resamples: measure.resamples,
+                seed: measure.seed,
+            },
+        },
+        scenarios: SCENARIOS.to_vec(),
+    };
+    let found = try_scenarios(&applied.model, &applied.rows, labels.as_deref(), &request)?;
     let digest = super::digest(data)?;
     super::record(
         args,
         &options.record,
-        &Measured::Model(super::digest(model)?),
-        |model| {
-            Record::RobustnessReport(RobustnessReport {
-                model,
-                data: digest,
-                n: found.n,
-                threshold: found.threshold,
-                metric: found.metric,
-                baseline: found.baseline.clone(),
-                scenarios: found.scenarios.clone(),
-            })
-        },
+        &MeasuredOf::Model(super::digest(model)?),
+        |model| Record::RobustnessReport(found.record(model, digest)),
     )?;
     let subject = format!("{} on {}", file_name(model), file_name(data));
     let page = scenarios(

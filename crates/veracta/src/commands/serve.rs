@@ -15,7 +15,7 @@ use crate::output::Answer;
 
 pub(super) fn execute(args: &Args, options: &Serve) -> anyhow::Result<Answer> {
     let platform = Arc::new(super::platform(args)?);
-    let has_users = veracta_lifecycle::access::has_users(&platform.store)?;
+    let has_users = veracta_tracking::access::has_users(&platform.store)?;
     let is_private = options.listen.ip().is_loopback();
     if !has_users && !is_private && !options.ledger_only {
         bail!(
@@ -25,7 +25,7 @@ pub(super) fn execute(args: &Args, options: &Serve) -> anyhow::Result<Answer> {
         );
     }
     platform.store.publish()?;
-    veracta_lifecycle::tracking::experiments::begin(&platform)?;
+    veracta_tracking::experiments::begin(&platform)?;
     let tls = options
         .tls_certificate
         .clone()

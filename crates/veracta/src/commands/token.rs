@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use veracta_governance::access::Roles;
-use veracta_lifecycle::access::{issue_token, revoke_token, tokens, users};
 use veracta_store::access::Token;
+use veracta_tracking::access::{issue_token, revoke_token, tokens, users};
 
 use crate::args::{Args, Format, TokenAction};
 use crate::output::{Answer, print, print_json};

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use veracta_governance::access::{Role, Roles};
-use veracta_lifecycle::access::{NamedUser, add_user, set_roles, users};
 use veracta_store::access::User;
+use veracta_tracking::access::{NamedUser, add_user, set_roles, users};
 
 use crate::args::{Args, Format, UserAction};
 use crate::output::{Answer, print, print_json};

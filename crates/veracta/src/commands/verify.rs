@@ -7,8 +7,8 @@ use veracta_ledger::checkpoint::Checkpoint;
 use veracta_ledger::merkle::{CompactRange, leaf_hash};
 use veracta_ledger::note::VerifierKey;
 use veracta_ledger::verify::{Outcome, Trust, VerificationReport, verify_bundle};
-use veracta_lifecycle::tracking::compare_with_ledger;
 use veracta_store::Store;
+use veracta_tracking::compare_with_ledger;
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};

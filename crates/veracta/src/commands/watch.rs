@@ -1,8 +1,8 @@
 //! `veracta watch`: where a stream of numbers changes.
 
 use anyhow::bail;
-use veracta_governance::document::report::changes::stream;
-use veracta_lifecycle::monitoring::{DETECTORS, watch};
+use veracta_documents::report::changes::stream;
+use veracta_lifecycle::monitoring::watch::{DETECTORS, watch};
 
 use crate::args::{Args, Watch};
 use crate::output::{Answer, csv_options, file_name, print_report};

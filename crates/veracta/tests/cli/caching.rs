@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::project::{N_PEOPLE, PIPELINE, Project, simulate_people};
+use crate::project::{N_PEOPLE, PIPELINE, Project, simulate_people, with_column};
 
 /// Every step of the project with two commands, by name.
 const EVERY: [&str; 15] = [
@@ -257,4 +257,88 @@ fn without_commands_a_data_file_given_by_hand_takes_the_place_of_the_named_one()
     // The same bytes under the name the pipeline gives: nothing is new.
     fs::rename(project.path("elsewhere.csv"), project.path("customers.csv")).unwrap();
     assert_eq!(project.run(&[]).in_state("unchanged").len(), 13);
+}
+
+/// Rows of pairs of people, each pair with two lines in a row, and columns that say which part a row is in.
+fn project_of_pairs(split: &str) -> Project {
+    let pipeline = PIPELINE
+        .replacen(
+            "identifiers: [customer]",
+            "identifiers: [customer, pair]",
+            1,
+        )
+        .replacen(
+            "  drop:\n",
+            "  drop:\n    part_a: says the part\n    part_b: says the part\n",
+            1,
+        )
+        .replacen("training:\n", &format!("{split}training:\n"), 1);
+    let project = Project::new(&pipeline);
+    let part =
+        |offset: usize| move |row: usize| ["train", "test", "train"][(row + offset) % 3].to_owned();
+    let rows = simulate_people(N_PEOPLE);
+    let rows = with_column(&rows, "pair", |row| format!("pair-{}", row / 2));
+    let rows = with_column(&with_column(&rows, "part_a", part(0)), "part_b", part(1));
+    project.write("customers.csv", rows);
+    project
+}
+
+/// A column that was an identifier and becomes the subject changes which rows belong together, though it is no input either way.
+#[test]
+fn a_subject_divides_the_rows_anew() {
+    let project = project_of_pairs("");
+    assert!(project.run(&[]).code < 2);
+    let (_, before) = project.latest("dataset.split");
+    assert_eq!(
+        before["proof"]["n_subjects_shared"],
+        serde_json::Value::Null
+    );
+    project.edit(
+        "pipeline.yaml",
+        "identifiers: [customer, pair]",
+        "identifiers: [customer]\n  subject: pair",
+    );
+    let ran = project.run(&[]);
+    assert!(ran.in_state("done").contains(&"split"), "{:?}", ran.states);
+    assert!(ran.in_state("done").contains(&"train"), "{:?}", ran.states);
+    let (_, after) = project.latest("dataset.split");
+    assert_eq!(after["subject"], "pair");
+    assert_eq!(after["proof"]["n_subjects_shared"], 0);
+    assert_ne!(before["assignment"], after["assignment"]);
+    assert_eq!(project.run(&[]).in_state("done"), Vec::<&str>::new());
+}
+
+/// Another column that says the parts is another division, and the record says which.
+#[test]
+fn another_column_of_parts_divides_the_rows_anew() {
+    let project = project_of_pairs("split: {method: column, column: part_a}\n");
+    assert!(project.run(&[]).code < 2);
+    project.edit("pipeline.yaml", "column: part_a", "column: part_b");
+    let ran = project.run(&[]);
+    for step in ["split", "train", "validate", "gate"] {
+        assert!(
+            ran.in_state("done").contains(&step),
+            "{step}: {:?}",
+            ran.states
+        );
+    }
+    let (_, split) = project.latest("dataset.split");
+    assert_eq!(split["method"]["column"], "part_b", "{split}");
+}
+
+/// Intervals of newer data are made by the same resamples as those of the test part.
+#[test]
+fn monitoring_uses_the_resamples_of_the_validation() {
+    let project = Project::new(&format!("{PIPELINE}monitoring: {{current: newer.csv}}\n"));
+    project.write("newer.csv", simulate_people(N_PEOPLE / 2));
+    assert!(project.run(&[]).code < 2);
+    project.edit("pipeline.yaml", "resamples: 200", "resamples: 300");
+    let ran = project.run(&[]);
+    assert!(
+        ran.in_state("done").contains(&"monitor"),
+        "{:?}",
+        ran.states
+    );
+    let (_, report) = project.latest("performance.report");
+    assert_eq!(report["n"], N_PEOPLE / 2, "{report}");
 }

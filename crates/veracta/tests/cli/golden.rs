@@ -1,7 +1,7 @@
 //! Every golden case from the command line: each folder of the golden set is measured by the program, and what it prints is what the
 //! library of reference gives.
 //!
-//! What a case checks beyond what a command prints runs through the public functions (`veracta-ml/tests/golden.rs`).
+//! What a case checks beyond what a command prints runs through the public functions (`veracta-statistics/tests/golden.rs`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::project::{Answer, answer, program};
 
 fn cases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../veracta-ml/tests/fixtures/golden");
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../veracta-statistics/tests/fixtures/golden");
     let folders = |path: PathBuf| {
         fs::read_dir(path)
             .unwrap()

@@ -371,28 +371,64 @@ fn what_is_no_source_is_refused() {
         "mysql://user:secret-word@host/db",
     ]);
     assert!(!answer.err.contains("secret-word"), "{answer:?}");
-    let experiments = store.expected["experiments"].as_array().unwrap().iter();
-    let mut runs = experiments
-        .filter(|experiment| experiment["lifecycle_stage"] == "active")
-        .flat_map(|experiment| experiment["runs"].as_array().unwrap());
-    let run = runs
-        .find(|run| run["metrics"] != serde_json::json!({}))
-        .unwrap();
-    let experiment = run["experiment_id"].as_str().unwrap();
-    let name = run["metrics"].as_object().unwrap().keys().next().unwrap();
-    let file = format!(
-        "file222/mlruns/{experiment}/{}/metrics/{name}",
-        run["run_id"].as_str().unwrap()
-    );
-    let good = store.project.read(&file);
-    store
-        .project
-        .write(&file, format!("{good}1 not-a-number 3\n"));
-    let line = good.lines().count() + 1;
-    check(
-        "file222/mlruns",
-        &format!("line {line}: it is no value of metric"),
-    );
-    store.project.write(&file, good);
-    store.import();
+}
+
+/// A first import that stopped at a file it could not read, wherever that file was, and without the folders that its runs name, is
+/// completed by the next: no order of folders leaves anything out for good.
+#[test]
+fn an_import_completes_what_an_earlier_one_left_out() {
+    for position in 0..3 {
+        let store = Store::new("file222");
+        let mut runs = runs_with_metrics(&store);
+        runs.sort();
+        let (run, file) = runs.swap_remove([0, runs.len() / 2, runs.len() - 1][position]);
+        let good = store.project.read(&file);
+        store
+            .project
+            .write(&file, format!("{good}1 not-a-number 3\n"));
+        let line = good.lines().count() + 1;
+        let refused = store
+            .project
+            .veracta(&["import", "mlflow", "--from", "file222/mlruns"]);
+        let words = format!("line {line}: it is no value of metric");
+        assert!(
+            refused.code == 2 && refused.err.contains(&words),
+            "{run}: {refused:?}"
+        );
+        store.project.write(&file, good);
+        // Without the place of the files of one experiment, which is said.
+        let partial = store
+            .project
+            .json(&["import", "mlflow", "--from", "file222/mlruns"]);
+        let left_out = partial["left_out"].to_string();
+        assert!(
+            left_out.contains("custom_artifacts") && left_out.contains("--artifacts"),
+            "{partial}"
+        );
+        let completed = store.import();
+        assert_eq!(completed["added"]["runs"], 0, "{completed}");
+        assert_ne!(completed["added"]["files"], 0, "{completed}");
+        check_values(&store);
+        let verified = store.project.veracta(&["verify"]);
+        assert_eq!(verified.code, 0, "{verified:?}");
+    }
+}
+
+/// Returns runs of active experiments with a file of one of their metrics.
+fn runs_with_metrics(store: &Store) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for experiment in store.expected["experiments"].as_array().unwrap() {
+        if experiment["lifecycle_stage"] != "active" {
+            continue;
+        }
+        for run in experiment["runs"].as_array().unwrap() {
+            let id = run["run_id"].as_str().unwrap().to_owned();
+            let experiment = run["experiment_id"].as_str().unwrap();
+            if let Some(name) = run["metrics"].as_object().unwrap().keys().next() {
+                let file = format!("file222/mlruns/{experiment}/{id}/metrics/{name}");
+                found.push((id, file));
+            }
+        }
+    }
+    found
 }

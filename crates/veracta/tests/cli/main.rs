@@ -10,6 +10,7 @@ mod access;
 mod backup;
 mod bad_data;
 mod bad_pipeline;
+mod brought_model;
 mod caching;
 mod commands;
 mod demo;

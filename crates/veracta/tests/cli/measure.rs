@@ -9,7 +9,7 @@ use crate::project::{Answer, answer, program};
 
 fn golden(group: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../veracta-ml/tests/fixtures/golden")
+        .join("../veracta-statistics/tests/fixtures/golden")
         .join(group);
     let mut cases: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()

@@ -20,7 +20,7 @@ fn project_asking(more: &str) -> Project {
 
 fn golden(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../veracta-ml/tests/fixtures/golden")
+        .join("../veracta-statistics/tests/fixtures/golden")
         .join(case)
 }
 
@@ -497,7 +497,7 @@ fn windows_wait_for_labels_that_are_late() {
 #[test]
 fn words_of_an_onnx_model_are_taken_as_they_stand() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../veracta-ml/tests/fixtures/onnx/words_like_numbers");
+        .join("../veracta-model/tests/fixtures/onnx/words_like_numbers");
     let found = veracta(&case, "predict model.onnx rows.csv").out;
     let wanted = fs::read_to_string(case.join("expected.csv")).unwrap();
     let mut n = 0;

@@ -1,0 +1,411 @@
+//! Typed columns: what every measurement and every trainer reads.
+//!
+//! A table lives in memory. Numbers are 64-bit floats with NaN for missing; everything else is a category code into a sorted
+//! list of levels. Reading is in [`crate::csv`] and [`crate::parquet`].
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Code of a missing category.
+pub const MISSING: u32 = u32::MAX;
+
+/// How a column is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// Numbers.
+    Numeric,
+    /// A limited set of values.
+    Categorical,
+    /// Text that differs from row to row.
+    Text,
+}
+
+/// Columns of equal length.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// The columns, in file order.
+    pub columns: Vec<Column>,
+    /// Length of each.
+    pub n_rows: usize,
+}
+
+/// One column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Name in the header.
+    pub name: String,
+    /// How it was read.
+    pub column_type: ColumnType,
+    /// Its values.
+    pub values: Values,
+}
+
+/// The values of a column.
+#[derive(Debug, Clone)]
+pub enum Values {
+    /// Numbers; NaN is missing.
+    Numeric(Vec<f64>),
+    /// Categories or text.
+    Coded(Coded),
+}
+
+/// Values as codes into their sorted levels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coded {
+    /// One code a row; [`MISSING`] is missing.
+    pub codes: Vec<u32>,
+    /// Distinct values in byte order.
+    pub levels: Vec<String>,
+}
+
+/// Limits on what is read. Reading stops with an error at the first one passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// Most bytes of the source. 1 GiB by default: with about 8 bytes a cell in memory against 5 to 10 in the file, this stays
+    /// below 2 GiB of memory.
+    pub bytes_max: u64,
+    /// Most columns.
+    pub columns_max: usize,
+    /// Most bytes of one cell.
+    pub cell_bytes_max: usize,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: 1 << 30,
+            columns_max: 10_000,
+            cell_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// Where a cell stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellPlace {
+    /// One-based line of the file.
+    pub line: u64,
+    /// Name of the column.
+    pub column: String,
+}
+
+/// Why a table cannot be read. Cell contents never appear: they may be personal.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// Nothing in the file.
+    #[error("the file is empty")]
+    Empty,
+    /// A header and nothing else.
+    #[error("the file has a header and no rows")]
+    NoRows,
+    /// The header has one column and looks like several.
+    #[error("line 1 has one column with `{separator}` inside: the delimiter is not `{delimiter}`")]
+    WrongDelimiter {
+        /// The separator seen in the header.
+        separator: char,
+        /// The delimiter used.
+        delimiter: char,
+    },
+    /// A column without name, or two of the same.
+    #[error("line 1, column {position}: {reason}")]
+    Header {
+        /// One-based position.
+        position: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A row with another number of cells.
+    #[error("line {line} has {found} cells; the header has {expected}")]
+    Ragged {
+        /// One-based line.
+        line: u64,
+        /// Cells in the row.
+        found: u64,
+        /// Cells in the header.
+        expected: u64,
+    },
+    /// Bytes that are not UTF-8.
+    #[error("line {line}, column {column}: not UTF-8 text; convert the file to UTF-8")]
+    NotUtf8 {
+        /// One-based line.
+        line: u64,
+        /// One-based position of the column.
+        column: usize,
+    },
+    /// Cells that are not of the declared type.
+    #[error(
+        "{n_cells} cells of column `{}` are not numbers although it is declared numeric, the first in line {}",
+        .first.column, .first.line
+    )]
+    NotNumeric {
+        /// How many.
+        n_cells: usize,
+        /// The first one.
+        first: CellPlace,
+    },
+    /// A declared column is not in the file.
+    #[error("column `{column}` is not in the file; it has {}", .columns.join(", "))]
+    UnknownColumn {
+        /// Name asked for.
+        column: String,
+        /// Names there are.
+        columns: Vec<String>,
+    },
+    /// Over a limit.
+    #[error("{what} is over the limit of {limit}")]
+    OverLimit {
+        /// What.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// A cell over the limit.
+    #[error("the cell in line {line}, column `{column}` is over the limit of {limit}")]
+    CellOverLimit {
+        /// One-based line.
+        line: u64,
+        /// Name of the column.
+        column: String,
+        /// Most bytes of a cell.
+        limit: u64,
+    },
+    /// The Parquet reader refuses the file.
+    #[error("not a readable Parquet file")]
+    Parquet(#[from] ::parquet::errors::ParquetError),
+    /// A column of a type that has no place in a table.
+    #[error(
+        "column `{column}` has type {found}; numbers, text, booleans, dates and times are read"
+    )]
+    ColumnType {
+        /// Its name.
+        column: String,
+        /// Its type in the file.
+        found: String,
+    },
+    /// The CSV reader refuses the file.
+    #[error("not a readable CSV file")]
+    Csv(#[from] ::csv::Error),
+    /// The source fails.
+    #[error("the data cannot be read")]
+    Io(#[from] std::io::Error),
+}
+
+/// What was noticed while reading, without any cell content.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReadReport {
+    /// Columns read as categories although most cells are numbers.
+    pub mixed: Vec<MixedColumn>,
+    /// Cells that say `nan`, read as missing.
+    pub n_nan_text: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_nan_text: Option<CellPlace>,
+    /// Cells that say infinity.
+    pub n_infinite: u64,
+    /// The first of them, in the first column that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_infinite: Option<CellPlace>,
+    /// Cells that are only white space, read as missing.
+    pub blank: Vec<BlankCells>,
+}
+
+/// A column with numbers and other text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MixedColumn {
+    /// First cell that is not a number.
+    pub first: CellPlace,
+    /// Cells that are numbers.
+    pub n_numeric: u64,
+    /// Cells that are not.
+    pub n_other: u64,
+}
+
+/// Cells of a column that hold only white space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlankCells {
+    /// The first of them.
+    pub first: CellPlace,
+    /// How many.
+    pub n_cells: u64,
+}
+
+impl Table {
+    /// Returns the column of that name.
+    pub fn column(&self, name: &str) -> Result<&Column, TableError> {
+        self.columns
+            .iter()
+            .find(|column| column.name == name)
+            .ok_or_else(|| TableError::UnknownColumn {
+                column: name.to_owned(),
+                columns: self
+                    .columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect(),
+            })
+    }
+
+    /// Returns the given rows, in the given order.
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        let columns = self.columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            column_type: column.column_type,
+            values: match &column.values {
+                Values::Numeric(values) => {
+                    Values::Numeric(rows.iter().map(|row| values[*row]).collect())
+                }
+                Values::Coded(coded) => Values::Coded(Coded {
+                    codes: rows.iter().map(|row| coded.codes[*row]).collect(),
+                    levels: coded.levels.clone(),
+                }),
+            },
+        });
+        Self {
+            columns: columns.collect(),
+            n_rows: rows.len(),
+        }
+    }
+
+    /// Returns one 128-bit digest a row over all columns but `without`: equal rows, and with near certainty only those, agree.
+    pub fn row_digests(&self, without: &[&str]) -> Vec<[u8; 16]> {
+        use rayon::prelude::*;
+        let columns: Vec<&Column> = self
+            .columns
+            .iter()
+            .filter(|column| !without.contains(&column.name.as_str()))
+            .collect();
+        let digest_row = |row: usize| {
+            let mut hasher = Sha256::new();
+            for column in &columns {
+                match &column.values {
+                    Values::Numeric(values) => hasher.update(values[row].to_bits().to_le_bytes()),
+                    Values::Coded(coded) => match coded.levels.get(coded.codes[row] as usize) {
+                        Some(level) => {
+                            hasher.update((level.len() as u64).to_le_bytes());
+                            hasher.update(level);
+                        }
+                        None => hasher.update(u64::MAX.to_le_bytes()),
+                    },
+                }
+            }
+            let digest: [u8; 32] = hasher.finalize().into();
+            let mut half = [0; 16];
+            half.copy_from_slice(&digest[..16]);
+            half
+        };
+        (0..self.n_rows).into_par_iter().map(digest_row).collect()
+    }
+}
+
+impl Column {
+    /// Returns whether the value of `row` is missing.
+    pub fn is_missing(&self, row: usize) -> bool {
+        match &self.values {
+            Values::Numeric(values) => values[row].is_nan(),
+            Values::Coded(coded) => coded.codes[row] == MISSING,
+        }
+    }
+
+    /// Returns each row's value as a code, [`MISSING`] where there is none: the levels of a coded column, the distinct values of a
+    /// numeric one.
+    pub fn codes(&self) -> Coded {
+        match &self.values {
+            Values::Coded(coded) => coded.clone(),
+            Values::Numeric(values) => {
+                let mut distinct: Vec<f64> = values
+                    .iter()
+                    .copied()
+                    .filter(|value| !value.is_nan())
+                    .collect();
+                distinct.sort_by(f64::total_cmp);
+                distinct.dedup();
+                let code = |value: &f64| match value.is_nan() {
+                    true => MISSING,
+                    false => distinct.partition_point(|level| level < value) as u32,
+                };
+                let codes = values.iter().map(code).collect();
+                Coded {
+                    codes,
+                    levels: distinct.iter().map(f64::to_string).collect(),
+                }
+            }
+        }
+    }
+
+    /// Returns each row's group and the groups' names.
+    ///
+    /// Missing values form a group of their own, named `(missing)`, only when there are any.
+    pub fn groups(&self) -> Coded {
+        let mut coded = self.codes();
+        if coded.codes.contains(&MISSING) {
+            let code = coded.levels.len() as u32;
+            coded
+                .codes
+                .iter_mut()
+                .filter(|held| **held == MISSING)
+                .for_each(|held| *held = code);
+            coded.levels.push("(missing)".to_owned());
+        }
+        coded
+    }
+}
+
+/// Collects text values as codes; `finish` sorts the levels so that codes do not depend on row order.
+#[derive(Debug, Default)]
+pub(crate) struct Interner {
+    codes: Vec<u32>,
+    levels: HashMap<Box<str>, u32>,
+}
+
+impl Interner {
+    pub(crate) fn push(&mut self, value: &str) {
+        let next = self.levels.len() as u32;
+        let code = match self.levels.get(value) {
+            Some(code) => *code,
+            None => *self.levels.entry(value.into()).or_insert(next),
+        };
+        self.codes.push(code);
+    }
+
+    pub(crate) fn push_missing(&mut self) {
+        self.codes.push(MISSING);
+    }
+
+    pub(crate) fn finish(self) -> Coded {
+        let mut levels: Vec<(Box<str>, u32)> = self.levels.into_iter().collect();
+        levels.sort_unstable();
+        let mut new_code = vec![0; levels.len()];
+        for (position, (_, code)) in levels.iter().enumerate() {
+            new_code[*code as usize] = position as u32;
+        }
+        let recode = |code: u32| {
+            if code == MISSING {
+                MISSING
+            } else {
+                new_code[code as usize]
+            }
+        };
+        Coded {
+            codes: self.codes.into_iter().map(recode).collect(),
+            levels: levels
+                .into_iter()
+                .map(|(level, _)| level.into_string())
+                .collect(),
+        }
+    }
+}
+
+/// Returns `Text` for a coded column whose values hardly repeat, else `Categorical`.
+///
+/// Text has more than 50 distinct values and more than one distinct value in two rows, or a level longer than 64 bytes.
+pub(crate) fn coded_type(coded: &Coded) -> ColumnType {
+    let n_present = coded.codes.iter().filter(|code| **code != MISSING).count();
+    let hardly_repeats = coded.levels.len() > 50 && coded.levels.len() * 2 > n_present;
+    if hardly_repeats || coded.levels.iter().any(|level| level.len() > 64) {
+        return ColumnType::Text;
+    }
+    ColumnType::Categorical
+}

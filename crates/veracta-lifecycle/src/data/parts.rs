@@ -1,0 +1,131 @@
+//! Dividing the rows into parts, and the bytes that say which row is in which.
+
+use serde::Serialize;
+use veracta_data::table::{Column, Values};
+use veracta_governance::record::{DatasetSplit, SplitMethod};
+use veracta_ledger::Hash;
+use veracta_statistics::split::{
+    Part, SplitRows, SplitShares, prove_split, split_as_given, split_by_time, split_stratified,
+};
+use veracta_store::Blobs;
+
+use super::dataset::Dataset;
+use crate::LifecycleError;
+
+/// How rows are divided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SplitRequest {
+    /// By chance, by time, or as a column says.
+    pub method: SplitMethod,
+    /// Shares of the parts, and the seed.
+    pub shares: SplitShares,
+    /// Column whose rows stay in one part.
+    pub subject: Option<String>,
+}
+
+impl Dataset {
+    /// Divides the rows and returns the record with the part of each row.
+    pub fn split(
+        &self,
+        request: &SplitRequest,
+    ) -> Result<(DatasetSplit, Vec<Part>), LifecycleError> {
+        let identifiers: Vec<&str> = self.identifiers.iter().map(String::as_str).collect();
+        let digests = self.table.row_digests(&identifiers);
+        let subjects = request
+            .subject
+            .as_ref()
+            .map(|name| self.column(name).groups().codes);
+        let rows = SplitRows {
+            labels: self.target.binary()?,
+            digests: &digests,
+            subjects: subjects.as_deref(),
+        };
+        let shares = request.shares;
+        let parts = match &request.method {
+            SplitMethod::Given { column } => {
+                split_as_given(rows, &given_parts(self.column(column)))?
+            }
+            SplitMethod::Time { column } => {
+                split_by_time(rows, &order_of(self.column(column)), shares)?
+            }
+            SplitMethod::Stratified => split_stratified(rows, shares)?,
+        };
+        let record = DatasetSplit {
+            dataset: self.digest,
+            method: request.method.clone(),
+            shares,
+            subject: request.subject.clone(),
+            identifiers: self.identifiers.clone(),
+            proof: prove_split(rows, &parts),
+            assignment: Hash::of(&encode_parts(&parts)),
+        };
+        Ok((record, parts))
+    }
+}
+
+/// Returns the part that each row was given; a row with another word has none.
+fn given_parts(column: &Column) -> Vec<Option<Part>> {
+    let coded = column.groups();
+    let part = |word: &String| match word.as_str() {
+        "train" => Some(Part::Train),
+        "tune" | "validation" => Some(Part::Tune),
+        "test" => Some(Part::Test),
+        _ => None,
+    };
+    let parts: Vec<Option<Part>> = coded.levels.iter().map(part).collect();
+    let codes = coded.codes.iter();
+    codes
+        .map(|code| parts.get(*code as usize).copied().flatten())
+        .collect()
+}
+
+/// Returns a number that orders rows in time: the value itself, or the position of the text among its levels, which puts
+/// ISO 8601 dates in order.
+fn order_of(column: &Column) -> Vec<f64> {
+    match &column.values {
+        Values::Numeric(values) => values.clone(),
+        Values::Coded(coded) => coded.codes.iter().map(|code| f64::from(*code)).collect(),
+    }
+}
+
+/// Returns the rows that development may look at: all but the sealed test part and the excluded ones.
+pub fn development_rows(parts: &[Part]) -> Vec<usize> {
+    let is_open = |row: &usize| matches!(parts[*row], Part::Train | Part::Tune);
+    (0..parts.len()).filter(is_open).collect()
+}
+
+/// Returns the rows of a part.
+pub fn rows_of(parts: &[Part], part: Part) -> Vec<usize> {
+    (0..parts.len()).filter(|row| parts[*row] == part).collect()
+}
+
+/// Returns the assignment of rows to parts, one letter a row.
+pub fn encode_parts(parts: &[Part]) -> Vec<u8> {
+    let letter = |part: &Part| match part {
+        Part::Train => b'r',
+        Part::Tune => b'u',
+        Part::Test => b't',
+        Part::Excluded => b'x',
+    };
+    parts.iter().map(letter).collect()
+}
+
+/// Reads an assignment; `None` when it is not one.
+fn decode_parts(bytes: &[u8]) -> Option<Vec<Part>> {
+    let part = |letter: &u8| match letter {
+        b'r' => Some(Part::Train),
+        b'u' => Some(Part::Tune),
+        b't' => Some(Part::Test),
+        b'x' => Some(Part::Excluded),
+        _ => None,
+    };
+    bytes.iter().map(part).collect()
+}
+
+/// Reads a stored assignment.
+pub fn read_parts(blobs: &Blobs, assignment: Hash) -> Result<Vec<Part>, LifecycleError> {
+    let parts = decode_parts(&blobs.get(assignment)?);
+    parts.ok_or(LifecycleError::MissingEvidence {
+        kind: "assignment of rows to parts",
+    })
+}

@@ -1,0 +1,3 @@
+//! The deployment stage: a model applied to rows.
+
+pub mod predict;

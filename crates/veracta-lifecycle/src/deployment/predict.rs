@@ -1,0 +1,151 @@
+//! A model file applied to a data file, without a workspace.
+
+use std::path::Path;
+
+use veracta_data::csv::CsvOptions;
+use veracta_data::table::Table;
+use veracta_model::model::{Batch, Form, Model, ModelError};
+use veracta_model::onnx::InputKind;
+use veracta_model::tree::{MODEL_BYTES_LIMIT, TreeError};
+
+use crate::LifecycleError;
+use crate::data::read_table;
+
+/// A model with the rows it is applied to.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The model.
+    pub model: Model,
+    /// Names of its inputs: the file's columns when the model has none.
+    pub inputs: Vec<String>,
+    /// The rows.
+    pub rows: Batch,
+    /// (best round, rounds used) when the file says that an earlier round was best.
+    pub rounds_past_best: Option<(usize, usize)>,
+}
+
+/// Which boosting rounds are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounds {
+    /// All, as XGBoost's `Booster` does.
+    All,
+    /// Up to the best one of early stopping, as its scikit-learn classes do.
+    Best,
+}
+
+/// Reads a model file of any known format.
+pub fn load_model(path: &Path) -> Result<Model, LifecycleError> {
+    let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
+    let limit = MODEL_BYTES_LIMIT as u64;
+    if metadata.len() > limit {
+        return Err(ModelError::from(TreeError::TooLarge {
+            n_bytes: metadata.len() as usize,
+            limit: MODEL_BYTES_LIMIT,
+        })
+        .into());
+    }
+    let bytes = std::fs::read(path).map_err(LifecycleError::file(path))?;
+    Model::read(&bytes).map_err(|source| LifecycleError::ModelFile {
+        file: path.display().to_string(),
+        source,
+    })
+}
+
+/// Reads a model and the rows of a data file as it wants them.
+pub fn apply(
+    model: &Path,
+    rounds: Rounds,
+    data: &Path,
+    csv: &CsvOptions,
+) -> Result<Applied, LifecycleError> {
+    let model = load_model(model)?;
+    let rounds_past_best = model.rounds_past_best().filter(|_| rounds == Rounds::All);
+    let model = if rounds == Rounds::Best {
+        model.at_best_round()
+    } else {
+        model
+    };
+    let table = table_for(&model, data, csv)?;
+    let rows = rows_of(&model, &table, data)?;
+    let names = || {
+        table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect()
+    };
+    let inputs = model.signature.input_names().unwrap_or_else(names);
+    Ok(Applied {
+        model,
+        inputs,
+        rows,
+        rounds_past_best,
+    })
+}
+
+/// Reads a data file for a model: a column of words that an ONNX graph takes is read as it stands, whatever it looks like.
+pub fn table_for(model: &Model, data: &Path, csv: &CsvOptions) -> Result<Table, LifecycleError> {
+    let table = read_table(data, csv)?.table;
+    let Form::Graph(graph) = &model.form else {
+        return Ok(table);
+    };
+    let is_text = |position: &usize| graph.column_kind(*position) == InputKind::Text;
+    let positions: Vec<usize> = (0..graph.n_columns()).filter(is_text).collect();
+    if positions.is_empty() {
+        return Ok(table);
+    }
+    let names = table.columns.iter().map(|column| column.name.clone());
+    let names = model
+        .signature
+        .input_names()
+        .unwrap_or_else(|| names.collect());
+    let verbatim = positions
+        .iter()
+        .filter_map(|position| names.get(*position).cloned());
+    let csv = CsvOptions {
+        verbatim: verbatim.collect(),
+        ..csv.clone()
+    };
+    Ok(read_table(data, &csv)?.table)
+}
+
+/// Returns the rows of a table as a model reads them.
+pub fn rows_of(model: &Model, table: &Table, data: &Path) -> Result<Batch, LifecycleError> {
+    model
+        .batch(table)
+        .map_err(|source| LifecycleError::ModelData {
+            file: data.display().to_string(),
+            source,
+        })
+}
+
+/// Returns a function from rows, one after the other, to the predictions of output `output`; NaN where the model refuses a row.
+pub fn predictor(
+    model: &Model,
+    n_columns: usize,
+    output: usize,
+) -> impl Fn(&[f64]) -> Vec<f64> + Sync + '_ {
+    move |values: &[f64]| {
+        let batch = Batch {
+            values: values.to_vec(),
+            n_rows: values.len() / n_columns.max(1),
+            n_columns,
+        };
+        match model.predict(&batch) {
+            Ok(found) => {
+                let values = found.values.iter().skip(output);
+                values.step_by(found.n_outputs).copied().collect()
+            }
+            Err(_) => vec![f64::NAN; batch.n_rows],
+        }
+    }
+}
+
+/// Refuses a model of several outputs where one is asked for.
+pub fn one_output(applied: &Applied, what: &'static str) -> Result<(), LifecycleError> {
+    let first = applied.rows.select_rows(&[0]);
+    match applied.model.predict(&first)?.n_outputs {
+        1 => Ok(()),
+        n => Err(LifecycleError::OneOutput { what, n }),
+    }
+}

@@ -1,0 +1,6 @@
+//! The monitoring stage: how newer rows differ, and how well a model does on them.
+
+pub mod compare;
+pub mod drift;
+pub mod watch;
+pub mod windows;

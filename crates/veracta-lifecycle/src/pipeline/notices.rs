@@ -1,0 +1,45 @@
+//! What a person should know about the data before relying on any result, whatever the gate decides.
+
+use veracta_governance::record::Record;
+use veracta_statistics::profile::{ColumnProfile, Profile};
+
+use super::spec::PipelineSpec;
+use super::steps::{Done, Step};
+
+/// Returns the notices, a sentence each.
+pub(super) fn notices(spec: &PipelineSpec, done: &Done<'_>) -> Vec<String> {
+    let mut notices = Vec::new();
+    let results = [Step::Data, Step::Profile].map(|step| done.result(step));
+    for item in results.iter().flat_map(|result| &result.evidence) {
+        match &item.record {
+            Record::DatasetVersion(body) => notices.extend(body.notices()),
+            Record::DatasetProfile(body) => {
+                notices.extend(body.notices());
+                notices.extend(folded_categories(spec, done, &body.profile));
+            }
+            _ => {}
+        }
+    }
+    notices
+}
+
+/// Returns a sentence for each input with more categories than the model tells apart.
+fn folded_categories(spec: &PipelineSpec, done: &Done<'_>, profile: &Profile) -> Vec<String> {
+    let Ok((_, model)) = done.model(Step::Train) else {
+        return Vec::new();
+    };
+    let most = spec.training.categories_max;
+    let is_input = |name: &str| {
+        let mut inputs = model.inputs.iter();
+        inputs.any(|input| input.name == name && input.levels.is_some())
+    };
+    let columns = profile.columns.iter();
+    let wide = columns.filter(|column| column.n_distinct > most && is_input(&column.name));
+    let sentence = |column: &ColumnProfile| {
+        let (name, n) = (&column.name, column.n_distinct);
+        format!(
+            "`{name}` has {n} categories; the {most} most frequent are told apart, the others count as missing (`training.categories_max`)"
+        )
+    };
+    wide.map(sentence).collect()
+}

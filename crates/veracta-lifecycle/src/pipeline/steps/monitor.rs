@@ -1,0 +1,86 @@
+//! How newer rows differ from the training part, and how well the model does on them when they have labels.
+
+use serde::Serialize;
+use veracta_governance::evidence::Evidence;
+use veracta_governance::record::Record;
+use veracta_ledger::Hash;
+use veracta_statistics::interval::Precision;
+
+use super::done::{model_subject, reading};
+use super::validate::test_request;
+use super::{Context, Descriptor, Done, Step};
+use crate::LifecycleError;
+use crate::data::dataset::Reading;
+use crate::monitoring::compare::{CompareRequest, Compared, drift_and_performance};
+use crate::pipeline::spec::PipelineSpec;
+use crate::validation::TestRequest;
+
+/// Needs the command that writes the newer rows, if one does.
+pub(super) const STEP: Descriptor = Descriptor {
+    id: "monitor",
+    version: 2,
+    reads: &[Step::Data, Step::Split, Step::Train],
+    follows: &[Step::Gate],
+};
+
+#[derive(Serialize)]
+pub(super) struct Request {
+    model: String,
+    /// The training part and the model.
+    trained: TestRequest,
+    /// SHA-256 of the newer rows.
+    current: Hash,
+    reading: Reading,
+    compare: CompareRequest,
+}
+
+pub(super) fn request(spec: &PipelineSpec, done: &Done<'_>) -> Result<Request, LifecycleError> {
+    let asked = spec.monitoring.as_ref();
+    let asked = asked.expect("the step is part of the pipeline");
+    let plan = spec.validation_plan();
+    Ok(Request {
+        model: spec.name.value.clone(),
+        trained: test_request(spec, done)?,
+        current: done.digest_of(&asked.current.value)?,
+        reading: reading(&spec.data),
+        compare: CompareRequest {
+            tolerance: asked.tolerance,
+            without: asked.without.clone(),
+            threshold: plan.threshold,
+            group_rows_min: plan.group_rows_min,
+            precision: Precision {
+                level: plan.level,
+                bootstrap: plan.bootstrap,
+            },
+        },
+    })
+}
+
+impl super::Request for Request {
+    fn run(&self, context: &Context<'_>) -> Result<Vec<Evidence>, LifecycleError> {
+        context.keep(self.current)?;
+        let source = context.source(self.current)?;
+        let current = self.reading.read(&source)?.table;
+        let (dataset, model) = (
+            context.dataset(&self.trained.dataset)?,
+            context.model(&self.trained.model)?,
+        );
+        let parts = context.parts(self.trained.assignment)?;
+        let compared = Compared {
+            source: &source,
+            digest: self.current,
+            current: &current,
+            label: &self.trained.dataset.label,
+        };
+        let digest = self.trained.model.digest;
+        let found =
+            drift_and_performance(&self.compare, &compared, &dataset, (&model, digest), &parts)?;
+        let drift = Record::DriftReport(found.0);
+        let performance = found.1.map(Record::PerformanceReport);
+        [drift]
+            .into_iter()
+            .chain(performance)
+            .map(|record| context.commit(record, model_subject(&self.model), Vec::new()))
+            .collect()
+    }
+}

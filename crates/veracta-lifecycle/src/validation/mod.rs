@@ -1,0 +1,81 @@
+//! The validation stage: how well a model does, for whom, why, and what becomes of it when inputs go wrong.
+
+pub mod attribute;
+pub mod counterfactual;
+pub mod dependence;
+pub mod evaluate;
+pub mod explain;
+pub mod fairness;
+pub mod importance;
+pub mod membership;
+pub mod reasons;
+pub mod robustness;
+pub mod validate;
+
+use serde::Serialize;
+use veracta_ledger::Hash;
+use veracta_model::model::Model;
+use veracta_statistics::evaluation::renumbered;
+use veracta_statistics::resampling::CLUSTERS_MIN;
+use veracta_statistics::split::Part;
+
+use crate::LifecycleError;
+use crate::data::dataset::{Dataset, DatasetRequest};
+use crate::data::parts::rows_of;
+use crate::training::ModelRequest;
+
+/// Which rows and which model are tested.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestRequest {
+    /// The rows.
+    pub dataset: DatasetRequest,
+    /// SHA-256 of the assignment of rows to parts.
+    pub assignment: Hash,
+    /// The model.
+    pub model: ModelRequest,
+}
+
+/// The sealed test part with a model's scores.
+#[derive(Debug)]
+pub struct TestScores {
+    /// Rows of the table.
+    pub rows: Vec<usize>,
+    /// Their labels.
+    pub labels: Vec<bool>,
+    /// Their scores.
+    pub scores: Vec<f64>,
+}
+
+impl TestScores {
+    /// Scores the test part.
+    pub fn new(dataset: &Dataset, model: &Model, parts: &[Part]) -> Result<Self, LifecycleError> {
+        let rows = rows_of(parts, Part::Test);
+        let batch = model.batch(&dataset.table)?.select_rows(&rows);
+        let labels = dataset.target.binary()?;
+        Ok(Self {
+            labels: rows.iter().map(|row| labels[*row]).collect(),
+            scores: model.probabilities(&batch)?,
+            rows,
+        })
+    }
+
+    /// Returns the cluster of each row and how many there are, when rows are not independent.
+    pub fn clusters(
+        &self,
+        dataset: &Dataset,
+        column: Option<&String>,
+    ) -> Result<Option<(Vec<u32>, usize)>, LifecycleError> {
+        let Some(name) = column else {
+            return Ok(None);
+        };
+        let coded = dataset.column(name).groups();
+        let (of_row, n) = renumbered(self.rows.iter().map(|row| coded.codes[*row]));
+        if n < CLUSTERS_MIN {
+            return Err(LifecycleError::FewClusters {
+                column: name.clone(),
+                n,
+            });
+        }
+        Ok(Some((of_row, n)))
+    }
+}
