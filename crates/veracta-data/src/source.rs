@@ -84,8 +84,14 @@ impl Source {
 
     /// Opens the file. A folder is refused here: some systems open one and fail at the first read.
     fn open(&self) -> io::Result<File> {
-        if !std::fs::metadata(&self.path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "not a file"));
+        let metadata = std::fs::metadata(&self.path)?;
+        if !metadata.is_file() {
+            let found = if metadata.is_dir() {
+                "it is a directory"
+            } else {
+                "it is no ordinary file"
+            };
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, found));
         }
         File::open(&self.path)
     }

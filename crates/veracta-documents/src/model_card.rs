@@ -9,7 +9,7 @@ use super::validation_report::{
 };
 use super::{
     Block, Cell, Fact, Figure, Grid, Tone, declared, declared_or_gap, facts_and_gaps, grouped,
-    measured, number, number_cell, plot, records_cell, text_cell, tone_cell, with_interval,
+    measured, number, number_cell, records_cell, row_plot, text_cell, tone_cell, with_interval,
 };
 use veracta_governance::evidence::{Evidence, EvidenceSet};
 use veracta_governance::record::{ColumnUse, DatasetVersion};
@@ -404,7 +404,7 @@ fn explanation(evidence: &EvidenceSet) -> Vec<Block> {
         Block::Plot(Figure {
             caption: "What drives the model".to_owned(),
             description: format!("Share of the mean absolute contribution: {description}."),
-            svg: plot::effects(shown),
+            svg: row_plot::effects(shown),
             source: item.reference(),
         }),
     ];

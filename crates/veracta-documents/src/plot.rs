@@ -11,8 +11,6 @@ use veracta_statistics::interval::Estimate;
 use super::number;
 use veracta_governance::record::RocPoint;
 
-pub use super::row_plot::{ForestRow, effects, forest};
-
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 54.0;

@@ -13,7 +13,7 @@ const LABEL_WIDTH: f64 = 210.0;
 
 /// One line of a forest plot: a label and an estimate with its interval.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ForestRow {
+pub(crate) struct ForestRow {
     /// Name of the value, printed to the left of its line.
     pub label: String,
     /// Its value; without one the line says that it is not defined.
@@ -23,7 +23,7 @@ pub struct ForestRow {
 }
 
 /// Draws estimates with their intervals below one another, and optionally a vertical line for a reference value.
-pub fn forest(title: &str, rows: &[ForestRow], reference: Option<f64>) -> String {
+pub(crate) fn forest(title: &str, rows: &[ForestRow], reference: Option<f64>) -> String {
     let height = 30.0 + ROW_HEIGHT * rows.len() as f64 + 26.0;
     let (low, high) = forest_range(rows, reference);
     let x_of = |value: f64| {
@@ -131,7 +131,7 @@ fn forest_row(svg: &mut String, row: &ForestRow, y: f64, x_of: &dyn Fn(f64) -> f
 }
 
 /// Draws the strength of inputs: bars of the mean absolute contribution over the spread of the signed one.
-pub fn effects(features: &[FeatureEffect]) -> String {
+pub(crate) fn effects(features: &[FeatureEffect]) -> String {
     let height = 14.0 + ROW_HEIGHT * features.len() as f64 + 40.0;
     // The floor keeps the scale finite when no input has any effect.
     let widest = features

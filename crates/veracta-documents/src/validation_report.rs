@@ -1,6 +1,7 @@
 //! The validation report: what each of its sections takes from the evidence. Tables shared with the model card are here.
 
-use super::plot::{self, ForestRow};
+use super::plot;
+use super::row_plot::{self, ForestRow};
 use super::{
     Block, Fact, Figure, Grid, Tone, declared, grouped, measured, number, number_cell, text_cell,
     tone_cell, with_interval,
@@ -309,7 +310,7 @@ pub(super) fn group_blocks(evidence: &EvidenceSet) -> Vec<Block> {
         blocks.push(Block::Plot(Figure {
             caption: format!("ROC AUC by {}", attribute.by.join(" × ")),
             description: format!("{}.", described.join("; ")),
-            svg: plot::forest("ROC AUC by group", &rows, None),
+            svg: row_plot::forest("ROC AUC by group", &rows, None),
             source: item.reference(),
         }));
         let rows = attribute.disparities.iter().map(|result| {

@@ -19,6 +19,7 @@
 //! assert!(why.base_value == -0.5 && (why.contributions[0] - 1.5).abs() < 1e-12);
 //! ```
 
+pub mod batch;
 pub mod explanation;
 pub mod linear;
 pub mod model;

@@ -24,9 +24,9 @@ use veracta_governance::access::{Permission, Roles};
 use veracta_store::Platform;
 use veracta_tracking::access::{Caller, Denial, Refused, authenticate, has_users, record_refusal};
 
+use crate::blocking::blocking;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
-use crate::routes::blocking;
 use crate::telemetry::Traces;
 use crate::tls::TlsListener;
 

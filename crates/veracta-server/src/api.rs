@@ -13,8 +13,9 @@ use veracta_tracking::openlineage;
 use veracta_tracking::purge::purge_run;
 
 use crate::access::{CallerPlatform, roles_of};
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::routes::{Endpoint, blocking};
 
 /// Description of Veracta's own API, as JSON of OpenAPI 3.1.
 const DESCRIPTION: &str = include_str!("openapi.json");

@@ -11,9 +11,9 @@ use veracta_store::Platform;
 use veracta_store::webhooks::Webhook;
 
 use crate::access::Gate;
+use crate::blocking::blocking;
 use crate::error::{ApiError, log_error};
 use crate::openlineage::{self, LineageBackend, LineageSender};
-use crate::routes::blocking;
 use crate::webhooks::{self, Receivers, WebhookSender};
 
 /// How often counted refusals are recorded.

@@ -5,6 +5,8 @@
 
 mod access;
 mod api;
+mod blocking;
+mod endpoint;
 mod error;
 mod jobs;
 mod metrics;

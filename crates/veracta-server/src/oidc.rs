@@ -21,8 +21,8 @@ use tokio::sync::OnceCell;
 use veracta_tracking::access::{AccessError, begin_session};
 
 use crate::access::{CallerPlatform, SESSION_COOKIE};
+use crate::blocking::blocking;
 use crate::error::ApiError;
-use crate::routes::blocking;
 
 /// Cookie that holds what a log-in needs to remember.
 const LOGIN_COOKIE: &str = "veracta_login";

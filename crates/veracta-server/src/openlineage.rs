@@ -7,8 +7,8 @@ use serde_json::Value;
 use veracta_store::Platform;
 use veracta_tracking::openlineage::{note_told, told_to, visit_events};
 
+use crate::blocking::blocking;
 use crate::error::{ApiError, log_error};
-use crate::routes::blocking;
 
 /// Wait between two looks at the ledger.
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);

@@ -15,59 +15,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Path;
-use axum::handler::Handler;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Extension, Router};
 use veracta_governance::access::Permission;
 use veracta_ledger::tile::TileId;
 
 use crate::access::{CallerPlatform, Gate};
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 
 /// Longest time in which database and object store must answer to count as there.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// One route: its method, its path, what a caller needs, and what answers.
-pub(crate) struct Endpoint {
-    /// `GET`, or `*` for every method.
-    pub(crate) method: &'static str,
-    /// Pattern of the path, in the syntax of axum.
-    pub(crate) path: String,
-    /// Permission that a caller needs.
-    pub(crate) needs: Permission,
-    handler: MethodRouter,
-}
-
-impl Endpoint {
-    /// Returns a route; any method but GET, POST, PUT, PATCH and DELETE means all of them.
-    pub(crate) fn new<H, T>(
-        method: &'static str,
-        path: impl Into<String>,
-        needs: Permission,
-        handler: H,
-    ) -> Self
-    where
-        H: Handler<T, ()>,
-        T: 'static,
-    {
-        let handler = match method {
-            "GET" => on(MethodFilter::GET, handler),
-            "POST" => on(MethodFilter::POST, handler),
-            "PUT" => on(MethodFilter::PUT, handler),
-            "PATCH" => on(MethodFilter::PATCH, handler),
-            "DELETE" => on(MethodFilter::DELETE, handler),
-            _ => any(handler),
-        };
-        Self {
-            method,
-            path: path.into(),
-            needs,
-            handler,
-        }
-    }
-}
 
 /// Whether a server offers everything or only the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,15 +107,6 @@ pub(crate) fn router(gate: &Arc<Gate>, offer: Offer) -> Router {
     router
         .fallback(async || ApiError::NoRoute)
         .layer(Extension(Arc::clone(gate)))
-}
-
-/// Runs blocking work beside the event loop.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| ApiError::Internal)?
 }
 
 async fn checkpoint(CallerPlatform(platform): CallerPlatform) -> Result<Response, ApiError> {

@@ -18,9 +18,9 @@ use veracta_store::Platform;
 use veracta_store::webhooks::Webhook;
 use veracta_tracking::webhooks::{self, Event};
 
+use crate::blocking::blocking;
 use crate::error::{ApiError, log_error};
 use crate::jobs::{Job, Jobs};
-use crate::routes::blocking;
 
 /// Wait between two looks at the ledger.
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_millis(250);

@@ -17,8 +17,8 @@
 //! Drift is the size of a change with its bounds, not a p-value; few rows are undecided:
 //!
 //! ```
-//! use crate::drift::Sample;
-//! use crate::drift::rule::{Change, Tolerances, judge_numeric};
+//! use veracta_statistics::drift::Sample;
+//! use veracta_statistics::drift::rule::{Change, Tolerances, judge_numeric};
 //!
 //! let numbers = |shift: f64, n: usize| Sample::new(&(0..n).map(|i| i as f64 / n as f64 + shift).collect::<Vec<f64>>());
 //! let judge = |shift, n| judge_numeric(&numbers(0.0, n), &numbers(shift, n), 1, Tolerances::default()).change;

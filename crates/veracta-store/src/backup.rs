@@ -190,7 +190,7 @@ fn copy_tables(from: &Database, to: &Database) -> Result<(), StoreError> {
 }
 
 fn sqlite_at(path: &Path) -> Result<Database, StoreError> {
-    Location::Sqlite(path.to_owned()).connect()
+    Database::connect(&Location::Sqlite(path.to_owned()))
 }
 
 impl Store {
@@ -290,7 +290,7 @@ impl Store {
             _lock,
         } = begin_folder(project, &options)?;
         let location = location(&workspace, backend)?;
-        let target = location.connect()?;
+        let target = Database::connect(&location)?;
         if !target.is_postgres() {
             target.rows("PRAGMA journal_mode = WAL", &[])?;
         }

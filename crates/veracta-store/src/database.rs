@@ -245,6 +245,14 @@ impl Database {
         Ok(self)
     }
 
+    /// Opens a connection to where the records are kept.
+    pub(crate) fn connect(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Sqlite(path) => Self::sqlite(path),
+            Location::Postgres(remote) => Ok(Self::postgres(remote.connect()?)),
+        }
+    }
+
     /// Opens a database of another program, `sqlite:///file` or `postgresql://…`, to read it.
     pub(crate) fn read_only(url: &str) -> Result<Self, StoreError> {
         // SQLAlchemy names its driver in the scheme.
@@ -255,7 +263,7 @@ impl Database {
         });
         let url = driver.as_deref().unwrap_or(url);
         let Some(file) = url.strip_prefix("sqlite:///") else {
-            let database = Location::new(Some(url), None, PathBuf::new())?.connect()?;
+            let database = Self::connect(&Location::new(Some(url), None, PathBuf::new())?)?;
             database.batch("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")?;
             return Ok(database);
         };

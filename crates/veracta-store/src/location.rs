@@ -10,7 +10,6 @@ use rustls_platform_verifier::ConfigVerifierExt;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::StoreError;
-use crate::database::Database;
 
 /// Longest wait for PostgreSQL to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,14 +66,6 @@ impl Location {
             .connect_timeout(CONNECT_TIMEOUT)
             .application_name("veracta");
         Ok(Self::Postgres(Box::new(Remote { config, tls })))
-    }
-
-    /// Opens a connection to the database.
-    pub(crate) fn connect(&self) -> Result<Database, StoreError> {
-        match self {
-            Self::Sqlite(path) => Database::sqlite(path),
-            Self::Postgres(remote) => Ok(Database::postgres(remote.connect()?)),
-        }
     }
 }
 

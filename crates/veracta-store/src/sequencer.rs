@@ -140,7 +140,7 @@ impl Sequencer {
             .append(true)
             .open(&lock_path)
             .map_err(StoreError::file(&lock_path))?;
-        let db = Some(location.connect()?);
+        let db = Some(Database::connect(&location)?);
         let writer = Writer {
             location,
             db,
@@ -304,7 +304,7 @@ impl Writer {
                 }
             }
         }
-        db.insert(location.connect()?).begin_writing()
+        db.insert(Database::connect(location)?).begin_writing()
     }
 
     /// Commits a group in one transaction. A record or work that is refused on its own leaves the others standing.

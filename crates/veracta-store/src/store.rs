@@ -170,7 +170,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let Beginning { folder, key, _lock } = begin_folder(project, &options)?;
         let location = location(&folder, backend)?;
-        let db = location.connect()?;
+        let db = Database::connect(&location)?;
         if !db.is_postgres() {
             db.rows("PRAGMA journal_mode = WAL", &[])?;
         }
@@ -268,7 +268,7 @@ impl Store {
                 file: file.display().to_string(),
             });
         }
-        let db = location.connect()?;
+        let db = Database::connect(&location)?;
         migrations::migrate(&db)?;
         if let Some(begun) = opening(&db)?
             && begun.key != log_key.to_string()
@@ -348,7 +348,7 @@ impl Store {
     /// Becomes the one of all processes on this workspace that does a task; `None` while another is. It ends with what is returned.
     pub fn lead(&self, task: &str) -> Result<Option<Lead>, StoreError> {
         let db = match &self.location {
-            Location::Postgres(_) => self.location.connect()?,
+            Location::Postgres(_) => Database::connect(&self.location)?,
             Location::Sqlite(_) => {
                 let path = self.folder.join(format!("{task}.lock"));
                 let lock = fs::File::options()
@@ -385,7 +385,7 @@ impl Store {
             .pop();
         let db = match idle {
             Some(db) => db,
-            None => self.location.connect()?.for_reading(&self.location)?,
+            None => Database::connect(&self.location)?.for_reading(&self.location)?,
         };
         Ok(Reader {
             store: self,

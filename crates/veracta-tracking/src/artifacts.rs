@@ -19,17 +19,6 @@ const PARTS_LIMIT: u32 = 10_000;
 /// How often a path may be encoded.
 const DECODINGS: usize = 8;
 
-/// Returns the path that an artifact URI of this server stands for.
-pub fn path_of(uri: &str) -> Option<String> {
-    let rest = uri.strip_prefix(PROXY_SCHEME)?;
-    // With a host the path begins after it.
-    let path = match rest.strip_prefix("//") {
-        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
-        None => rest,
-    };
-    Some(path.trim_matches('/').to_owned())
-}
-
 fn uri_of(path: &str) -> String {
     format!("{PROXY_SCHEME}/{path}")
 }

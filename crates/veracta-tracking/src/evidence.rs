@@ -16,7 +16,7 @@ use veracta_store::tracking::{
 use veracta_store::{NewRecord, Selection, View};
 
 use super::TrackingError;
-use super::artifacts::path_of;
+use super::path_of;
 
 /// What happened to something, and why, as somebody said.
 #[derive(Debug, Clone, Copy)]

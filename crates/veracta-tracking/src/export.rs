@@ -16,8 +16,8 @@ use veracta_store::tracking::{
 use veracta_store::{Query, Selection, StoreError, View, Viewed};
 
 use crate::TrackingError;
-use crate::artifacts::path_of;
 use crate::import::{Counts, Locations};
+use crate::path_of;
 use veracta_store::Platform;
 
 /// Experiments, runs or models that are read in one query.

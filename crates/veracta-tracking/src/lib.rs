@@ -33,6 +33,17 @@ use veracta_store::Platform;
 /// Artifacts of these places go through this server.
 pub const PROXY_SCHEME: &str = "mlflow-artifacts:";
 
+/// Returns the path that an artifact URI of this server stands for.
+pub fn path_of(uri: &str) -> Option<String> {
+    let rest = uri.strip_prefix(PROXY_SCHEME)?;
+    // With a host the path begins after it.
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => rest,
+    };
+    Some(path.trim_matches('/').to_owned())
+}
+
 /// Returns the time, in milliseconds since 1970 in UTC.
 fn now_ms(platform: &Platform) -> i64 {
     (platform.clock)().as_millisecond()

@@ -7,7 +7,7 @@ use veracta_ledger::Hash;
 use veracta_store::tracking::Run;
 use veracta_store::{NewRecord, View};
 
-use super::artifacts::path_of;
+use super::path_of;
 use super::{TrackingError, runs};
 use veracta_store::Platform;
 

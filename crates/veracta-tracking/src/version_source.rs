@@ -2,8 +2,8 @@
 
 use veracta_store::View;
 
-use super::artifacts::path_of;
 use super::model_registry::{NewModelVersion, find, find_version};
+use super::path_of;
 use super::search::PROMPT_TAG;
 use super::{TrackingError, logged_models, names};
 

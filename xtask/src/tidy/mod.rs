@@ -36,6 +36,8 @@ const WAITS: [&str; 4] = [
 ];
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
+/// Most functions over the budget, of a thousand. The aim is 10.
+const LONG_PER_MILLE: usize = 15;
 const FORBIDDEN_NAMES: [&str; 7] = [
     "common", "core", "utils", "util", "helpers", "types", "misc",
 ];
@@ -114,14 +116,26 @@ fn check_async(files: &[PathBuf], problems: &mut Vec<String>) -> anyhow::Result<
     Ok(())
 }
 
+/// Modules of one crate do not import each other, but for the circles in `xtask/circles.txt`, which may only shrink.
 fn check_circles(root: &Path, problems: &mut Vec<String>) -> anyhow::Result<()> {
+    let path = root.join("xtask/circles.txt");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let mut listed: BTreeSet<String> = lines.map(str::to_owned).collect();
     for name in LADDER {
         for circle in circles::find(&root.join("crates").join(name).join("src"))? {
-            problems.push(format!(
-                "{name}: modules import each other: {}",
-                circle.join(", ")
-            ));
+            let circle = format!("{name}: {}", circle.join(" "));
+            if !listed.remove(&circle) {
+                problems.push(format!("modules import each other: {circle}"));
+            }
         }
+    }
+    for gone in listed {
+        problems.push(format!(
+            "xtask/circles.txt lists `{gone}`, which is no circle any more"
+        ));
     }
     Ok(())
 }
@@ -224,9 +238,9 @@ fn check_files(
     }
     let long = budgets.0.keys().filter(|name| name.contains("::"));
     let n_long = long.count();
-    if n_long * 100 > n_functions {
+    if n_long * 1_000 > n_functions * LONG_PER_MILLE {
         problems.push(format!(
-            "{n_long} of {n_functions} functions are over {FUNCTION_LINES} lines; at most 1 % may be"
+            "{n_long} of {n_functions} functions are over {FUNCTION_LINES} lines; at most {LONG_PER_MILLE} of 1,000 may be"
         ));
     }
     let gone = budgets.0.keys().filter(|name| !used.contains(*name));

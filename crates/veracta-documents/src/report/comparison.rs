@@ -5,8 +5,8 @@ use veracta_statistics::interval::Estimate;
 use veracta_statistics::paired::Comparison;
 
 use super::{Report, ReportBlock, ReportSection, bad, good, open};
-use crate::plot::ForestRow;
-use crate::{Cell, Headline, grouped, number, number_cell, plot, text_cell, with_interval};
+use crate::row_plot::{self, ForestRow};
+use crate::{Cell, Headline, grouped, number, number_cell, text_cell, with_interval};
 
 /// Gathers the report; `names` are those of the two scores.
 pub fn report(names: [&str; 2], measured: &PairedEvaluation) -> Report {
@@ -29,7 +29,7 @@ pub fn report(names: [&str; 2], measured: &PairedEvaluation) -> Report {
         ReportBlock::Plot {
             caption: format!("Gain of {second} over {first}"),
             description: "Differences on the same rows with their intervals; the dashed line is no difference.".to_owned(),
-            svg: plot::forest("Gain", &gains, Some(0.0)),
+            svg: row_plot::forest("Gain", &gains, Some(0.0)),
         },
         ReportBlock::Table {
             caption: format!(

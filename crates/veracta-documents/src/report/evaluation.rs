@@ -6,7 +6,7 @@ use veracta_statistics::interval::Estimate;
 use veracta_statistics::recalibration::{Recalibration, RecalibrationGain};
 
 use super::{Report, ReportBlock, ReportSection};
-use crate::plot::ForestRow;
+use crate::row_plot::{self, ForestRow};
 use crate::{Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval};
 use veracta_governance::record::RocPoint;
 
@@ -256,7 +256,7 @@ fn rate_plot(frame: &FrameEvaluation, rate: Rate, level: f64) -> ReportBlock {
             "Dots with {} % intervals; small groups are faint.",
             level * 100.0
         ),
-        svg: plot::forest(rate.title(), &rows, None),
+        svg: row_plot::forest(rate.title(), &rows, None),
     }
 }
 

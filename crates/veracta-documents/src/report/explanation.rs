@@ -3,7 +3,7 @@
 use veracta_model::explanation::summary::{ExplanationSummary, OutputSummary};
 
 use super::{Report, ReportBlock, ReportSection};
-use crate::{Headline, Tone, grouped, number, number_cell, plot, text_cell};
+use crate::{Headline, Tone, grouped, number, number_cell, row_plot, text_cell};
 use veracta_governance::record::FeatureEffect;
 
 /// Largest number of inputs that are drawn, the strongest first.
@@ -85,7 +85,7 @@ fn section(idx: usize, n_outputs: usize, output: &OutputSummary, n_rows: usize) 
     let drawing = ReportBlock::Plot {
         caption: "Strength of inputs".to_owned(),
         description: "Spread of the contributions over rows; the share of the total strength stands on the right.".to_owned(),
-        svg: plot::effects(&effects),
+        svg: row_plot::effects(&effects),
     };
     let heading = if n_outputs == 1 {
         "Inputs".to_owned()

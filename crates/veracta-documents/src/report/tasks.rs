@@ -6,8 +6,8 @@ use veracta_statistics::task_evaluation::TaskEvaluation;
 use veracta_statistics::windows::WindowMetric;
 
 use super::{Report, ReportBlock, ReportSection};
-use crate::plot::ForestRow;
-use crate::{Cell, Headline, Tone, grouped, number, number_cell, plot, text_cell, with_interval};
+use crate::row_plot::{self, ForestRow};
+use crate::{Cell, Headline, Tone, grouped, number, number_cell, text_cell, with_interval};
 
 /// Largest number of windows that are drawn, from the first.
 const DRAWN_MAX: usize = 60;
@@ -199,7 +199,7 @@ pub fn over_time(
                 ReportBlock::Plot {
                     caption: format!("{title} by window"),
                     description: "The metric where labels have come; faint where it is only expected.".to_owned(),
-                    svg: plot::forest(title, &drawn.collect::<Vec<_>>(), None),
+                    svg: row_plot::forest(title, &drawn.collect::<Vec<_>>(), None),
                 },
                 ReportBlock::Table {
                     caption: format!("A window's metric is given when {} % of its rows have their label", labelled * 100.0),

@@ -2,17 +2,18 @@
 //!
 //! The format of a file is told by its bytes, never by its name.
 
-mod batch;
+mod encode;
 mod logistic;
 mod own;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use batch::{Batch, describe_inputs, encode};
+pub use encode::{describe_inputs, encode};
 pub use logistic::{Logistic, Term, TermKind};
 pub use own::MODEL_FORMAT;
 
+pub use crate::batch::{Batch, Outputs};
 use crate::explanation::path_dependent::TreeExplainer;
 use crate::explanation::{Attribution, ExplanationError};
 use crate::onnx::{Graph, InputKind, read_onnx};
@@ -88,15 +89,6 @@ pub enum TreeOrigin {
     },
     /// Elsewhere, by the library of this name.
     Library(&'static str),
-}
-
-/// Numbers for each row: `n_outputs` of them, one row after the other.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outputs {
-    /// The numbers.
-    pub values: Vec<f64>,
-    /// How many a row.
-    pub n_outputs: usize,
 }
 
 /// Why a model cannot be read or applied.

@@ -18,8 +18,8 @@ use std::collections::HashMap;
 use prost::Message;
 use rayon::prelude::*;
 
-use crate::model::Batch;
-use crate::model::Outputs;
+use crate::batch::Batch;
+use crate::batch::Outputs;
 use crate::tree::{TreeEnsemble, TreeError};
 use attributes::Attributes;
 use operator::Operator;

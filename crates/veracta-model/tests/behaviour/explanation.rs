@@ -74,11 +74,8 @@ fn tree_shap_is_shapley_by_enumeration() {
             let row = matrix.row(row_idx);
             let attribution = &tree_shap(ensemble, row).unwrap()[0];
             let expected = shapley_values(ensemble, row);
-            for (feature, (found, expected)) in attribution[0]
-                .contributions
-                .iter()
-                .zip(&expected)
-                .enumerate()
+            for (feature, (found, expected)) in
+                attribution.contributions.iter().zip(&expected).enumerate()
             {
                 assert!(
                     (found - expected).abs() < 1e-9,
@@ -86,7 +83,7 @@ fn tree_shap_is_shapley_by_enumeration() {
                 );
             }
             let base = ensemble.base_margins[0] + expected_margin(ensemble, row, 0);
-            assert!((attribution[0].base_value - base).abs() < 1e-9);
+            assert!((attribution.base_value - base).abs() < 1e-9);
         }
     }
 }

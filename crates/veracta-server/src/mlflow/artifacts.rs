@@ -19,17 +19,20 @@ use veracta_governance::access::Permission;
 use veracta_ledger::Hash;
 use veracta_store::Platform;
 use veracta_store::tracking::ArtifactFile;
-use veracta_tracking::artifacts::{self, checked_path, path_of};
+use veracta_tracking::artifacts::{self, checked_path};
+use veracta_tracking::path_of;
 use veracta_tracking::{logged_models, model_registry, runs, version_number};
 
 use super::experiments::page;
 use super::fields::Fields;
+use super::find_below;
 use super::json_response;
 use super::transfer::{self, Step};
 use super::wire::{Answer, answer};
 use crate::access::CallerPlatform;
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::routes::{Endpoint, blocking};
 
 /// Length of one piece of a download, in bytes: 256 KiB.
 const PIECE_BYTES: usize = 256 << 10;
@@ -196,22 +199,6 @@ pub(super) async fn download(
     let finder = Arc::clone(&platform);
     let file = blocking(move || Ok(artifacts::find(&finder, &checked_path(&path)?)?)).await?;
     Ok(stream(platform, file, &headers))
-}
-
-/// Finds the file at a path below an artifact URI.
-pub(super) fn find_below(
-    platform: &Platform,
-    root_uri: &str,
-    path: &str,
-) -> Result<ArtifactFile, ApiError> {
-    let path = checked_path(path)?;
-    let root = path_of(root_uri);
-    let root = root.ok_or_else(|| {
-        ApiError::invalid(format!(
-            "Artifacts at '{root_uri}' do not go through this server."
-        ))
-    })?;
-    Ok(artifacts::find(platform, &format!("{root}/{path}"))?)
 }
 
 async fn found(

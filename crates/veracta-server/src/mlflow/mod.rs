@@ -27,8 +27,9 @@ use self::fields::Fields;
 use self::wire::Answer;
 use crate::DirectTransfer;
 use crate::access::CallerPlatform;
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::routes::{Endpoint, blocking};
 
 /// Largest body of a request that is no file: a dataset's profile may have 16 MiB of characters, which JSON may write as six each.
 const BODY_BYTES_LIMIT: usize = 128 << 20;
@@ -444,4 +445,23 @@ async fn read_fields(
         )));
     }
     Fields::of_body(&body)
+}
+
+/// Finds the file at a path below an artifact URI.
+fn find_below(
+    platform: &Platform,
+    root_uri: &str,
+    path: &str,
+) -> Result<veracta_store::tracking::ArtifactFile, ApiError> {
+    let path = veracta_tracking::artifacts::checked_path(path)?;
+    let root = veracta_tracking::path_of(root_uri);
+    let root = root.ok_or_else(|| {
+        ApiError::invalid(format!(
+            "Artifacts at '{root_uri}' do not go through this server."
+        ))
+    })?;
+    Ok(veracta_tracking::artifacts::find(
+        platform,
+        &format!("{root}/{path}"),
+    )?)
 }

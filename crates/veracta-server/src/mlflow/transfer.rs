@@ -9,13 +9,13 @@ use veracta_store::SignedRequest;
 use veracta_tracking::artifacts::{self, checked_path};
 use veracta_tracking::{logged_models, runs};
 
-use super::artifacts::find_below;
 use super::fields::Fields;
+use super::find_below;
 use super::wire::{Answer, answer, done};
 use super::{json_response, read_fields};
 use crate::access::CallerPlatform;
+use crate::blocking::blocking;
 use crate::error::ApiError;
-use crate::routes::blocking;
 
 /// One step of an upload in parts to a path.
 pub(super) type Step = fn(&Platform, String, &Fields<'_>) -> Answer;

@@ -15,8 +15,9 @@ use super::fields::Fields;
 use super::wire::{Answer, answer, done, page_offset, page_token};
 use super::{Rpc, fields_of, json_response};
 use crate::access::CallerPlatform;
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::error::ApiError;
-use crate::routes::{Endpoint, blocking};
 use crate::webhooks::{Delivered, Receivers, check_url, deliver};
 
 /// Receivers of one answer when the request does not say.

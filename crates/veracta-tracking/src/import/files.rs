@@ -133,16 +133,28 @@ impl Locations {
     pub(super) fn files(&self, uri: &str, fallback: Option<&Path>) -> Result<Found, ImportError> {
         let mut found = Found::default();
         let named = self.folder_of(uri);
+        // Where somebody said the files are, a folder that is not there is one of a run without files.
+        let text = plain(uri);
+        let is_told = self.relocations.iter().any(|relocation| {
+            text.starts_with(relocation.prefix.as_str()) && relocation.folder.is_dir()
+        });
         let is_there = |folder: &&Path| folder.is_dir();
         let folder = named.as_deref().filter(is_there);
         match (folder.or(fallback.filter(is_there)), &named) {
-            (Some(folder), _) => walk(folder, "", &mut found)?,
+            (Some(folder), _) => {
+                walk(folder, "", &mut found)?;
+                let is_elsewhere = named.as_deref().is_some_and(|named| {
+                    !named.is_dir() && !has_neighbours(named) && tail(named) != tail(folder)
+                });
+                if found.files.is_empty() && is_elsewhere && !is_told {
+                    found.left_out.push(nothing_there(uri));
+                }
+            }
             // Folders of runs without files are not made: what says that files may lie elsewhere is that nothing of the experiment is
             // there.
-            (None, Some(folder)) if !has_neighbours(folder) => found.left_out.push(format!(
-                "{uri}: nothing is there; if it has files, say where they lie with --artifacts {}=FOLDER",
-                experiment_of(uri)
-            )),
+            (None, Some(folder)) if !has_neighbours(folder) && !is_told => {
+                found.left_out.push(nothing_there(uri));
+            }
             (None, None) if uri.starts_with(PROXY_SCHEME) => found.left_out.push(format!(
                 "{uri}: say where its files lie with --artifacts {PROXY_SCHEME}/=FOLDER"
             )),
@@ -159,6 +171,18 @@ impl Locations {
 /// Returns whether the folder of the experiment is there: `…/<experiment>/<run>/artifacts`.
 fn has_neighbours(folder: &Path) -> bool {
     folder.ancestors().nth(2).is_some_and(Path::is_dir)
+}
+
+fn nothing_there(uri: &str) -> String {
+    format!(
+        "{uri}: nothing is there; if it has files, say where they lie with --artifacts {}=FOLDER",
+        experiment_of(uri)
+    )
+}
+
+/// Returns the last steps of a path: experiment, run and the folder of files, which stay the same when a store is moved.
+fn tail(path: &Path) -> Vec<&std::ffi::OsStr> {
+    path.iter().rev().take(3).collect()
 }
 
 /// Returns a location without the names of the run and of the folder of its files.

@@ -214,7 +214,7 @@ impl Import<'_> {
         fallback: Option<&std::path::Path>,
         new_uri: &str,
     ) -> Result<Vec<ArtifactFile>, ImportError> {
-        let Some(folder) = artifacts::path_of(new_uri) else {
+        let Some(folder) = crate::path_of(new_uri) else {
             return Ok(Vec::new());
         };
         let Found { files, left_out } = match self.source.files(uri)? {

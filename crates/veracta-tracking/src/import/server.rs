@@ -14,7 +14,7 @@ use veracta_store::tracking::{
 };
 
 use super::ImportError;
-use crate::artifacts::path_of;
+use crate::path_of;
 use crate::search::PROMPT_TAG;
 
 /// Longest wait for a connection, and for each answer but a file.

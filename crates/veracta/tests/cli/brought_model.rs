@@ -87,9 +87,8 @@ fn an_onnx_graph_is_judged_from_data_to_documents() {
 
 #[test]
 fn a_model_that_a_step_wrote_is_the_one_that_is_judged() {
-    let steps = "steps:\n  - {id: fit, run: cp trained.bin out/model.txt, inputs: [trained.bin, customers.csv], outputs: [out/model.txt]}\n";
+    let steps = "steps:\n  - {id: fit, run: mkdir -p out && cp trained.bin out/model.txt, inputs: [trained.bin, customers.csv], outputs: [out/model.txt]}\n";
     let project = project("out/model.txt", steps);
-    std::fs::create_dir(project.path("out")).unwrap();
     project.write("trained.bin", LIGHTGBM);
     check_judged(&project, LIGHTGBM, LIGHTGBM_AUC, "tree SHAP");
     let reproduced = project.veracta(&["reproduce", "small"]);

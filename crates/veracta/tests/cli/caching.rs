@@ -323,7 +323,7 @@ fn another_column_of_parts_divides_the_rows_anew() {
         );
     }
     let (_, split) = project.latest("dataset.split");
-    assert_eq!(split["method"]["column"], "part_b", "{split}");
+    assert_eq!(split["method"]["given"]["column"], "part_b", "{split}");
 }
 
 /// Intervals of newer data are made by the same resamples as those of the test part.

@@ -199,7 +199,7 @@ fn what_cannot_be_judged_is_refused_with_its_place() {
     );
     check_refused(
         &project,
-        "a tracked model has its settings from its run",
+        "a model that was trained elsewhere has its settings already",
         "pipeline.yaml",
     );
     project.edit("pipeline.yaml", "  rounds: 3\n", "");

