@@ -410,10 +410,13 @@ impl Builder {
             if n_rows == 0 {
                 return Ok(Ok(()));
             }
+            // A column that is required has no levels: every cell is there.
+            if n_levels == 0 {
+                levels.resize(n_rows, 1);
+            }
             let mut present = values[..n_values].iter();
-            for row in 0..n_rows {
-                // A column that is required has no levels; else the deepest level is a value.
-                let is_present = n_levels == 0 || levels[row] > 0;
+            for level in &levels[..n_rows] {
+                let is_present = *level > 0;
                 let value = if is_present { present.next() } else { None };
                 let pushed = match value {
                     Some(value) => push(self, value),

@@ -184,7 +184,7 @@ pub fn evaluate(
     }
 }
 
-/// Returns at most [`ROC_POINTS_MAX`] + 1 points of the ROC curve, the ends among them; none with one class.
+/// Returns at most 201 points of the ROC curve, the ends among them; none with one class.
 pub fn roc_points(scored: &Scored<'_>) -> Vec<(f64, f64)> {
     let curve = roc_curve(scored).unwrap_or_default();
     let step = curve.len().div_ceil(ROC_POINTS_MAX).max(1);

@@ -138,18 +138,18 @@ pub(super) fn run(
     }
     let mut artifacts = Vec::new();
     for input in &step.inputs {
-        artifacts.push(store_file(platform, &input, &folder.join(&input))?);
+        artifacts.push(store_file(platform, input, &folder.join(input))?);
     }
     let mut outputs = Vec::new();
     for output in &step.outputs {
-        let path = folder.join(&output);
+        let path = folder.join(output);
         if !path.is_file() {
             return Err(LifecycleError::MissingOutput {
                 step: id.clone(),
                 output: output.clone(),
             });
         }
-        let artifact = store_file(platform, &output, &path)?;
+        let artifact = store_file(platform, output, &path)?;
         outputs.push(NamedDigest {
             name: output.clone(),
             digest: artifact.digest,
@@ -188,7 +188,7 @@ impl SetAside {
     fn take(step: &Command, folder: &Path) -> Result<Self, LifecycleError> {
         let mut moved = Self(Vec::new());
         for output in &step.outputs {
-            let path = folder.join(&output);
+            let path = folder.join(output);
             let mut name = path.file_name().unwrap_or_default().to_owned();
             name.push(".veracta-before");
             let aside = path.with_file_name(name);

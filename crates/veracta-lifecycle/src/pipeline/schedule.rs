@@ -142,6 +142,7 @@ pub(super) fn find_cycle(steps: &[CommandSpec]) -> Option<Vec<String>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -65,6 +65,10 @@ pub struct Signature {
 
 /// How a model predicts.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a process holds few models, and each stands alone"
+)]
 pub enum Form {
     /// A sum of trees, or a linear booster.
     Trees {

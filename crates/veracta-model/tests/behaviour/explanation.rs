@@ -1,10 +1,11 @@
 //! Attributions: tree SHAP against its definition, and that contributions add up to the margin.
 
 use veracta_model::explanation::path_dependent::tree_shap;
+use veracta_model::model::{Form, Model};
 use veracta_model::training::{LogisticParameters, TrainingSpec};
 use veracta_model::tree::{Tree, TreeEnsemble};
 
-use crate::samples::{Sample, few_trees, numeric, trees};
+use crate::samples::{Sample, few_trees, numeric};
 
 const N_ROWS: usize = 300;
 /// Rows of each model that are explained by enumeration.
@@ -132,4 +133,12 @@ fn an_input_that_no_tree_uses_contributes_nothing() {
             .iter()
             .all(|attribution| attribution[0].contributions[4] == 0.0)
     );
+}
+
+/// Returns the trees of a boosted model.
+fn trees(predictor: &Model) -> &TreeEnsemble {
+    match &predictor.form {
+        Form::Trees { ensemble, .. } => ensemble,
+        Form::Logistic(_) | Form::Graph(_) => panic!("the model is boosted here"),
+    }
 }

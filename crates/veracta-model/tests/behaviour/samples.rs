@@ -1,15 +1,10 @@
 //! Simulated tables, drawn from the crate's own seeded generator.
 
-use std::io::Cursor;
-use veracta_model::model::{Batch, Form, Input, Label, Model, describe_inputs, encode};
+use veracta_model::model::{Batch, Input, Label, Model, describe_inputs, encode};
 use veracta_model::numeric::{below, generator, uniform};
 
-use veracta_data::csv::{CsvOptions, read_csv};
-use veracta_data::table::{
-    Coded, Column, ColumnType, MISSING, ReadReport, Table, TableError, Values,
-};
+use veracta_data::table::{Coded, Column, ColumnType, MISSING, Table, Values};
 use veracta_model::training::{BoostingParameters, TrainingSpec, fit};
-use veracta_model::tree::TreeEnsemble;
 
 /// Share of values left out of the columns `strong` and `colour`.
 const MISSING_SHARE: f64 = 0.1;
@@ -114,17 +109,4 @@ pub(crate) fn few_trees(rounds: u32) -> TrainingSpec {
         learning_rate: 0.2,
         ..BoostingParameters::default()
     })
-}
-
-/// Returns the trees of a boosted model.
-pub(crate) fn trees(predictor: &Model) -> &TreeEnsemble {
-    match &predictor.form {
-        Form::Trees { ensemble, .. } => ensemble,
-        Form::Logistic(_) | Form::Graph(_) => panic!("the model is boosted here"),
-    }
-}
-
-/// Reads CSV with default options.
-pub(crate) fn read(bytes: impl AsRef<[u8]>) -> Result<(Table, ReadReport), TableError> {
-    read_csv(&mut Cursor::new(bytes.as_ref()), &CsvOptions::default())
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use veracta_statistics::privacy::{DETECTORS, IdentifierScan, detector_recall, scan_identifiers};
+use std::io::Cursor;
 
-use crate::samples::read;
+use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::table::{ReadReport, Table, TableError};
+use veracta_statistics::privacy::{DETECTORS, IdentifierScan, detector_recall, scan_identifiers};
 
 /// Detector, text, and whether the text holds what it looks for. All texts are made up.
 const TEXTS: &[(&str, &str, bool)] = &[
@@ -160,4 +162,9 @@ fn recall_is_stated_and_not_perfect() {
         estimates.iter().any(|estimate| estimate.estimate < 1.0),
         "a sample without a miss was chosen to fit"
     );
+}
+
+/// Reads CSV with default options.
+pub(crate) fn read(bytes: impl AsRef<[u8]>) -> Result<(Table, ReadReport), TableError> {
+    read_csv(&mut Cursor::new(bytes.as_ref()), &CsvOptions::default())
 }

@@ -10,7 +10,7 @@ use veracta_model::tree::{Arithmetic, Link, Missing, Node, Test, Tree, TreeEnsem
 use veracta_statistics::fairness::{Disparity, MetricFrame, Outcomes};
 use veracta_statistics::interval::Bootstrap;
 
-use crate::samples::read;
+use crate::identifiers::read;
 use crate::samples::{Sample, few_trees, numeric};
 
 /// The types of a column are guessed from its first rows; text found by the guess was not reported.

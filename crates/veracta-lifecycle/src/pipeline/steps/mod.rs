@@ -22,6 +22,7 @@ mod scan;
 mod screen;
 mod split;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 mod tracked;
 mod train;
