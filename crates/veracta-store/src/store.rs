@@ -104,7 +104,16 @@ impl Drop for Reader<'_> {
 /// While it is held, no other process does the task it was asked for; see [`Store::lead`].
 pub struct Lead {
     _lock: Option<fs::File>,
-    _db: Option<Database>,
+    db: Option<Database>,
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        // The client of PostgreSQL waits for its connection to close, which must not happen on a thread of an event loop.
+        if let Some(db) = self.db.take() {
+            std::thread::spawn(move || drop(db));
+        }
+    }
 }
 
 /// The way to change state: who changes it, and when.
@@ -359,7 +368,7 @@ impl Store {
                 return match lock.try_lock() {
                     Ok(()) => Ok(Some(Lead {
                         _lock: Some(lock),
-                        _db: None,
+                        db: None,
                     })),
                     Err(fs::TryLockError::WouldBlock) => Ok(None),
                     Err(fs::TryLockError::Error(error)) => Err(StoreError::file(&path)(error)),
@@ -372,7 +381,7 @@ impl Store {
         let is_leading = row.map_or(Ok(0), |row| row.integer(0))? != 0;
         Ok(is_leading.then_some(Lead {
             _lock: None,
-            _db: Some(db),
+            db: Some(db),
         }))
     }
 
