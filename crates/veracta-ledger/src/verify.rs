@@ -206,15 +206,6 @@ fn verify_manifest(files: &Files, log_key: &VerifierKey, report: &mut Verificati
             "it has bytes that its signature does not cover",
         );
     }
-    verify_listed(files, &manifest, report);
-    note_unknown(&manifest, report);
-    if signed.is_ok() {
-        report.subject = Some(manifest.subject);
-    }
-}
-
-/// Checks that the bundle has exactly the files that its manifest lists, each with the length and digest listed.
-fn verify_listed(files: &Files, manifest: &Manifest, report: &mut VerificationReport) {
     let listed: BTreeMap<&str, _> = manifest
         .files
         .iter()
@@ -245,26 +236,24 @@ fn verify_listed(files: &Files, manifest: &Manifest, report: &mut VerificationRe
             listed.len()
         ));
     }
-}
-
-/// Names the listed files that no further check reads.
-fn note_unknown(manifest: &Manifest, report: &mut VerificationReport) {
     let is_known = |path: &str| {
         let folders = ["tile/", "records/", "proofs/", "artifacts/", "statements/"];
         [CHECKPOINT_PATH, KEY_PATH, "READ-ME.txt"].contains(&path)
             || folders.iter().any(|folder| path.starts_with(folder))
     };
-    let others: BTreeSet<&str> = manifest
-        .files
-        .iter()
-        .map(|line| line.path.as_str())
+    let others: Vec<&str> = listed
+        .keys()
+        .copied()
         .filter(|path| !is_known(path))
         .collect();
     if !others.is_empty() {
         report.skip(format!(
             "what other files mean ({}): only that they are the ones listed",
-            others.into_iter().collect::<Vec<_>>().join(", ")
+            others.join(", ")
         ));
+    }
+    if signed.is_ok() {
+        report.subject = Some(manifest.subject);
     }
 }
 
@@ -319,45 +308,8 @@ fn verify_tree<'f>(
     {
         report.fail(Some(path), "no log of this size has this tile");
     }
-    let entries = read_entries(files, &expected, report)?;
-    let (mut tree, mut levels) = (CompactRange::default(), Levels::new());
-    for entry in &entries {
-        tree.append_noting(leaf_hash(entry), &mut |level, _, hash| {
-            if level.is_multiple_of(crate::tile::TILE_HEIGHT) {
-                levels
-                    .entry(level / crate::tile::TILE_HEIGHT)
-                    .or_default()
-                    .push(hash);
-            }
-        });
-    }
-    let n_checks = report.checks.len();
-    verify_tiles(files, &expected, &levels, report);
-    if tree.root() != checkpoint.root {
-        report.fail(
-            Some(CHECKPOINT_PATH),
-            "the entries lead to another root than the signed one",
-        );
-    } else if report.checks.len() == n_checks {
-        report.hold(format!(
-            "tree: {} entries and {} tiles give the signed root",
-            entries.len(),
-            expected.len()
-        ));
-    }
-    Some(entries)
-}
-
-/// The recomputed hashes of each tile level, from the left.
-type Levels = BTreeMap<u8, Vec<Hash>>;
-
-/// Returns the entries of all bundles; `None` when one is missing or malformed, as nothing later can then be recomputed.
-fn read_entries<'f>(
-    files: &'f Files,
-    expected: &[TileId],
-    report: &mut VerificationReport,
-) -> Option<Vec<&'f [u8]>> {
-    let mut entries = Vec::new();
+    let (mut tree, mut entries) = (CompactRange::default(), Vec::new());
+    let mut levels: BTreeMap<u8, Vec<Hash>> = BTreeMap::new();
     for id in expected.iter().filter(|id| id.level.is_none()) {
         let path = id.to_string();
         let bundle = files.get(&path).ok_or("it is missing".to_owned());
@@ -371,16 +323,18 @@ fn read_entries<'f>(
             }
         }
     }
-    Some(entries)
-}
-
-fn verify_tiles(
-    files: &Files,
-    expected: &[TileId],
-    levels: &Levels,
-    report: &mut VerificationReport,
-) {
-    for id in expected {
+    for entry in &entries {
+        tree.append_noting(leaf_hash(entry), &mut |level, _, hash| {
+            if level.is_multiple_of(crate::tile::TILE_HEIGHT) {
+                levels
+                    .entry(level / crate::tile::TILE_HEIGHT)
+                    .or_default()
+                    .push(hash);
+            }
+        });
+    }
+    let n_failed = report.checks.len();
+    for id in &expected {
         let Some(level) = id.level else { continue };
         let start = (id.idx * TILE_WIDTH) as usize;
         let hashes = &levels[&level][start..start + usize::from(id.width)];
@@ -394,6 +348,19 @@ fn verify_tiles(
             );
         }
     }
+    if tree.root() != checkpoint.root {
+        report.fail(
+            Some(CHECKPOINT_PATH),
+            "the entries lead to another root than the signed one",
+        );
+    } else if report.checks.len() == n_failed {
+        report.hold(format!(
+            "tree: {} entries and {} tiles give the signed root",
+            entries.len(),
+            expected.len()
+        ));
+    }
+    Some(entries)
 }
 
 /// Returns the parsed entries after checking their order, their links and that the first one names the key.
@@ -420,10 +387,37 @@ fn verify_entries(
                 continue;
             }
         };
+        if entries
+            .last()
+            .and_then(Option::as_ref)
+            .is_some_and(|before| before.at > entry.at)
+        {
+            report.fail(
+                Some(&bundle),
+                format!("entry {idx} is dated before the entry it follows"),
+            );
+        }
         let line = (entry.kind.clone(), entry.subject.clone());
-        let previous = latest.insert(line, idx as u64);
-        for finding in faults_of(&entry, &entries, previous) {
-            report.fail(Some(&bundle), finding);
+        if entry.previous != latest.insert(line, idx as u64) {
+            report.fail(
+                Some(&bundle),
+                format!("entry {idx} does not name the record of its kind and subject before it"),
+            );
+        }
+        for link in &entry.links {
+            let target = usize::try_from(link.idx)
+                .ok()
+                .and_then(|idx| entries.get(idx))
+                .and_then(Option::as_ref);
+            if target.is_none_or(|target| target.body != link.body) {
+                report.fail(
+                    Some(&bundle),
+                    format!(
+                        "entry {idx} rests on entry {}, which is later or another record",
+                        link.idx
+                    ),
+                );
+            }
         }
         entries.push(Some(entry));
     }
@@ -445,37 +439,6 @@ fn verify_entries(
         ));
     }
     entries
-}
-
-/// Returns what is wrong with an entry given those before it; `previous` is the position of the latest one of its kind and subject.
-fn faults_of(entry: &Entry, before: &[Option<Entry>], previous: Option<u64>) -> Vec<String> {
-    let idx = before.len();
-    let mut faults = Vec::new();
-    if before
-        .last()
-        .and_then(Option::as_ref)
-        .is_some_and(|before| before.at > entry.at)
-    {
-        faults.push(format!("entry {idx} is dated before the entry it follows"));
-    }
-    if entry.previous != previous {
-        faults.push(format!(
-            "entry {idx} does not name the record of its kind and subject before it"
-        ));
-    }
-    for link in &entry.links {
-        let target = usize::try_from(link.idx)
-            .ok()
-            .and_then(|idx| before.get(idx))
-            .and_then(Option::as_ref);
-        if target.is_none_or(|target| target.body != link.body) {
-            faults.push(format!(
-                "entry {idx} rests on entry {}, which is later or another record",
-                link.idx
-            ));
-        }
-    }
-    faults
 }
 
 fn verify_records(files: &Files, entries: &[Option<Entry>], report: &mut VerificationReport) {
