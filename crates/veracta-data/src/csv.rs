@@ -16,10 +16,10 @@ use crate::table::{
 /// Rows looked at before the first guess at the types; a wrong guess costs a second pass, not a wrong type.
 const GUESS_ROWS: u64 = 1000;
 
-/// How to read.
+/// How cells are parted, read and limited.
 #[derive(Debug, Clone)]
 pub struct CsvOptions {
-    /// Byte between cells.
+    /// Byte between cells, a comma by default.
     pub delimiter: u8,
     /// Cells that mean missing, after trimming; case matters.
     pub missing: Vec<String>,
@@ -27,7 +27,7 @@ pub struct CsvOptions {
     pub types: BTreeMap<String, ColumnType>,
     /// Columns of words that are taken as they stand: not trimmed, and missing only when empty.
     pub verbatim: BTreeSet<String>,
-    /// Limits.
+    /// Most bytes, columns and bytes of a cell.
     pub limits: ReadLimits,
 }
 
@@ -137,6 +137,7 @@ fn reader<'r, R: Read + Seek>(
 ) -> Result<csv::Reader<&'r mut R>, TableError> {
     source.seek(SeekFrom::Start(0))?;
     let mut builder = ReaderBuilder::new();
+    // Rows of another length are let through here and refused by the caller, which can name their line.
     builder
         .delimiter(options.delimiter)
         .has_headers(false)

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{AsBytes, DataType};
+use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescriptor, Type};
 
@@ -253,6 +254,17 @@ impl<R: ChunkReader + 'static> Source<R> {
         };
         if declared == Some(ColumnType::Numeric) && inferred != ColumnType::Numeric {
             return Err(refuse("text, which is declared numeric"));
+        }
+        let n_cells = match &values {
+            Values::Numeric(numbers) => numbers.len(),
+            Values::Coded(coded) => coded.codes.len(),
+        };
+        // The number of rows is stated apart from the columns, and a hostile file may state another.
+        if n_cells != self.n_rows {
+            let (name, n_rows) = (&field.name, self.n_rows);
+            let found =
+                format!("column `{name}` has {n_cells} cells, the file states {n_rows} rows");
+            return Err(ParquetError::General(found).into());
         }
         Ok(Column {
             name: field.name.clone(),

@@ -24,12 +24,12 @@ pub struct Source {
     bytes: Option<Bytes>,
 }
 
-/// How rows are written.
+/// Format of the bytes of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Text with a delimiter.
+    /// Text with a delimiter: everything that does not begin as Parquet.
     Csv,
-    /// Apache Parquet.
+    /// Apache Parquet: begins with the bytes `PAR1`.
     Parquet,
 }
 
@@ -48,9 +48,9 @@ impl Format {
 pub struct ReadTable {
     /// The format they were in.
     pub format: Format,
-    /// The rows.
+    /// The columns, of at least one row.
     pub table: Table,
-    /// What was noticed.
+    /// What a person should know of the cells, such as mixed columns.
     pub report: ReadReport,
 }
 
@@ -114,7 +114,7 @@ impl Source {
         }
     }
 
-    /// Returns the format.
+    /// Returns the format, told by the first four bytes.
     pub fn format(&self) -> io::Result<Format> {
         let mut magic = [0; 4];
         let is_long_enough = match &self.bytes {
@@ -128,7 +128,7 @@ impl Source {
         })
     }
 
-    /// Reads the rows.
+    /// Reads all rows; of a Parquet file only the types and limits of the options count.
     pub fn table(&self, options: &CsvOptions) -> Result<ReadTable, SourceError> {
         let format = self.format()?;
         let (table, report) = match (format, &self.bytes) {

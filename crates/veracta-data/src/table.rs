@@ -15,7 +15,7 @@ pub const MISSING: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
-    /// Numbers.
+    /// Numbers, held in 64 bits.
     Numeric,
     /// A limited set of values.
     Categorical,
@@ -23,32 +23,32 @@ pub enum ColumnType {
     Text,
 }
 
-/// Columns of equal length.
+/// Columns of equal length; the readers refuse two of the same name.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     /// The columns, in file order.
     pub columns: Vec<Column>,
-    /// Length of each.
+    /// Number of rows: the length of each column.
     pub n_rows: usize,
 }
 
-/// One column.
+/// One column: as many values as the table has rows.
 #[derive(Debug, Clone)]
 pub struct Column {
-    /// Name in the header.
+    /// Name in the header, without white space around it in CSV.
     pub name: String,
-    /// How it was read.
+    /// Type that was declared, else inferred from all values.
     pub column_type: ColumnType,
-    /// Its values.
+    /// One value for each row.
     pub values: Values,
 }
 
 /// The values of a column.
 #[derive(Debug, Clone)]
 pub enum Values {
-    /// Numbers; NaN is missing.
+    /// Numbers; NaN is missing, infinity is a value.
     Numeric(Vec<f64>),
-    /// Categories or text.
+    /// Categories or text, as codes.
     Coded(Coded),
 }
 
@@ -67,7 +67,7 @@ pub struct ReadLimits {
     /// Most bytes of the source. 1 GiB by default: with about 8 bytes a cell in memory against 5 to 10 in the file, this stays
     /// below 2 GiB of memory.
     pub bytes_max: u64,
-    /// Most columns.
+    /// Most columns; 10,000 by default.
     pub columns_max: usize,
     /// Most bytes of one cell.
     pub cell_bytes_max: usize,
@@ -88,14 +88,14 @@ impl Default for ReadLimits {
 pub struct CellPlace {
     /// One-based line of the file.
     pub line: u64,
-    /// Name of the column.
+    /// Name of the column in the header.
     pub column: String,
 }
 
 /// Why a table cannot be read. Cell contents never appear: they may be personal.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// Nothing in the file.
+    /// The file has no bytes, or no header.
     #[error("the file is empty")]
     Empty,
     /// A header and nothing else.
@@ -106,31 +106,31 @@ pub enum TableError {
     WrongDelimiter {
         /// The separator seen in the header.
         separator: char,
-        /// The delimiter used.
+        /// The delimiter that the file was read with.
         delimiter: char,
     },
     /// A column without name, or two of the same.
     #[error("line 1, column {position}: {reason}")]
     Header {
-        /// One-based position.
+        /// Position of the column, counted from 1.
         position: usize,
-        /// What is wrong.
+        /// What is wrong with the name, in words.
         reason: String,
     },
     /// A row with another number of cells.
     #[error("line {line} has {found} cells; the header has {expected}")]
     Ragged {
-        /// One-based line.
+        /// Line of the file, counted from 1.
         line: u64,
-        /// Cells in the row.
+        /// Number of cells in the row.
         found: u64,
-        /// Cells in the header.
+        /// Number of cells in the header.
         expected: u64,
     },
     /// Bytes that are not UTF-8.
     #[error("line {line}, column {column}: not UTF-8 text; convert the file to UTF-8")]
     NotUtf8 {
-        /// One-based line.
+        /// Line of the file, counted from 1.
         line: u64,
         /// One-based position of the column.
         column: usize,
@@ -141,33 +141,33 @@ pub enum TableError {
         .first.column, .first.line
     )]
     NotNumeric {
-        /// How many.
+        /// Number of such cells in the column.
         n_cells: usize,
-        /// The first one.
+        /// Place of the first such cell.
         first: CellPlace,
     },
     /// A declared column is not in the file.
     #[error("column `{column}` is not in the file; it has {}", .columns.join(", "))]
     UnknownColumn {
-        /// Name asked for.
+        /// Name that was declared or asked for.
         column: String,
-        /// Names there are.
+        /// Names of the columns there are, in file order.
         columns: Vec<String>,
     },
-    /// Over a limit.
+    /// A file or table over one of the limits.
     #[error("{what} is over the limit of {limit}")]
     OverLimit {
-        /// What.
+        /// What is too large, with its size.
         what: String,
-        /// The limit.
+        /// The limit, in bytes, columns or cells.
         limit: u64,
     },
     /// A cell over the limit.
     #[error("the cell in line {line}, column `{column}` is over the limit of {limit}")]
     CellOverLimit {
-        /// One-based line.
+        /// Line of the file, counted from 1.
         line: u64,
-        /// Name of the column.
+        /// Name of the column in the header.
         column: String,
         /// Most bytes of a cell.
         limit: u64,
@@ -180,7 +180,7 @@ pub enum TableError {
         "column `{column}` has type {found}; numbers, text, booleans, dates and times are read"
     )]
     ColumnType {
-        /// Its name.
+        /// Name of the column in the file.
         column: String,
         /// Its type in the file.
         found: String,
@@ -188,7 +188,7 @@ pub enum TableError {
     /// The CSV reader refuses the file.
     #[error("not a readable CSV file")]
     Csv(#[from] ::csv::Error),
-    /// The source fails.
+    /// The source cannot be read or rewound.
     #[error("the data cannot be read")]
     Io(#[from] std::io::Error),
 }
@@ -200,10 +200,10 @@ pub struct ReadReport {
     pub mixed: Vec<MixedColumn>,
     /// Cells that say `nan`, read as missing.
     pub n_nan_text: u64,
-    /// The first of them.
+    /// Place of the first of them; `None` when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_nan_text: Option<CellPlace>,
-    /// Cells that say infinity.
+    /// Cells that are infinite numbers, kept as values.
     pub n_infinite: u64,
     /// The first of them, in the first column that has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,18 +217,18 @@ pub struct ReadReport {
 pub struct MixedColumn {
     /// First cell that is not a number.
     pub first: CellPlace,
-    /// Cells that are numbers.
+    /// Number of cells that are numbers; more than `n_other`.
     pub n_numeric: u64,
-    /// Cells that are not.
+    /// Number of cells that are neither numbers nor missing.
     pub n_other: u64,
 }
 
 /// Cells of a column that hold only white space.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlankCells {
-    /// The first of them.
+    /// Place of the first such cell.
     pub first: CellPlace,
-    /// How many.
+    /// Number of such cells in the column.
     pub n_cells: u64,
 }
 
@@ -284,6 +284,7 @@ impl Table {
                     Values::Numeric(values) => hasher.update(values[row].to_bits().to_le_bytes()),
                     Values::Coded(coded) => match coded.levels.get(coded.codes[row] as usize) {
                         Some(level) => {
+                            // The length first, so that text of neighbouring cells cannot be parted in two ways.
                             hasher.update((level.len() as u64).to_le_bytes());
                             hasher.update(level);
                         }

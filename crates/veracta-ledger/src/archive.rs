@@ -16,7 +16,7 @@ const END_MAGIC: u32 = 0x0605_4b50;
 /// ZIP version 2.0, no flags but UTF-8 names (bit 11), method 0 (stored), and 1980-01-01 00:00 as the time.
 const FIXED: [u16; 5] = [20, 1 << 11, 0, 0, 0x21];
 
-/// Files by path.
+/// Content of each file by its path inside the bundle, in byte order of the paths.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What is wrong with an archive.
@@ -27,23 +27,23 @@ pub enum ArchiveError {
         "{n_files} files with {n_bytes} bytes do not fit one bundle (at most {ARCHIVE_FILES_LIMIT} files, 4 GiB)"
     )]
     TooLarge {
-        /// Files asked for.
+        /// Number of files to be written.
         n_files: usize,
-        /// Bytes asked for.
+        /// Bytes of the files with their headers.
         n_bytes: usize,
     },
     /// A path that is absolute, empty, or climbs out of the folder.
     #[error("`{path}` is not a path inside a bundle")]
     Path {
-        /// The refused path.
+        /// The refused path, as it was given.
         path: String,
     },
     /// The bytes are not an archive of this form.
     #[error("not an evidence bundle, or damaged at byte {offset}: {reason}{}", name_of(.path))]
     Malformed {
-        /// Where.
+        /// Byte of the archive at which reading stopped, counted from 0.
         offset: usize,
-        /// What is wrong there.
+        /// What is wrong at that byte, in words.
         reason: &'static str,
         /// The file it concerns, when that is known.
         path: Option<String>,

@@ -19,9 +19,9 @@ use crate::note::{NoteError, SignedNote};
 
 /// First line of a manifest; never an origin, so that a manifest cannot pass for a checkpoint.
 pub const MANIFEST_HEADER: &str = "veracta evidence bundle v1";
-/// Path of the manifest.
+/// Path of the manifest, the one file that it does not list.
 pub const MANIFEST_PATH: &str = "manifest";
-/// Path of the checkpoint.
+/// Path of the signed checkpoint that tiles and receipts are checked against.
 pub const CHECKPOINT_PATH: &str = "checkpoint";
 /// Path of the log's public key.
 pub const KEY_PATH: &str = "log.vkey";
@@ -29,9 +29,9 @@ pub const KEY_PATH: &str = "log.vkey";
 /// One line of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestLine {
-    /// SHA-256 of the file.
+    /// SHA-256 of the content of the file.
     pub digest: Hash,
-    /// Its length in bytes.
+    /// Length of the file in bytes.
     pub n_bytes: u64,
     /// Its path inside the bundle.
     pub path: String,
@@ -88,7 +88,7 @@ pub enum SealError {
 }
 
 impl Manifest {
-    /// Returns the note text.
+    /// Returns the note text: header, origin, subject, then digest, length and path of each file.
     pub fn to_text(&self) -> String {
         let mut text = format!(
             "{MANIFEST_HEADER}\norigin {}\nsubject {}\n",

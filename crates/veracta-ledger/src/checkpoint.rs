@@ -14,7 +14,7 @@ use crate::note::{KeyType, NoteError, SignedNote, VerifierKey, verify_cosignatur
 pub struct Checkpoint {
     /// Unique name of the log; also the name of its key.
     pub origin: String,
-    /// Number of entries.
+    /// Number of entries; 0 of a new log.
     pub size: u64,
     /// Root hash of the tree of that size.
     pub root: Hash,
@@ -23,7 +23,7 @@ pub struct Checkpoint {
 /// A witness's statement that it saw a checkpoint, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cosignature {
-    /// Name of the witness.
+    /// Name of the witness's key.
     pub witness: String,
     /// Seconds since 1970 the witness states.
     pub seconds: u64,
@@ -44,7 +44,7 @@ pub enum CheckpointError {
     /// It belongs to another log.
     #[error("the checkpoint is of log `{found}`, not `{expected}`")]
     OtherLog {
-        /// Origin found.
+        /// Origin that the checkpoint states.
         found: String,
         /// Origin of the trusted key.
         expected: String,

@@ -15,7 +15,7 @@ pub const ENTRY_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Version of this header.
+    /// Version of this header, [`ENTRY_VERSION`]; another one is refused.
     pub v: u32,
     /// Kind of record, from the evidence vocabulary, such as `dataset.version`.
     pub kind: String,
@@ -27,7 +27,7 @@ pub struct Entry {
     pub at: String,
     /// Pseudonym of who recorded it.
     pub actor: String,
-    /// SHA-256 of the body.
+    /// SHA-256 of the body, which is kept outside the log.
     pub body: Hash,
     /// Length of the body in bytes.
     pub body_bytes: u64,
@@ -61,9 +61,9 @@ pub struct Link {
 pub struct Artifact {
     /// What they are, such as `model` or `dataset`.
     pub name: String,
-    /// SHA-256 of the bytes.
+    /// SHA-256 of the bytes, under which they are stored.
     pub digest: Hash,
-    /// Their length.
+    /// Length of the bytes.
     pub bytes: u64,
     /// Whether they may hold personal data, and so stay out of an evidence bundle unless asked for.
     pub personal: bool,
@@ -81,7 +81,7 @@ pub enum EntryError {
     /// A header of a later version.
     #[error("the entry has header version {found}; this program reads {ENTRY_VERSION}")]
     Version {
-        /// Version found.
+        /// Version that the header states.
         found: u32,
     },
     /// A time in another form, which could not be compared as text.
@@ -92,7 +92,7 @@ pub enum EntryError {
         "an entry of {n_bytes} bytes is over the limit of {ENTRY_BYTES_LIMIT}; it has too many links or artefacts"
     )]
     TooLarge {
-        /// Bytes of the entry.
+        /// Length of the entry in bytes.
         n_bytes: usize,
     },
 }

@@ -23,7 +23,7 @@ pub struct ParseHashError {
 }
 
 impl Hash {
-    /// Returns SHA-256 of `bytes`.
+    /// Returns SHA-256 of `bytes` alone, without the prefix of a leaf.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -263,9 +263,9 @@ pub enum ProofError {
     /// The position is not inside the tree.
     #[error("leaf {leaf_idx} is outside a tree of {size} leaves")]
     OutsideTree {
-        /// Position asked for.
+        /// Position of the leaf that was asked for, counted from 0.
         leaf_idx: u64,
-        /// Leaves in the tree.
+        /// Number of leaves in the tree.
         size: u64,
     },
     /// The old tree is larger than the new one.
@@ -279,7 +279,7 @@ pub enum ProofError {
     /// Too few or too many hashes for the sizes.
     #[error("the proof has {n_hashes} hashes, which does not fit the sizes")]
     WrongLength {
-        /// Hashes in the proof.
+        /// Number of hashes in the proof.
         n_hashes: usize,
     },
     /// The hashes lead to another root.
@@ -292,7 +292,7 @@ pub enum ProofError {
 pub struct InclusionProof {
     /// Zero-based position of the leaf.
     pub leaf_idx: u64,
-    /// Leaves in the tree.
+    /// Number of leaves in the tree that the proof is of.
     pub size: u64,
     /// Sibling hashes, leaf to root.
     pub hashes: Vec<Hash>,

@@ -42,7 +42,7 @@ pub enum NoteError {
     /// The note is larger than [`NOTE_BYTES_LIMIT`].
     #[error("a note of {n_bytes} bytes is over the limit of {NOTE_BYTES_LIMIT}")]
     TooLarge {
-        /// Bytes found.
+        /// Length of the note in bytes.
         n_bytes: usize,
     },
     /// No text, blank line and signature lines, or a forbidden character.
@@ -60,7 +60,7 @@ pub enum NoteError {
     /// A signature by a known key is wrong.
     #[error("the signature by `{name}` is wrong")]
     WrongSignature {
-        /// Name of the key.
+        /// Name of the known key.
         name: String,
     },
     /// None of the known keys has signed.
@@ -91,7 +91,7 @@ impl VerifierKey {
         })
     }
 
-    /// Returns the name.
+    /// Returns the name: the log's origin or the witness's name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -101,7 +101,7 @@ impl VerifierKey {
         self.key_type
     }
 
-    /// Returns the public key.
+    /// Returns the Ed25519 public key.
     pub fn key(&self) -> &VerifyingKey {
         &self.key
     }
@@ -179,7 +179,7 @@ pub struct NoteSignature {
 pub struct SignedNote {
     /// The signed text, with its final newline.
     pub text: String,
-    /// The signatures, in order.
+    /// The signatures in the order of their lines, those by unknown keys included.
     pub signatures: Vec<NoteSignature>,
 }
 

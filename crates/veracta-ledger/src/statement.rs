@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::Hash;
 use crate::note::verify_ed25519;
 
-/// Type of every statement.
+/// Type that every statement states; another one is refused.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// Payload type of an envelope around a statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -22,7 +22,7 @@ pub const SLSA_PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 /// A claim about artefacts, which are named by digest alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
-    /// Always [`STATEMENT_TYPE`].
+    /// Always [`STATEMENT_TYPE`] once verified.
     #[serde(rename = "_type")]
     pub statement_type: String,
     /// What the claim is about.
@@ -30,7 +30,7 @@ pub struct Statement {
     /// What kind of claim it is.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
-    /// The claim.
+    /// The claim, in the form that its predicate type defines.
     pub predicate: Value,
 }
 
@@ -53,12 +53,12 @@ impl ResourceDescriptor {
     }
 }
 
-/// A signed payload.
+/// A payload with signatures over its type and its bytes (DSSE).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// The payload, base64.
+    /// The JSON bytes of the statement, in standard or URL-safe base64.
     pub payload: String,
-    /// Type of the payload.
+    /// Type of the payload, [`PAYLOAD_TYPE`]; it is signed too.
     #[serde(rename = "payloadType")]
     pub payload_type: String,
     /// Signatures over the pre-authentication encoding.
@@ -71,7 +71,7 @@ pub struct EnvelopeSignature {
     /// A hint only: it never selects trust.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyid: Option<String>,
-    /// The signature, base64.
+    /// The Ed25519 signature, in standard or URL-safe base64.
     pub sig: String,
 }
 
@@ -84,13 +84,13 @@ pub enum StatementError {
     /// Payload or signature is not base64.
     #[error("the {part} is not base64")]
     Base64 {
-        /// Which part.
+        /// Which part: `payload` or `signature`.
         part: &'static str,
     },
     /// Another payload or statement type.
     #[error("type `{found}` is not an in-toto statement")]
     OtherType {
-        /// Type found.
+        /// Type that the envelope or the statement states.
         found: String,
     },
     /// Fewer distinct trusted keys signed than asked for.
@@ -123,7 +123,7 @@ fn decode_base64(text: &str, part: &'static str) -> Result<Vec<u8>, StatementErr
 }
 
 impl Envelope {
-    /// Signs a statement.
+    /// Signs a statement's JSON with one key; `key_hint` becomes the `keyid`.
     pub fn sign(
         statement: &Statement,
         key: &SigningKey,

@@ -36,9 +36,9 @@ pub enum TileError {
     /// A tile whose length is not 32 bytes times its width.
     #[error("a tile {width} hashes wide has {n_bytes} bytes")]
     TileLength {
-        /// Width its name states.
+        /// Hashes that its path states, 1 to 256.
         width: u16,
-        /// Bytes found.
+        /// Length of the tile in bytes.
         n_bytes: usize,
     },
     /// A bundle that ends inside an entry.
@@ -50,15 +50,15 @@ pub enum TileError {
     /// A bundle with another number of entries than its name states.
     #[error("a bundle {width} entries wide holds {n_entries}")]
     BundleLength {
-        /// Width its name states.
+        /// Entries that its path states, 1 to 256.
         width: u16,
-        /// Entries found.
+        /// Number of entries that it holds.
         n_entries: usize,
     },
     /// An entry that does not fit the 16-bit length.
     #[error("an entry of {n_bytes} bytes is over the limit of {ENTRY_BYTES_LIMIT}")]
     EntryTooLarge {
-        /// Bytes of the entry.
+        /// Length of the entry in bytes.
         n_bytes: usize,
     },
 }

@@ -25,15 +25,15 @@ pub struct Trust {
     pub log_key: Option<VerifierKey>,
     /// A signed checkpoint seen earlier, which the bundle's log must extend.
     pub earlier_checkpoint: Option<Vec<u8>>,
-    /// Witnesses whose cosignatures count.
+    /// Keys of witnesses whose cosignatures count; all others are ignored.
     pub witnesses: Vec<VerifierKey>,
 }
 
-/// How one check ended.
+/// How one check ended; one that fails decides the whole bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It holds.
+    /// What was recomputed agrees with what is stated.
     Holds,
     /// It does not; the bundle is not to be relied on.
     Fails,
@@ -41,10 +41,10 @@ pub enum Outcome {
     NotChecked,
 }
 
-/// One check.
+/// One check of a bundle, with what it found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// How it ended.
+    /// Whether it holds, fails or could not be made.
     pub outcome: Outcome,
     /// The file concerned, inside the bundle.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub struct Check {
     pub finding: String,
 }
 
-/// What verification found.
+/// What verification found: every check that was made, and those that could not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct VerificationReport {
     /// Name of the log, once known.

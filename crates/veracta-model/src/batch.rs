@@ -3,25 +3,25 @@
 /// Rows of encoded inputs, row after row: numbers, category codes, NaN for missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// `n_rows` × `n_columns` values.
+    /// `n_rows` × `n_columns` numbers, row after row; NaN is missing.
     pub values: Vec<f64>,
-    /// Rows.
+    /// Number of rows; 0 is possible.
     pub n_rows: usize,
-    /// Inputs.
+    /// Numbers in each row: one for each input of the model.
     pub n_columns: usize,
 }
 
 /// Numbers for each row: `n_outputs` of them, one row after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outputs {
-    /// The numbers.
+    /// `n_outputs` numbers for each row, row after row.
     pub values: Vec<f64>,
-    /// How many a row.
+    /// Numbers of each row: one for each output of the model, or 1 when it names a class.
     pub n_outputs: usize,
 }
 
 impl Batch {
-    /// Returns one row.
+    /// Returns the `n_columns` numbers of one row, counted from 0.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.n_columns..(row + 1) * self.n_columns]
     }
@@ -40,7 +40,7 @@ impl Batch {
         }
     }
 
-    /// Returns some rows.
+    /// Returns the rows at these positions, in their order; a position may occur again.
     pub fn select_rows(&self, rows: &[usize]) -> Self {
         let values = rows
             .iter()

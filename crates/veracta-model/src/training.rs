@@ -23,20 +23,20 @@ use crate::tree::{TreeEnsemble, TreeError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "algorithm", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TrainingSpec {
-    /// Gradient-boosted trees.
+    /// Gradient-boosted trees for a binary logistic objective.
     GradientBoosting(BoostingParameters),
-    /// Logistic regression.
+    /// Logistic regression on standardised and one-hot columns.
     LogisticRegression(LogisticParameters),
     /// Trained elsewhere, by a client of the tracking server; what it was trained with is in the run's own record.
     Tracked {
-        /// Registered model and version.
+        /// Registered model and version that the file is of.
         version: String,
         /// File of the model in it.
         file: String,
     },
     /// Trained elsewhere, and read from a file in the pipeline's folder that a step wrote or somebody put there.
     File {
-        /// Its path.
+        /// Path of the file within the pipeline's folder.
         path: String,
     },
 }
@@ -45,11 +45,11 @@ pub enum TrainingSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BoostingParameters {
-    /// Trees.
+    /// Boosting rounds, each of one tree.
     pub rounds: u32,
-    /// Shrinkage of each tree.
+    /// Factor on the leaf values of each tree.
     pub learning_rate: f64,
-    /// Depth of a tree.
+    /// Most splits on the way to a leaf.
     pub max_depth: u32,
     /// Least sum of hessians in a child.
     pub min_child_weight: f64,
@@ -59,11 +59,11 @@ pub struct BoostingParameters {
     pub colsample_bytree: f64,
     /// L2 penalty on leaf values.
     pub lambda: f64,
-    /// Seed of the draws.
+    /// Seed of the draws of rows and inputs; without effect when both shares are 1.
     pub seed: u64,
 }
 
-/// Hyperparameters of logistic regression.
+/// Hyperparameters of logistic regression, which has one optimum and no seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogisticParameters {
@@ -98,7 +98,7 @@ pub enum TrainingError {
     /// All labels are the same.
     #[error("all {n_rows} training rows have the same label; a classifier needs both")]
     OneClass {
-        /// Training rows.
+        /// Training rows, all of the same label.
         n_rows: usize,
     },
     /// A model that is not trained here.
@@ -107,7 +107,7 @@ pub enum TrainingError {
         /// Registered model and version, or file.
         name: String,
     },
-    /// Nothing to train on.
+    /// The matrix has no column.
     #[error("there are no inputs to train on")]
     NoInputs,
     /// A hyperparameter out of range, or data the library refuses.

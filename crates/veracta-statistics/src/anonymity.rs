@@ -12,12 +12,12 @@ use veracta_data::table::Coded;
 /// Class sizes up to which rows count as exposed: 5 is the least that US statistical offices publish, 11 what Medicare asks for.
 pub const SMALL_CLASSES: [usize; 3] = [1, 4, 10];
 
-/// The measurement.
+/// k-anonymity, l-diversity and t-closeness of a table over its quasi-identifiers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Anonymity {
-    /// Rows.
+    /// Rows measured; at least 1.
     pub n_rows: usize,
-    /// Classes.
+    /// Distinct combinations of quasi-identifiers; 1 to `n_rows`.
     pub n_classes: usize,
     /// Size of the smallest class (Sweeney 2002).
     pub k: usize,
@@ -30,7 +30,7 @@ pub struct Anonymity {
 /// A sensitive column within the classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SensitiveColumn {
-    /// Name.
+    /// Name of the column in the table.
     pub name: String,
     /// Fewest distinct values in a class (Machanavajjhala et al. 2007).
     pub l: usize,

@@ -22,13 +22,13 @@ pub enum Binning {
 /// One bin of the reliability curve.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBin {
-    /// Position of the bin.
+    /// Zero-based position from the lowest scores; positions of empty bins are skipped.
     pub bin: usize,
     /// Rows inside; empty bins are left out.
     pub n: usize,
-    /// Mean predicted probability.
+    /// Mean score of the rows inside; 0 to 1 of probabilities.
     pub mean_score: f64,
-    /// Share of positives.
+    /// Share of rows inside that are positive, 0 to 1; equal to `mean_score` when calibrated.
     pub positive_rate: f64,
 }
 
@@ -100,7 +100,7 @@ pub fn reliability(scored: &Scored<'_>, n_bins: usize, binning: Binning) -> Reli
 /// Logistic recalibration of the score's logit (Cox 1958).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationLine {
-    /// Intercept; 0 is perfect.
+    /// Intercept in logits; 0 is perfect when the slope is 1, above 0 means too low predictions.
     pub intercept: f64,
     /// Slope; 1 is perfect, below 1 means too extreme predictions.
     pub slope: f64,

@@ -37,7 +37,7 @@ pub struct EvaluationOptions {
     /// How intervals of metrics are found; with clusters the cluster bootstrap finds all.
     #[serde(default)]
     pub intervals: Intervals,
-    /// Whether recalibration is tried.
+    /// Whether isotonic and Platt recalibration are tried out of fold.
     #[serde(default)]
     pub recalibrate: bool,
 }
@@ -66,16 +66,16 @@ pub struct Grouping {
     pub within: Option<Coded>,
 }
 
-/// An evaluation.
+/// Performance, calibration and fairness of scored rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Rows.
+    /// Rows evaluated.
     pub n: usize,
-    /// Positive rows.
+    /// Rows whose label is positive; 0 to `n`.
     pub n_positive: usize,
-    /// How it was done.
+    /// Options the evaluation was made with.
     pub options: EvaluationOptions,
-    /// Counts at the threshold.
+    /// Outcome counts when scores from the threshold on are predicted positive.
     pub confusion: Confusion,
     /// Every metric; `None` when it is not defined.
     pub metrics: Vec<(Metric, Option<Estimate>)>,
@@ -98,24 +98,24 @@ pub struct Evaluation {
 /// Groups of rows compared with each other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrameEvaluation {
-    /// Crossed columns.
+    /// Names of the crossed columns, in the order of `levels`.
     pub attributes: Vec<String>,
     /// Control column and its level, when the groups are compared within one.
     pub control: Option<(String, String)>,
-    /// The groups.
+    /// Combinations of levels that have rows, in order of their levels; small ones too.
     pub groups: Vec<GroupEvaluation>,
     /// Gaps between groups that are large enough, by name; `None` when a gap is not defined.
     pub disparities: Vec<(String, Option<Estimate>)>,
 }
 
-/// One group.
+/// Rates of the rows that share a level of each attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupEvaluation {
     /// Its level of each attribute.
     pub levels: Vec<String>,
-    /// Rows.
+    /// Rows of the group; at least 1.
     pub n: usize,
-    /// Positive rows.
+    /// Rows of the group whose label is positive; 0 in evaluations written before it was counted.
     #[serde(default)]
     pub n_positive: usize,
     /// Whether it has too few rows to be compared.
@@ -460,19 +460,19 @@ pub fn cluster_counts(
 /// Two scores of the same rows compared; differences are second minus first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairedEvaluation {
-    /// Rows.
+    /// Rows that both scores are of.
     pub n: usize,
-    /// ROC AUC of each.
+    /// ROC AUC of the first and the second score, with DeLong's interval.
     pub roc_auc: [Option<Estimate>; 2],
     /// Difference of ROC AUC with DeLong's paired variance.
     pub roc_auc_gain: Option<Estimate>,
-    /// Its two-sided p-value.
+    /// Two-sided p-value of no difference of ROC AUC.
     pub roc_auc_p: Option<f64>,
-    /// Rows each gets right at the threshold.
+    /// Rows each gets right at the threshold. The two are exchanged: `first_only` is right by the second score alone.
     pub counts: PairedCounts,
     /// Difference of accuracy with Tango's interval.
     pub accuracy_gain: Option<Estimate>,
-    /// McNemar's exact p-value.
+    /// McNemar's exact p-value of equal accuracy; `None` when both are right on the same rows.
     pub mcnemar_p: Option<f64>,
     /// Margin of non-inferiority, in points of ROC AUC.
     pub margin: f64,
@@ -507,6 +507,7 @@ pub fn compare(
             .map(|(score, label)| (*score >= threshold) == *label)
             .collect::<Vec<bool>>()
     };
+    // The second score comes first, so that the difference is a gain: second minus first.
     let counts = PairedCounts::new(&right(scores[1]), &right(scores[0]));
     Some(PairedEvaluation {
         n: labels.len(),

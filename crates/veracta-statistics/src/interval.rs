@@ -11,11 +11,11 @@ use veracta_model::numeric::{below, generator, quantile_sorted, variance};
 /// An estimate between its bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The point estimate.
+    /// The value computed on all rows.
     pub estimate: f64,
-    /// Lower bound.
+    /// Lower bound of the confidence interval, in the units of the estimate.
     pub lower: f64,
-    /// Upper bound.
+    /// Upper bound of the confidence interval, in the units of the estimate.
     pub upper: f64,
     /// Confidence level, such as 0.95.
     pub level: f64,
@@ -208,9 +208,9 @@ pub fn newcombe_interval(first: (f64, f64), second: (f64, f64), level: f64) -> O
 /// ROC AUC with DeLong's placement values.
 #[derive(Debug, Clone)]
 pub struct Delong {
-    /// The ROC AUC.
+    /// ROC AUC, 0 to 1; 0.5 is chance.
     pub auc: f64,
-    /// Its variance.
+    /// DeLong's variance of the ROC AUC; 0 when the scores separate the classes in full.
     pub variance: f64,
     /// For each positive, the share of negatives it beats (ties half).
     positive_placements: Vec<f64>,
@@ -339,7 +339,7 @@ pub fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
 /// How many resamples, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// Resamples drawn.
+    /// Resamples drawn; an interval needs at least half of them to be defined.
     pub n_resamples: u32,
     /// Seed; resample i uses stream i, so that the result does not depend on threads.
     pub seed: u64,
@@ -350,7 +350,7 @@ pub struct Bootstrap {
 pub struct Precision {
     /// Confidence level, between 0 and 1.
     pub level: f64,
-    /// Resamples.
+    /// Resamples of what has no formula.
     pub bootstrap: Bootstrap,
 }
 

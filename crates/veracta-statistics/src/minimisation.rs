@@ -15,7 +15,7 @@ use veracta_model::model::{Batch, Input, Label};
 use veracta_model::numeric::{generator, mean, shuffle, variance};
 use veracta_model::training::{TrainingError, TrainingSpec, fit};
 
-/// How inputs are tested.
+/// How the cross-validation is set up, and which losses count as none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MinimisationPlan {
     /// Folds; each is tested on a model trained on the others.
@@ -30,7 +30,7 @@ pub struct MinimisationPlan {
     pub level: f64,
     /// Fewest rows of each label a group needs in every fold to be judged.
     pub group_class_rows_min: usize,
-    /// Seed of the folds.
+    /// Seed of the folds; each repeat and class uses a stream of its own.
     pub seed: u64,
 }
 
@@ -49,35 +49,35 @@ pub enum Need {
 /// What leaving a group of inputs out costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DropResult {
-    /// Inputs left out together.
+    /// Names of the inputs left out together.
     pub inputs: Vec<String>,
     /// ROC AUC with all inputs minus ROC AUC without these, over folds.
     pub loss: Estimate,
     /// The same in the group that loses most; `None` when no group can be judged.
     pub worst_group: Option<GroupLoss>,
-    /// The finding.
+    /// What the bounds of both losses say.
     pub need: Need,
 }
 
-/// A group's loss.
+/// Loss of ROC AUC in one protected group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupLoss {
     /// Attribute and level, such as `gender=Female`.
     pub group: String,
-    /// Its loss.
+    /// ROC AUC in the group with all inputs minus ROC AUC without these, over folds.
     pub loss: Estimate,
 }
 
 /// The rows inputs are tested on: never the sealed test part.
 #[derive(Debug, Clone, Copy)]
 pub struct MinimisationData<'d> {
-    /// Inputs of the model.
+    /// Inputs of the model, in the order of the columns of `matrix`.
     pub inputs: &'d [Input],
-    /// What it predicts.
+    /// Label column and its positive value.
     pub label: &'d Label,
-    /// Encoded rows.
+    /// Encoded inputs, one row for each label.
     pub matrix: &'d Batch,
-    /// Their labels.
+    /// Whether each row of `matrix` is positive.
     pub labels: &'d [bool],
     /// Protected attributes with their names.
     pub attributes: &'d [(String, Coded)],

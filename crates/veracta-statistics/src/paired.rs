@@ -8,22 +8,22 @@ use crate::interval::{Estimate, Method};
 /// Outcomes of two classifiers on the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairedCounts {
-    /// Both right.
+    /// Rows that both classifiers get right.
     pub both: u64,
-    /// Only the first right.
+    /// Rows that only the first gets right; discordant.
     pub first_only: u64,
-    /// Only the second right.
+    /// Rows that only the second gets right; discordant.
     pub second_only: u64,
-    /// Both wrong.
+    /// Rows that both get wrong.
     pub neither: u64,
 }
 
 /// A test of paired outcomes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PairedTest {
-    /// Statistic.
+    /// Smaller discordant count of the exact test; else chi-squared with one degree of freedom.
     pub statistic: f64,
-    /// Two-sided p-value.
+    /// Two-sided p-value under equal shares right, 0 to 1.
     pub p_value: f64,
 }
 

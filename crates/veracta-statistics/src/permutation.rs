@@ -11,11 +11,11 @@ use veracta_model::numeric::{generator, mean, shuffle, variance};
 /// Importance of one feature to one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PermutationImportance {
-    /// Position of the feature.
+    /// Position of the feature within a row.
     pub feature: usize,
     /// How much worse the metric got in each repeat; positive is worse.
     pub values: Vec<f64>,
-    /// Their mean.
+    /// Mean of `values`, in the units of the metric; 0 is a feature that the metric does not depend on.
     pub mean: f64,
     /// Bounds of the mean over shuffles (Student's t); `None` with fewer than two repeats.
     pub interval: Option<(f64, f64)>,
@@ -36,11 +36,11 @@ pub fn permutations(n_rows: usize, n_repeats: u32, seed: u64) -> Vec<Vec<usize>>
 pub struct Measured<'m> {
     /// Rows one after the other.
     pub values: &'m [f64],
-    /// Numbers of a row.
+    /// Number of features, the length of each row in `values`.
     pub n_columns: usize,
-    /// One label a row.
+    /// Whether each row is positive.
     pub labels: &'m [bool],
-    /// What is measured.
+    /// Metric whose loss is the importance.
     pub metric: Metric,
     /// Threshold of a positive prediction.
     pub threshold: f64,

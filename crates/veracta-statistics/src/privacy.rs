@@ -21,7 +21,7 @@ const NEAR_UNIQUE_ROWS: usize = 50;
 
 /// A detector of one kind of identifier.
 pub struct Detector {
-    /// Name, such as `email`.
+    /// Name in findings, such as `email`; unique in [`DETECTORS`].
     pub name: &'static str,
     /// Class of the Safe Harbor list, 1 to 18.
     pub class: u8,
@@ -164,33 +164,33 @@ pub const DETECTORS: &[Detector] = &[
 /// Labelled sample: detector, whether the text holds one, and the text (all made up).
 const SAMPLE: &str = include_str!("privacy_sample.tsv");
 
-/// What a scan found.
+/// Identifiers found in a table, with how much the detectors find at all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentifierScan {
-    /// Version of the detectors.
+    /// [`DETECTORS_VERSION`] at the time of the scan.
     pub detectors_version: String,
     /// Rows looked at: all of them.
     pub n_rows: usize,
-    /// Findings by column.
+    /// Findings in column order; empty when no detector had a hit.
     pub findings: Vec<IdentifierFinding>,
-    /// Recall of each detector.
+    /// Recall of each detector on the labelled sample, in the order of [`DETECTORS`].
     pub recall: Vec<DetectorRecall>,
 }
 
 /// Identifiers of one kind in one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentifierFinding {
-    /// Column.
+    /// Name of the column.
     pub column: String,
     /// Detector; `near_unique` for class 18, `age_over_89` for ages.
     pub detector: String,
-    /// Safe Harbor class.
+    /// Safe Harbor class, 1 to 18.
     pub class: u8,
     /// What the class is called.
     pub class_name: String,
-    /// Rows with a hit.
+    /// Rows whose value the detector finds; 1 to `n_present`.
     pub n_hits: usize,
-    /// Rows with a value.
+    /// Rows of the column with a value; infinite numbers count as missing.
     pub n_present: usize,
     /// Whether hits are rare among other text: an identifier that a look at the column would miss.
     pub hidden: bool,
@@ -199,7 +199,7 @@ pub struct IdentifierFinding {
 /// How much of what it looks for a detector finds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorRecall {
-    /// Detector.
+    /// Name of the detector in [`DETECTORS`].
     pub detector: String,
     /// Texts of the sample that hold one, found and in all, with Wilson's interval.
     pub recall: Option<Estimate>,
@@ -277,7 +277,7 @@ fn scan_column(column: &Column) -> Vec<IdentifierFinding> {
 #[derive(Default)]
 struct ColumnScan {
     hits: Vec<Hit>,
-    /// Rows with a value.
+    /// Rows of the column with a value.
     n_present: usize,
     /// Distinct values; 0 of measurements, which differ from row to row by nature.
     n_distinct: usize,

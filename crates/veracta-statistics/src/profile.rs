@@ -17,31 +17,31 @@ const HISTOGRAM_BINS: usize = 20;
 /// Quantiles given for a numeric column.
 pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 
-/// Statistics of a table.
+/// Statistics of a table and of each of its columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Rows.
+    /// Rows of the table.
     pub n_rows: usize,
     /// Rows that repeat an earlier one in every column.
     pub n_duplicate_rows: usize,
     /// Rows that repeat an earlier one in every column but the identifiers.
     pub n_duplicate_rows_without_id: usize,
-    /// One entry a column.
+    /// One entry for each column, in file order.
     pub columns: Vec<ColumnProfile>,
 }
 
-/// Statistics of a column.
+/// Statistics of a column: `numeric` of numbers, `frequent` of categories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnProfile {
-    /// Name.
+    /// Name in the header.
     pub name: String,
-    /// How it was read.
+    /// Type that was declared or inferred; of text no value is shown.
     pub column_type: ColumnType,
-    /// Missing values.
+    /// Rows without a value; infinite numbers are not among them.
     pub n_missing: usize,
     /// Distinct values, missing ones not counted.
     pub n_distinct: usize,
-    /// Statistics of numbers.
+    /// Statistics of numbers; `None` of categories, and of a column without a finite number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numeric: Option<NumericProfile>,
     /// Frequent values of categories, most frequent first.
@@ -54,11 +54,11 @@ pub struct ColumnProfile {
 pub struct NumericProfile {
     /// Infinite values, left out of everything else.
     pub n_infinite: usize,
-    /// Smallest.
+    /// Smallest finite value; that of a single row.
     pub min: f64,
-    /// Largest.
+    /// Largest finite value; that of a single row.
     pub max: f64,
-    /// Mean.
+    /// Mean of the finite values.
     pub mean: f64,
     /// Standard deviation (n - 1); `None` of a single value.
     pub standard_deviation: Option<f64>,
@@ -71,9 +71,9 @@ pub struct NumericProfile {
 /// A value and how many rows have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValueCount {
-    /// The value.
+    /// Value as it is in the file.
     pub value: String,
-    /// Its rows.
+    /// Rows with the value; at least [`SHOWN_COUNT_MIN`].
     pub n_rows: usize,
 }
 

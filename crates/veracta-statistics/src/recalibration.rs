@@ -16,7 +16,7 @@ pub const FOLDS: usize = 5;
 const RELIABILITY_BINS: usize = 10;
 const NEWTON_STEPS: usize = 100;
 
-/// A way to recalibrate.
+/// A family of maps from scores to probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recalibration {
@@ -26,22 +26,22 @@ pub enum Recalibration {
     Platt,
 }
 
-/// Both ways.
+/// Every family, in the order of reports.
 pub const RECALIBRATIONS: [Recalibration; 2] = [Recalibration::Isotonic, Recalibration::Platt];
 
-/// A fitted map.
+/// A fitted map from scores to probabilities between 0 and 1.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Calibrator {
     /// Points between which it is linear, and beyond which it is constant; scores ascending.
     Isotonic {
-        /// (score, probability).
+        /// Pairs of score and probability; neither ever falls.
         points: Vec<(f64, f64)>,
     },
     /// 1 / (1 + exp(a · score + b)).
     Platt {
-        /// Slope.
+        /// Slope; below 0 when higher scores are more often positive.
         a: f64,
-        /// Intercept.
+        /// Intercept, in logits of the negative class.
         b: f64,
     },
 }
@@ -49,9 +49,9 @@ pub enum Calibrator {
 /// What recalibration does on rows it was not fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecalibrationGain {
-    /// The way.
+    /// Family of the maps.
     pub method: Recalibration,
-    /// Folds.
+    /// Folds; the scores of each are mapped by a fit on the others.
     pub n_folds: usize,
     /// Expected calibration error over ten bins of equal width, before and after.
     pub ece: [f64; 2],

@@ -23,7 +23,7 @@ const JACKKNIFE_GROUPS: usize = 200;
 pub struct Clusters<'d> {
     /// Cluster of each row, below `n`.
     pub of_row: &'d [u32],
-    /// Clusters.
+    /// Number of clusters; fewer than [`CLUSTERS_MIN`] give no interval.
     pub n: usize,
 }
 

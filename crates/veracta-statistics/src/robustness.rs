@@ -42,10 +42,10 @@ pub const SCENARIOS: [Scenario; 10] = [
     Scenario::Boundary(0.05),
 ];
 
-/// What a scenario does.
+/// What a scenario does to scores, decisions and a metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScenarioResult {
-    /// The scenario.
+    /// Change that was made to the rows.
     pub scenario: Scenario,
     /// Share of rows whose decision at the threshold turns.
     pub turned: Option<Estimate>,
@@ -60,17 +60,17 @@ pub struct ScenarioResult {
 /// Rows with what is known of them.
 #[derive(Clone, Copy)]
 pub struct Tried<'t> {
-    /// The rows.
+    /// Encoded rows before any change; NaN is missing.
     pub rows: &'t Batch,
     /// For each column whether it holds numbers; category codes are only made missing.
     pub is_number: &'t [bool],
-    /// One label a row.
+    /// Whether each row is positive; `None` when it is not known.
     pub labels: Option<&'t [bool]>,
     /// What is measured with labels.
     pub metric: Metric,
     /// Scores from here on are predicted positive.
     pub threshold: f64,
-    /// Confidence level of intervals.
+    /// Confidence level of the intervals, between 0 and 1.
     pub level: f64,
 }
 

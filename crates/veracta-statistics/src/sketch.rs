@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::drift::Sample;
 use veracta_data::table::{Column, ColumnType, MISSING, Table, Values};
 
-/// Format written today.
+/// Format that is written, and the only one that is read.
 pub const SKETCH_FORMAT: &str = "veracta-profile/1";
 /// Values of a level; the bound of ranks is about log2(rows / 2,048) / 2,048.
 const LEVEL_VALUES: usize = 2048;
-/// Most levels: 2^40 rows.
+/// Most levels: 2,048 values of the 30th stand for 2^29 rows each, 2^40 in all.
 const LEVELS_MAX: usize = 30;
 /// Most categories of a column that are counted; the rows of others are counted together.
 pub const CATEGORIES_MAX: usize = 100_000;
@@ -36,62 +36,62 @@ pub enum SketchError {
     /// Counts that do not add up.
     #[error("column `{column}` of the stored profile is malformed: {reason}")]
     Malformed {
-        /// Name of the column.
+        /// Name of the malformed column.
         column: String,
-        /// What is wrong.
+        /// What does not add up, as the end of a sentence.
         reason: &'static str,
     },
-    /// Another set of columns.
+    /// A column that only one side has, or that the sides have in different places.
     #[error(
         "the tables do not have the same columns: `{column}` is in one of them only, or in another place"
     )]
     Columns {
-        /// First column that differs.
+        /// Name of the first column that differs.
         column: String,
     },
     /// A column of another type.
     #[error("column `{column}` holds numbers in one of the tables and categories in the other")]
     Type {
-        /// Name of the column.
+        /// Name of the column, the same on both sides.
         column: String,
     },
-    /// Too large a file.
+    /// A stored profile over the byte limit.
     #[error("a stored profile of {n_bytes} bytes is over the limit of {limit}")]
     TooLarge {
-        /// Its bytes.
+        /// Bytes of the file.
         n_bytes: u64,
-        /// Most bytes.
+        /// Most bytes that are read.
         limit: u64,
     },
     /// More rows than can be compared.
     #[error("the stored profile is of {n_rows} rows; at most {COMPARED_ROWS_MAX} can be compared")]
     TooManyRows {
-        /// Its rows.
+        /// Rows that the profile is of.
         n_rows: u64,
     },
 }
 
-/// Summary of a table.
+/// Summary of the rows of one or more tables with the same columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableSketch {
-    /// Always [`SKETCH_FORMAT`].
+    /// Always [`SKETCH_FORMAT`]; another one is refused.
     pub format: String,
-    /// Rows seen.
+    /// Rows summarised; at most 2^40 in a file.
     pub n_rows: u64,
     /// One entry a column, in the order of the table.
     pub columns: Vec<ColumnSketch>,
 }
 
-/// Summary of a column.
+/// Summary of a column: values and missing values add up to the rows of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnSketch {
-    /// Name.
+    /// Name in the header.
     pub name: String,
     /// Rows without a value; infinite numbers count as such.
     pub n_missing: u64,
-    /// What it holds.
+    /// Summary of the values that are not missing.
     pub values: ValueSketch,
 }
 
@@ -99,30 +99,30 @@ pub struct ColumnSketch {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ValueSketch {
-    /// Finite numbers.
+    /// Finite numbers, their distribution within a known error.
     Numbers(NumberSketch),
-    /// Categories with their rows.
+    /// Categories with exact counts.
     Categories {
-        /// Rows of each category.
+        /// Rows of each category; at most [`CATEGORIES_MAX`] of them, the most frequent.
         counts: BTreeMap<String, u64>,
         /// Rows of categories beyond [`CATEGORIES_MAX`].
         n_other: u64,
     },
 }
 
-/// Summary of numbers.
+/// Moments, extremes and a weighted sample of numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NumberSketch {
-    /// Numbers seen.
+    /// Numbers summarised: the weights of all values add up to it.
     pub n: u64,
-    /// Their mean.
+    /// Mean of the numbers; 0 of none.
     pub mean: f64,
     /// Sum of squared differences from the mean.
     pub squares: f64,
-    /// Smallest; `None` of nothing.
+    /// Smallest number; `None` when there is none.
     pub min: Option<f64>,
-    /// Largest; `None` of nothing.
+    /// Largest number; `None` when there is none.
     pub max: Option<f64>,
     /// Rows by which a rank can be wrong at most.
     pub rank_error: u64,
@@ -133,7 +133,7 @@ pub struct NumberSketch {
 }
 
 impl TableSketch {
-    /// Summarises a table.
+    /// Summarises a table; the same rows in the same order give the same bytes.
     pub fn new(table: &Table) -> Self {
         use rayon::prelude::*;
         let columns = table.columns.par_iter().map(ColumnSketch::new).collect();
@@ -219,7 +219,7 @@ impl TableSketch {
 }
 
 impl ColumnSketch {
-    /// Summarises a column.
+    /// Summarises a column; −0 becomes 0.
     pub fn new(column: &Column) -> Self {
         let name = column.name.clone();
         match &column.values {
@@ -387,7 +387,7 @@ impl NumberSketch {
         })
     }
 
-    /// Adds finite numbers.
+    /// Adds numbers, all of them finite.
     fn update(&mut self, values: &[f64]) {
         let Some(mean) = veracta_model::numeric::mean(values) else {
             return;

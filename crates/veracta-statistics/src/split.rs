@@ -13,9 +13,9 @@ use veracta_model::numeric::{generator, shuffle};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// Fits the model.
+    /// Rows the model is fitted on.
     Train,
-    /// Chooses settings.
+    /// Rows on which settings are chosen; may be empty.
     Tune,
     /// Judges the model; sealed until then.
     Test,
@@ -23,21 +23,21 @@ pub enum Part {
     Excluded,
 }
 
-/// How to divide.
+/// Shares of the parts; the rest, above 0, trains the model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SplitShares {
     /// Share of rows to tune on.
     pub tune: f64,
     /// Share of rows to test on.
     pub test: f64,
-    /// Seed of the draw.
+    /// Seed of the draw; a split by time does not use it.
     pub seed: u64,
 }
 
 /// What was divided, and what the parts have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitProof {
-    /// One line a part.
+    /// One entry for each part that has rows: training, tuning, test.
     pub parts: Vec<PartSummary>,
     /// Rows of a later part that also stand, value for value, in an earlier one.
     pub n_rows_shared: usize,
@@ -58,12 +58,12 @@ impl SplitProof {
 /// One part of a split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartSummary {
-    /// Which.
+    /// Training, tuning or test part; excluded rows have no entry.
     #[serde(rename = "role")]
     pub part: Part,
-    /// Its rows.
+    /// Rows of the part; at least 1.
     pub n_rows: usize,
-    /// Its positive rows.
+    /// Rows of the part whose label is positive.
     pub n_positive: usize,
     /// SHA-256 over the sorted row digests: the same rows in any order give the same digest.
     pub digest: String,
@@ -75,15 +75,15 @@ pub enum SplitError {
     /// Shares outside 0 to 1, or nothing left to train on.
     #[error("shares of {tune} to tune and {test} to test leave nothing to train on")]
     Shares {
-        /// Share to tune on.
+        /// Share of rows to tune on, as asked for.
         tune: f64,
-        /// Share to test on.
+        /// Share of rows to test on, as asked for.
         test: f64,
     },
     /// A row without a time cannot be put in order.
     #[error("row {row} (counted from 0) has no time; a split by time needs one in every row")]
     NoTime {
-        /// Zero-based row.
+        /// Position of the first such row, counted from 0.
         row: usize,
     },
     /// A part without rows of both labels.
@@ -91,19 +91,19 @@ pub enum SplitError {
         "the {part} part has {n_rows} rows, {n_positive} of them positive; it needs both labels"
     )]
     OneClass {
-        /// Which part.
+        /// Name of the part: `training`, `tuning` or `test`.
         part: &'static str,
-        /// Its rows.
+        /// Rows of the part; 0 when nothing was assigned to it.
         n_rows: usize,
-        /// Its positive rows.
+        /// Rows of the part whose label is positive: none, or all.
         n_positive: usize,
     },
 }
 
-/// The rows to divide.
+/// What a split depends on: labels, and what rows have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct SplitRows<'d> {
-    /// Labels.
+    /// Whether each row is positive.
     pub labels: &'d [bool],
     /// Digest of each row, without its identifier.
     pub digests: &'d [[u8; 16]],

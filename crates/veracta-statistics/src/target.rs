@@ -7,34 +7,34 @@ use std::fmt;
 pub enum Target {
     /// One of two classes: whether a row is positive.
     Binary(Vec<bool>),
-    /// One of several classes.
+    /// One of several classes, each row one.
     Multiclass {
         /// Class of each row, as a position among `classes`.
         labels: Vec<usize>,
         /// Names of the classes: in the order of numbers when all are numbers, else of bytes.
         classes: Vec<String>,
     },
-    /// A number.
+    /// A number for each row.
     Regression(Vec<f64>),
     /// An order of the rows of each query.
     Ranking {
         /// How relevant each row is to its query.
         relevance: Vec<f64>,
-        /// Rows of each query.
+        /// Positions of the rows of each query.
         queries: Vec<Vec<usize>>,
     },
 }
 
-/// A kind of task.
+/// A kind of task, which decides the metrics that are defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Two classes.
+    /// Classification into two classes, one of them positive.
     Binary,
-    /// Several classes.
+    /// Classification into several classes without an order.
     Multiclass,
-    /// Numbers.
+    /// Prediction of a number.
     Regression,
-    /// Orders.
+    /// Order of the rows within each query.
     Ranking,
 }
 
@@ -53,9 +53,9 @@ impl fmt::Display for Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is about {wanted}, and the data is for {found}")]
 pub struct TargetError {
-    /// What is asked for.
+    /// Task that the caller supports.
     pub wanted: Task,
-    /// What there is.
+    /// Task that the data is for.
     pub found: Task,
 }
 

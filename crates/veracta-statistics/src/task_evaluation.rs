@@ -69,10 +69,10 @@ const OF_PROBABILITIES: [(&str, OfProbabilities); 6] = [
 /// Places up to which an order is judged.
 const PLACES: [usize; 3] = [3, 5, 10];
 
-/// An evaluation.
+/// Metrics of several classes, of a number or of an order, with intervals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskEvaluation {
-    /// `multiclass`, `regression` or `ranking`.
+    /// `multiclass`, `regression` or `ranking`: which metrics there are.
     pub task: String,
     /// Rows, or queries of a ranking.
     pub n: usize,

@@ -9,7 +9,7 @@ use crate::interval::{Bootstrap, Estimate, metric_interval};
 use crate::performance::estimated::expected_interval;
 use crate::performance::{Metric, Scored};
 
-/// Most windows.
+/// Most windows of one cut; a width that gives more is refused before any is made.
 pub const WINDOWS_MAX: usize = 10_000;
 
 /// How rows are cut into windows.
@@ -24,7 +24,7 @@ pub enum Cut {
 /// Some rows that belong together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
-    /// First position or time.
+    /// Position or time of the first row; of a width, the beginning of the period.
     pub start: f64,
     /// Rows, in the order of their times.
     pub rows: Vec<usize>,
@@ -39,13 +39,13 @@ pub enum CutError {
     /// A row without a time.
     #[error("row {row} has no time")]
     NoTime {
-        /// Row, counted from 1.
+        /// Position of the first such row, counted from 1.
         row: usize,
     },
-    /// Too many windows.
+    /// More windows than [`WINDOWS_MAX`].
     #[error("there would be {n} windows; the limit is {WINDOWS_MAX}")]
     TooMany {
-        /// Windows.
+        /// Windows that the cut would give, rounded down.
         n: f64,
     },
 }
@@ -162,9 +162,9 @@ pub fn date_of(days: f64) -> String {
 /// A metric in one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WindowMetric {
-    /// First position or time.
+    /// Position or time at which the window begins.
     pub start: f64,
-    /// Rows.
+    /// Rows of the window; at least 1.
     pub n: usize,
     /// Rows whose label has come.
     pub n_labelled: usize,
@@ -179,7 +179,7 @@ pub struct WindowMetric {
 pub struct Delayed<'d> {
     /// Label of each row, when it has come.
     pub labels: &'d [Option<bool>],
-    /// Score of each row.
+    /// Score of each row; a probability where an expected value is wanted.
     pub scores: &'d [f64],
 }
 

@@ -17,13 +17,13 @@ pub type Predict<'p> = dyn Fn(&[f64]) -> Vec<f64> + Sync + 'p;
 /// Sampled attributions of one row to one output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampledAttribution {
-    /// The attribution.
+    /// Mean over the sampled orders; contributions and base value add up to the prediction.
     pub attribution: Attribution,
     /// Standard error of each contribution from the sampling of orders.
     pub standard_errors: Vec<f64>,
 }
 
-/// How orders are sampled.
+/// How many orders of the features are sampled, and from which seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sampling {
     /// Pairs of an order and its reverse; at least 2.

@@ -15,18 +15,18 @@ const BATCH: usize = 256;
 /// Which way a feature may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Both ways.
+    /// To smaller and to larger values.
     Any,
-    /// To larger values only.
+    /// To values above the feature's own only.
     Increase,
-    /// To smaller values only.
+    /// To values below the feature's own only.
     Decrease,
 }
 
 /// A feature that may change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mutable {
-    /// Position of the feature.
+    /// Position of the feature in the row, counted from 0.
     pub feature: usize,
     /// Values it may take besides its own.
     pub values: Vec<f64>,
@@ -45,9 +45,9 @@ pub enum Counterfactual {
     Found {
         /// Changed features with their new values.
         changes: Vec<(usize, f64)>,
-        /// Sum of costs.
+        /// Sum of the costs of all changes; no cheaper combination reaches the target.
         cost: f64,
-        /// Prediction after the change.
+        /// Prediction after the change, below the target.
         prediction: f64,
     },
     /// No combination reaches the target.

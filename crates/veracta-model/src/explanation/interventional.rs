@@ -13,7 +13,7 @@ use crate::tree::{DEPTH_LIMIT, Link, Tree, TreeEnsemble};
 /// What attributions add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// The margin.
+    /// The margin of each output, before the link.
     Margin,
     /// The probability, for a model of one logistic output: each background row's attributions are stretched to the difference of
     /// the two probabilities (Lundberg et al. 2020, supplement).

@@ -39,10 +39,10 @@ pub enum ExplanationError {
     /// Something else than trees or a linear model.
     #[error("{kind} is explained against background rows only; give some")]
     NeedsBackground {
-        /// What it is.
+        /// The model in words, such as its format and operators.
         kind: String,
     },
-    /// Nothing to compare with.
+    /// Background rows were to be compared with, and there are none.
     #[error("interventional attributions need at least one background row")]
     NoBackground,
 }

@@ -77,7 +77,7 @@ struct Scratch {
 }
 
 impl<'e> TreeExplainer<'e> {
-    /// Prepares an ensemble.
+    /// Prepares an ensemble; refuses linear leaves, and trees whose file has no covers.
     pub fn new(ensemble: &'e TreeEnsemble) -> Result<Self, ExplanationError> {
         refuse_linear_leaves(ensemble)?;
         refuse_without_covers(ensemble)?;

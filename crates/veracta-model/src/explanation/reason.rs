@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// A code with its points in margin units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reason {
-    /// The code.
+    /// Reason code of the mapping, which several inputs may share.
     pub code: String,
     /// How far it pushed towards the adverse class beyond the mean of the reference.
     pub points: f64,

@@ -11,13 +11,13 @@ pub const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 /// The explanation of some rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplanationSummary {
-    /// The kind of model.
+    /// The model in words: kind, number of trees or terms.
     pub model: String,
-    /// How attributions were found.
+    /// Method of the attributions, in words.
     pub method: String,
-    /// Rows explained.
+    /// Rows explained; at least 1.
     pub n_rows: usize,
-    /// One entry an output.
+    /// One entry for each output of the model, in its order.
     pub outputs: Vec<OutputSummary>,
 }
 
@@ -26,14 +26,14 @@ pub struct ExplanationSummary {
 pub struct OutputSummary {
     /// The margin expected without knowing any feature.
     pub base_value: f64,
-    /// Features, the strongest first.
+    /// Every feature, by falling mean absolute contribution, equal ones by name.
     pub features: Vec<FeatureSummary>,
 }
 
 /// A feature over the rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSummary {
-    /// Name of the input.
+    /// Name of the input that the feature is.
     pub input: String,
     /// Mean absolute contribution, in margin units.
     pub mean_absolute: f64,
@@ -41,7 +41,7 @@ pub struct FeatureSummary {
     pub standard_error: Option<f64>,
     /// Mean absolute contribution over the sum of all features'.
     pub share: f64,
-    /// Mean contribution.
+    /// Mean contribution, in margin units; above 0 raises the margin on average.
     pub mean: f64,
     /// Quantiles of the contribution at [`QUANTILES`].
     pub quantiles: [f64; 5],

@@ -8,7 +8,7 @@ use crate::explanation::{Attribution, linear_attribution};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logistic {
-    /// Intercept.
+    /// Log-odds when every derived column is 0.
     pub intercept: f64,
     /// Derived columns with their coefficients.
     pub terms: Vec<Term>,
@@ -20,9 +20,9 @@ pub struct Logistic {
 pub struct Term {
     /// Position of the input it is derived from.
     pub input: usize,
-    /// How.
+    /// How the column is derived from the input.
     pub of: TermKind,
-    /// Coefficient, in log-odds.
+    /// Change of the log-odds when the derived column grows by 1.
     pub coefficient: f64,
     /// Mean over the training rows, the reference of attributions.
     pub mean: f64,
@@ -41,7 +41,7 @@ pub enum TermKind {
     },
     /// 1 when the category has this code.
     Level {
-        /// Code of the category.
+        /// Code of the category: its position among the levels of the input.
         code: u32,
     },
     /// 1 when the value is missing or a category unknown at training.
@@ -49,7 +49,7 @@ pub enum TermKind {
 }
 
 impl TermKind {
-    /// Returns the derived value.
+    /// Returns the derived value of an input's encoded value, which is NaN when missing.
     pub fn value(&self, value: f64) -> f64 {
         match self {
             Self::Standardised { .. } if value.is_nan() => 0.0,

@@ -26,14 +26,14 @@ use crate::tree::{Link, TreeEnsemble, TreeError};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// Name of the column.
+    /// Name of the column it is read from.
     pub name: String,
     /// Categories in the order of their codes; `None` for a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<String>>,
 }
 
-/// What a model predicts.
+/// The event whose probability a model predicts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
@@ -48,7 +48,7 @@ pub struct Label {
 pub struct Model {
     /// What it reads and predicts.
     pub signature: Signature,
-    /// How it predicts.
+    /// Trees, a logistic model or a graph.
     pub form: Form,
 }
 
@@ -57,13 +57,13 @@ pub struct Model {
 pub struct Signature {
     /// Inputs in order; none when the file has no names and position decides.
     pub inputs: Vec<Input>,
-    /// Number of inputs.
+    /// Number of inputs, also when `inputs` is empty.
     pub n_inputs: usize,
     /// What the probability that it predicts is of; `None` when the file does not say.
     pub label: Option<Label>,
 }
 
-/// How a model predicts.
+/// The parts of a model that predictions are computed from.
 #[derive(Debug, Clone)]
 #[expect(
     clippy::large_enum_variant,
@@ -72,21 +72,21 @@ pub struct Signature {
 pub enum Form {
     /// A sum of trees, or a linear booster.
     Trees {
-        /// The trees.
+        /// Trees or coefficients, in the arithmetic of the library they come from.
         ensemble: TreeEnsemble,
-        /// Where they were trained.
+        /// Where they were trained, which decides how columns are encoded.
         origin: TreeOrigin,
     },
-    /// Logistic regression trained here.
+    /// Logistic regression trained here, over encoded columns.
     Logistic(Logistic),
     /// An ONNX graph of more than trees.
     Graph(Box<Graph>),
 }
 
-/// Where trees were trained.
+/// Where trees were trained; only those trained here have canonical bytes.
 #[derive(Debug, Clone)]
 pub enum TreeOrigin {
-    /// Here.
+    /// Trained here, by this crate's trainer.
     Own {
         /// The XGBoost JSON they were read from, without white space.
         xgboost: Box<RawValue>,
@@ -101,13 +101,13 @@ pub enum ModelError {
     /// Not JSON of a model.
     #[error("not a model file of format {MODEL_FORMAT}")]
     Json(#[from] serde_json::Error),
-    /// Another format.
+    /// A model trained here, of a format that this program does not read.
     #[error("model format `{found}`; this program reads {MODEL_FORMAT}")]
     Format {
-        /// Format found.
+        /// Format that the file states.
         found: String,
     },
-    /// Neither or both forms.
+    /// Neither or both of trees and logistic model, or a term of an input that does not exist.
     #[error("a model holds either trees or a logistic model")]
     Form,
     /// Trees that are not a binary classifier over these inputs.
@@ -115,15 +115,15 @@ pub enum ModelError {
         "the trees, over {n_features} features, are not a binary classifier over the model's {n_inputs} inputs"
     )]
     Trees {
-        /// Features of the trees.
+        /// Features that the trees are over.
         n_features: usize,
-        /// Inputs of the model.
+        /// Inputs that the model file names.
         n_inputs: usize,
     },
     /// A model brought along that cannot be judged as a binary classifier.
     #[error("the model cannot be judged: {reason}")]
     Brought {
-        /// Why.
+        /// What the model lacks, as a clause of its own.
         reason: String,
     },
     /// Only a model trained here has canonical bytes.
@@ -143,27 +143,27 @@ pub enum ModelError {
         "the model has {n_inputs} inputs without names and the data {n_columns} columns; they must be as many, in the same order"
     )]
     InputCount {
-        /// Inputs of the model.
+        /// Inputs that the model expects.
         n_inputs: usize,
-        /// Columns of the data.
+        /// Columns that the data has.
         n_columns: usize,
     },
     /// The data lacks an input.
     #[error("input `{input}` is not in the data; it has {}", .columns.join(", "))]
     MissingInput {
-        /// Name of the input.
+        /// Name of the input that no column has.
         input: String,
-        /// Columns there are.
+        /// Names of the columns of the data, in file order.
         columns: Vec<String>,
     },
     /// The data has an input of another type.
     #[error("input `{input}` is {found} in the data; the model was trained on {expected}")]
     InputType {
-        /// Name of the input.
+        /// Name of the input and of its column.
         input: String,
-        /// Type in the data.
+        /// Type of the column in the data, in words.
         found: &'static str,
-        /// Type at training.
+        /// Type that the model reads, in words.
         expected: &'static str,
     },
 }

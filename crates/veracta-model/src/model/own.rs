@@ -7,7 +7,7 @@ use super::{Form, Input, Label, Logistic, Model, ModelError, Signature, TreeOrig
 use crate::tree::Link;
 use crate::tree::xgboost::read_xgboost_json;
 
-/// Format written today.
+/// Format that is written, and the only one that is read, of models trained here.
 pub const MODEL_FORMAT: &str = "veracta-model/1";
 
 #[derive(Serialize, Deserialize)]

@@ -441,7 +441,7 @@ pub(super) fn unsqueeze(tensor: &Tensor, axes: &[i64]) -> Result<Tensor, String>
     Tensor::new(shape, tensor.elements.clone()).ok_or_else(|| "puts in an axis twice".to_owned())
 }
 
-/// Turns a matrix.
+/// Exchanges rows and columns of a matrix.
 pub(super) fn transpose(tensor: &Tensor) -> Result<Tensor, String> {
     let [n, m] = tensor.shape[..] else {
         return Err("turns something else than a matrix".to_owned());

@@ -14,7 +14,7 @@ pub(super) enum PostTransform {
     Logistic,
 }
 
-/// Labels of classes.
+/// Labels of the classes, in the order of the scores.
 #[derive(Debug, Clone)]
 pub(super) enum ClassLabels {
     Text(Vec<String>),

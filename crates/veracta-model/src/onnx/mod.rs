@@ -42,7 +42,7 @@ pub enum OnnxError {
     /// Something this reader does not support.
     #[error("{what} is not supported")]
     Unsupported {
-        /// What.
+        /// Operator, type or setting, in words.
         what: String,
     },
     /// An operator that cannot be, or cannot run on what it is given.
@@ -50,7 +50,7 @@ pub enum OnnxError {
     Operator {
         /// Operator with its set and version.
         operator: String,
-        /// What is wrong.
+        /// What is wrong, as the predicate of the operator.
         reason: String,
     },
     /// A graph that does not hold together.
@@ -62,14 +62,14 @@ pub enum OnnxError {
     /// A value that an input cannot take.
     #[error("row {row} of input `{input}` {reason}")]
     Value {
-        /// Row, counted from 1.
+        /// Position of the row in the data, counted from 1.
         row: usize,
-        /// Name of the input.
+        /// Name of the input in the file.
         input: String,
-        /// What is wrong.
+        /// What is wrong with the value, as the predicate of the row.
         reason: &'static str,
     },
-    /// Trees that are malformed.
+    /// Trees that are malformed, or a file over the byte limit.
     #[error(transparent)]
     Tree(#[from] TreeError),
 }
@@ -77,31 +77,31 @@ pub enum OnnxError {
 /// What columns an input takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputKind {
-    /// Numbers.
+    /// Floating-point numbers, NaN for missing.
     Number,
-    /// Whole numbers.
+    /// Whole numbers; a missing one is refused.
     Whole,
-    /// Words.
+    /// Words, encoded by their position among those that the graph knows.
     Text,
-    /// Truth values.
+    /// Truth values, as 0 and 1; a missing one is refused.
     Truth,
 }
 
-/// An input.
+/// An input of the graph: columns of the data that follow each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphInput {
-    /// Name.
+    /// Name in the file.
     pub name: String,
-    /// Columns.
+    /// Columns it takes, at least 1; 1 of a vector.
     pub n_columns: usize,
-    /// What they hold.
+    /// What all its columns hold.
     pub kind: InputKind,
     element: ElementKind,
     slot: usize,
     is_vector: bool,
 }
 
-/// Width of numbers.
+/// Whether numbers are given to the graph in 32 or 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ElementKind {
     Single,
@@ -117,10 +117,10 @@ struct Step {
     outputs: Vec<Option<usize>>,
 }
 
-/// A graph.
+/// A graph that was read and whose operators are all supported.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// Inputs in file order.
+    /// Inputs in file order, which is the order of the columns of a batch.
     pub inputs: Vec<GraphInput>,
     /// Words that the graph knows, sorted; a word of the data is encoded as its position, one that is not here as their number.
     pub words: Vec<String>,
@@ -163,7 +163,7 @@ impl Slots {
     }
 }
 
-/// Reads a file.
+/// Reads a file; refuses what is not supported, before any row is predicted.
 pub fn read_onnx(bytes: &[u8]) -> Result<Graph, OnnxError> {
     if bytes.len() > crate::tree::MODEL_BYTES_LIMIT {
         return Err(TreeError::TooLarge {

@@ -71,7 +71,7 @@ pub(super) enum Operator {
     Binary(Binary),
 }
 
-/// Reads an operator.
+/// Reads an operator of either set; `version` is that of its set in the file.
 pub(super) fn read(node: &NodeProto, version: i64) -> Result<Operator, OnnxError> {
     let attributes = Attributes::new(node, version);
     let found = match node.domain.as_str() {
@@ -521,7 +521,7 @@ fn gemm(
     }
 }
 
-/// Keeps values within bounds.
+/// Keeps values within bounds; a side without one is open.
 fn clip(tensor: &Tensor, low: Option<Tensor>, high: Option<Tensor>) -> Result<Tensor, String> {
     let raised = low.map_or_else(
         || Ok(tensor.clone()),

@@ -1,6 +1,6 @@
 //! The protobuf messages of an ONNX file, as far as this crate reads them (onnx.proto, IR version 13). Numbers are field numbers.
 
-/// A file.
+/// A file: one graph and the versions of the operator sets it uses.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ModelProto {
     #[prost(message, optional, tag = "7")]
@@ -31,7 +31,7 @@ pub(super) struct GraphProto {
     pub(super) output: Vec<ValueInfo>,
 }
 
-/// One operator.
+/// One operator with the names of its inputs and outputs.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
@@ -110,7 +110,7 @@ pub(super) struct TypeProto {
     pub(super) tensor_type: Option<TensorType>,
 }
 
-/// Type of a tensor.
+/// Element type, by its number, and shape of a tensor.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct TensorType {
     #[prost(int32, tag = "1")]
@@ -119,7 +119,7 @@ pub(super) struct TensorType {
     pub(super) shape: Option<TensorShape>,
 }
 
-/// Shape of a tensor.
+/// Shape of a tensor: one entry for each dimension, rows first.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct TensorShape {
     #[prost(message, repeated, tag = "1")]

@@ -17,7 +17,7 @@ pub(super) enum ElementType {
     Bool,
 }
 
-/// Elements, row after row.
+/// Elements of one type, the last dimension varying fastest.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Elements {
     Float(Vec<f32>),
@@ -27,7 +27,7 @@ pub(super) enum Elements {
     Bool(Vec<bool>),
 }
 
-/// A tensor.
+/// A tensor; the product of its extents is the number of its elements.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tensor {
     pub(super) shape: Vec<usize>,
@@ -217,7 +217,7 @@ impl Tensor {
     }
 }
 
-/// Reads words.
+/// Reads words; `None` when one is not UTF-8.
 pub(super) fn text(words: &[Vec<u8>]) -> Option<Vec<String>> {
     words
         .iter()

@@ -24,7 +24,7 @@ enum Binary {
     Margin,
 }
 
-/// A tree operator.
+/// A tree operator: sums of trees, and what makes scores and labels of them.
 #[derive(Debug, Clone)]
 pub(super) struct OnnxTrees {
     ensemble: TreeEnsemble,
@@ -353,7 +353,7 @@ impl Forest {
         })
     }
 
-    /// Makes the ensemble.
+    /// Makes the ensemble; a tree with weights of several outputs becomes a tree for each.
     fn ensemble(
         &self,
         attributes: &Attributes<'_>,

@@ -57,7 +57,7 @@ pub struct CompiledTrees<'e> {
 }
 
 impl<'e> CompiledTrees<'e> {
-    /// Compiles an ensemble.
+    /// Compiles an ensemble; a tree that ranks cannot decide is kept and walked over the values.
     pub fn new(ensemble: &'e TreeEnsemble) -> Self {
         let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); ensemble.n_features];
         let mut columns: BTreeMap<(u32, Missing), u16> = BTreeMap::new();

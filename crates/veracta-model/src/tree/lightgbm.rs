@@ -16,7 +16,7 @@ struct Block<'t> {
     fields: HashMap<&'t str, (usize, &'t str)>,
 }
 
-/// Reads a model.
+/// Reads a model saved as text; an error names the line.
 pub fn read_lightgbm_text(text: &str) -> Result<TreeEnsemble, TreeError> {
     if text.len() > MODEL_BYTES_LIMIT {
         return Err(TreeError::TooLarge {

@@ -22,16 +22,16 @@ pub const FEATURES_LIMIT: usize = 1 << 20;
 /// How a margin becomes a prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Link {
-    /// The margin itself.
+    /// The margin itself, in the units of the label.
     Identity,
     /// 1 / (1 + exp(−scale · margin)), for each output on its own.
     Logistic {
-        /// LightGBM's `sigmoid`; 1 elsewhere.
+        /// Factor on the margin: LightGBM's `sigmoid`, 1 of all other libraries.
         scale: f64,
     },
-    /// exp(margin).
+    /// exp(margin), of counts, rates and times.
     Exponential,
-    /// Softmax over the outputs.
+    /// Softmax over the outputs: probabilities that add up to 1.
     Softmax,
     /// Position of the largest output.
     ArgMax,
@@ -55,9 +55,9 @@ pub enum Arithmetic {
 /// What a numeric split takes for missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Missing {
-    /// NaN goes left.
+    /// NaN goes left, all else is compared.
     NanLeft,
-    /// NaN goes right.
+    /// NaN goes right, all else is compared.
     NanRight,
     /// NaN is read as 0 and compared (LightGBM's missing type none).
     NanIsZero,
@@ -74,25 +74,25 @@ pub enum Test {
     Leaf,
     /// Left when `value <= threshold`.
     AtMost {
-        /// The threshold.
+        /// Largest value that goes left, in the arithmetic of the model.
         threshold: f64,
-        /// Where missing values go.
+        /// Which values are missing, and the side they go to.
         missing: Missing,
     },
     /// Left when the value is exactly this one (ONNX).
     Equal {
-        /// The value.
+        /// Value that goes left, all others go right.
         value: f64,
-        /// Whether NaN goes left.
+        /// Whether NaN, which equals nothing, goes left.
         nan_left: bool,
     },
     /// Left or right by a set of categories.
     InSet {
-        /// Category codes, sorted.
+        /// Category codes in ascending order, for binary search.
         categories: Box<[u32]>,
         /// Whether a category of the set goes left (LightGBM) or right (XGBoost).
         hit_left: bool,
-        /// Whether NaN goes left.
+        /// Whether NaN goes left, whichever side the set goes to.
         nan_left: bool,
     },
 }
@@ -100,15 +100,15 @@ pub enum Test {
 /// A split or a leaf.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Position of the feature.
+    /// Position of the feature in a row; 0 for a leaf.
     pub feature: u32,
     /// Child on the left; 0 for a leaf.
     pub left: u32,
     /// Child on the right; 0 for a leaf.
     pub right: u32,
-    /// What is asked.
+    /// What decides between the children, or that there are none.
     pub test: Test,
-    /// Value of a leaf.
+    /// What a leaf adds to the margin; 0 for a split.
     pub value: f64,
     /// Weight of training rows that passed here, the weight of path-dependent explanation.
     pub cover: f64,
@@ -119,9 +119,9 @@ pub struct Node {
 /// A leaf whose value is linear in some features (LightGBM's `linear_tree`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearLeaf {
-    /// Value without any feature.
+    /// Value when all its features are 0.
     pub constant: f64,
-    /// Features and their coefficients.
+    /// Positions of features with their coefficients; each is multiplied by the feature's value.
     pub terms: Vec<(u32, f64)>,
 }
 
@@ -130,7 +130,7 @@ pub struct LinearLeaf {
 pub struct Tree {
     /// Its nodes; a child comes after its parent.
     pub nodes: Vec<Node>,
-    /// Output it adds to.
+    /// Position of the output whose margin it adds to.
     pub output: usize,
     /// Position of the node that the format counts as leaf 0.
     pub first_leaf: usize,
@@ -141,22 +141,22 @@ pub struct Tree {
 /// Coefficients in place of trees (XGBoost's `gblinear`). A missing value counts as 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearBooster {
-    /// `n_features` × `n_outputs` coefficients.
+    /// `n_features` × `n_outputs` coefficients, a row for each feature.
     pub weights: Vec<f32>,
-    /// One intercept an output.
+    /// One intercept for each output, added to its base margin.
     pub intercepts: Vec<f32>,
 }
 
-/// A sum of trees.
+/// Trees whose leaf values add up to the margin of each output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TreeEnsemble {
-    /// Trees in file order.
+    /// Trees in file order, in which their values are added.
     pub trees: Vec<Tree>,
     /// Coefficients of a booster without trees.
     pub linear: Option<LinearBooster>,
     /// Margin of each output before any tree.
     pub base_margins: Vec<f64>,
-    /// Features expected.
+    /// Least number of values in a row; at most [`FEATURES_LIMIT`].
     pub n_features: usize,
     /// Names of the features; empty when the file has none.
     pub feature_names: Vec<String>,
@@ -164,9 +164,9 @@ pub struct TreeEnsemble {
     pub categories: Vec<Option<Vec<String>>>,
     /// The best boosting round of early stopping, where the file says it.
     pub best_round: Option<usize>,
-    /// How margins become predictions.
+    /// How the margins of a row become its predictions.
     pub link: Link,
-    /// The arithmetic of margins.
+    /// Width of the numbers in which rows are compared and margins added.
     pub arithmetic: Arithmetic,
     /// Trees an output, when the prediction is of their mean (LightGBM's `rf`): margins stay sums.
     pub n_averaged: Option<f64>,
@@ -180,40 +180,40 @@ pub enum TreeError {
     /// Not JSON, or not the JSON of a model.
     #[error("not an XGBoost model")]
     Json(#[from] serde_json::Error),
-    /// Not UBJSON.
+    /// Not UBJSON, or cut off before its end.
     #[error("not an XGBoost UBJSON model: {reason} at byte {position}")]
     Ubjson {
-        /// Zero-based byte.
+        /// Byte at which reading stopped, counted from 0.
         position: usize,
-        /// What is wrong there.
+        /// What is wrong at that byte.
         reason: &'static str,
     },
     /// Not the text of a model.
     #[error("not a LightGBM text model: line {line}: {reason}")]
     Text {
-        /// One-based line.
+        /// Line of the file, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// What is wrong in that line.
         reason: String,
     },
-    /// Too large.
+    /// A file over the byte limit of its format.
     #[error("a model file of {n_bytes} bytes is over the limit of {limit}")]
     TooLarge {
-        /// Bytes found.
+        /// Bytes of the file.
         n_bytes: usize,
-        /// Most bytes.
+        /// Most bytes that are read.
         limit: usize,
     },
     /// Something this reader does not support.
     #[error("{what} is not supported")]
     Unsupported {
-        /// What.
+        /// Parameter, objective or feature of the format, in words.
         what: String,
     },
     /// Arrays that do not describe a tree.
     #[error("tree {tree_idx} is malformed: {reason}")]
     Malformed {
-        /// Zero-based tree.
+        /// Position of the tree in the file, counted from 0.
         tree_idx: usize,
         /// What is wrong with it.
         reason: &'static str,
@@ -223,7 +223,7 @@ pub enum TreeError {
 /// What a feature's importance counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Importance {
-    /// Splits on it.
+    /// Number of splits on the feature.
     Splits,
     /// Sum of what its splits gained.
     TotalGain,

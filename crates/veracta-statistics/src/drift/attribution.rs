@@ -15,7 +15,7 @@ pub const ALARM_BELOW: f64 = 0.9;
 /// How the order of features has changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttributionDrift {
-    /// Normalised discounted cumulative gain.
+    /// Gain by [`ndcg`], 0 to 1; 1 is the same order. `None` without rows or contributions.
     pub ndcg: Option<Estimate>,
     /// Features with their mean absolute contribution, reference and current, strongest in the reference first.
     pub features: Vec<(String, [f64; 2])>,

@@ -8,7 +8,7 @@ use crate::distribution::{chi_squared_tail, normal_two_sided};
 /// Whether a table of two categories is corrected for continuity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Correction {
-    /// Not.
+    /// Counts are used as they are.
     None,
     /// By up to one half (Yates 1934).
     Yates,
@@ -17,7 +17,7 @@ pub enum Correction {
 /// A test on the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ContingencyTest {
-    /// Statistic and p-value.
+    /// Statistic, at least 0, and its p-value from the chi-squared distribution.
     pub result: TestResult,
     /// Degrees of freedom: categories minus 1.
     pub degrees: f64,

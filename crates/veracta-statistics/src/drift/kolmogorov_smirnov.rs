@@ -16,9 +16,9 @@ pub const EXACT_ROWS_MAX: usize = 10_000;
 pub enum Method {
     /// Exact up to [`EXACT_ROWS_MAX`] rows in both samples, asymptotic beyond.
     Auto,
-    /// By counting paths.
+    /// By counting lattice paths (Hodges 1958), whatever the number of rows.
     Exact,
-    /// By the one-sample distribution.
+    /// By the one-sample distribution at the harmonic size n m / (n + m).
     Asymptotic,
 }
 

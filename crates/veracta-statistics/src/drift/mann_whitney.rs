@@ -6,7 +6,7 @@ use crate::distribution::normal_upper_tail;
 /// Which way the reference may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alternative {
-    /// Either way.
+    /// The reference is stochastically less or greater.
     TwoSided,
     /// The reference is stochastically less than the current sample.
     Less,

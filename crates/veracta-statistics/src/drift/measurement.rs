@@ -31,12 +31,12 @@ const SHOWN_LEVELS_MAX: usize = 12;
 /// Points of the drawn distribution functions.
 const DRAWN_POINTS: usize = 41;
 
-/// What is measured.
+/// Which tests are computed, and from which sizes a change counts as drift.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftOptions {
-    /// Limits of our rule.
+    /// Effect sizes and confidence level of [`judge_numeric_at`] and [`judge_categorical`].
     pub tolerances: Tolerances,
-    /// Names of the tests.
+    /// Names of tests in [`NUMERIC_TESTS`] or [`CATEGORICAL_TESTS`]; an unknown name selects nothing.
     pub tests: Vec<String>,
 }
 
@@ -52,13 +52,13 @@ impl Default for DriftOptions {
 /// The drift of a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftMeasurement {
-    /// Rows of the reference.
+    /// Rows of the reference, missing values included.
     pub n_reference: usize,
     /// Rows of the current sample.
     pub n_current: usize,
-    /// What was measured.
+    /// Options the columns were measured with.
     pub options: DriftOptions,
-    /// Columns in file order.
+    /// Columns that both tables have with the same type, in file order.
     pub columns: Vec<ColumnMeasurement>,
     /// Columns of the reference that the current table lacks or has as another type, by name.
     pub lost: Vec<String>,
@@ -69,19 +69,19 @@ pub struct DriftMeasurement {
 /// The drift of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnMeasurement {
-    /// Name.
+    /// Name of the column in both tables.
     pub name: String,
-    /// `numeric` or `categorical`.
+    /// `numeric` or `categorical`: which tests and which effect size apply.
     pub kind: String,
     /// Rows with a value, reference and current.
     pub n: [usize; 2],
-    /// By our rule.
+    /// Effect sizes with bounds, judged against the tolerances.
     pub drift: ColumnDrift,
-    /// By Evidently's default rule.
+    /// Verdict of Evidently's default rule, for comparison only.
     pub evidently: EvidentlyScore,
     /// Tests in the order of their list.
     pub tests: Vec<Measured>,
-    /// How both distributions look.
+    /// Points or shares from which both distributions are drawn.
     pub shape: Shape,
     /// Share of rows by which a rank may be wrong, as a side is a stored summary; the bounds of the effect are wider by it.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -91,11 +91,11 @@ pub struct ColumnMeasurement {
 /// What Evidently's default rule says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvidentlyScore {
-    /// The method it chose.
+    /// `ks`, `wasserstein`, `z`, `chisquare` or `jensenshannon`: depends on type, rows and distinct values.
     pub method: String,
     /// p-value or distance; `None` when it is not defined.
     pub score: Option<f64>,
-    /// Threshold of the method.
+    /// 0.05 of p-values, below which is drift; 0.1 of distances, from which on is drift.
     pub threshold: f64,
     /// Whether it calls this drift.
     pub drift: bool,
@@ -104,7 +104,7 @@ pub struct EvidentlyScore {
 /// The result of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Name of the test.
+    /// Name in [`NUMERIC_TESTS`] or [`CATEGORICAL_TESTS`].
     pub test: String,
     /// Statistic; `None` when it is not defined.
     pub statistic: Option<f64>,
@@ -114,7 +114,7 @@ pub struct Measured {
     pub p_adjusted: Option<f64>,
 }
 
-/// How two distributions look.
+/// Two distributions, without the outer 1 % of numbers and without categories of fewer than ten rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {

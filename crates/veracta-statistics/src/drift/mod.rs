@@ -52,28 +52,28 @@ pub struct CategoryCounts {
 pub struct CountedColumn {
     /// Categories and their rows; each category once.
     pub counts: Vec<(String, f64)>,
-    /// Rows, missing values included.
+    /// Rows, missing values included: at least the sum of the counts.
     pub n_rows: usize,
 }
 
 /// A column made ready to be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Prepared {
-    /// Numbers.
+    /// Finite values of a numeric column.
     Numbers {
-        /// The values in order.
+        /// The values in ascending order; those of a stored summary repeat the values it kept.
         sample: Sample,
         /// Share of rows by which a rank may be wrong: 0 of the rows themselves, more of a stored summary.
         rank_error: f64,
     },
-    /// Categories.
+    /// Rows by category of a column that is not numeric.
     Categories(CountedColumn),
 }
 
 /// A statistic, with a p-value where the test has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TestResult {
-    /// The statistic.
+    /// Value of the statistic; formula and range are in the `meaning` of its test.
     pub statistic: f64,
     /// The p-value; `None` for a distance.
     pub p_value: Option<f64>,
@@ -91,9 +91,9 @@ impl TestResult {
 /// A test on numeric columns.
 #[derive(Clone, Copy)]
 pub struct NumericTest {
-    /// Name in files.
+    /// Name in files and options, unique among numeric tests.
     pub name: &'static str,
-    /// Name for people.
+    /// Name in reports.
     pub title: &'static str,
     /// What the statistic is, and its source.
     pub meaning: &'static str,
@@ -104,9 +104,9 @@ pub struct NumericTest {
 /// A test on categorical columns.
 #[derive(Clone, Copy)]
 pub struct CategoricalTest {
-    /// Name in files.
+    /// Name in files and options, unique among categorical tests.
     pub name: &'static str,
-    /// Name for people.
+    /// Name in reports.
     pub title: &'static str,
     /// What the statistic is, and its source.
     pub meaning: &'static str,
@@ -342,7 +342,7 @@ impl CountedColumn {
 }
 
 impl Prepared {
-    /// Prepares a column.
+    /// Sorts the finite numbers of a column, or counts its categories; ranks are exact.
     pub fn new(column: &Column) -> Self {
         match &column.values {
             Values::Numeric(values) => Self::Numbers {

@@ -26,7 +26,7 @@ pub struct EvidentlyVerdict {
     pub method: &'static str,
     /// p-value or distance; `None` when it is not defined.
     pub score: Option<f64>,
-    /// Threshold of the method.
+    /// 0.05 for p-values, 0.1 for distances.
     pub threshold: f64,
     /// Whether it calls this drift.
     pub drift: bool,
@@ -140,11 +140,11 @@ impl Default for Tolerances {
 /// A change with the bounds of its size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
-    /// Size.
+    /// Size as a share of rows: 0 to 1, or −1 to 1 for the change of missing values.
     pub estimate: f64,
     /// Lower bound; what is judged.
     pub lower: f64,
-    /// Upper bound.
+    /// Upper bound; a column is stable when it stays within the tolerance.
     pub upper: f64,
 }
 
@@ -163,7 +163,7 @@ pub enum Change {
 /// What our rule found in a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnDrift {
-    /// The verdict.
+    /// Verdict from the bounds of the three effects below.
     pub change: Change,
     /// Difference of the distributions of values; `None` when a sample has none.
     pub effect: Option<Effect>,

@@ -9,16 +9,16 @@ use veracta_model::numeric::{mean, variance};
 pub enum Variances {
     /// One variance, pooled (Student 1908).
     Equal,
-    /// One each (Welch 1947).
+    /// One variance for each sample (Welch 1947).
     Unequal,
 }
 
-/// A t test.
+/// The result of a t test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StudentTest {
     /// t and its two-sided p-value.
     pub result: TestResult,
-    /// Degrees of freedom.
+    /// Degrees of freedom: n + m − 2 with equal variances, else Welch's, not a whole number.
     pub degrees: f64,
 }
 

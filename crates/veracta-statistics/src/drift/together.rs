@@ -23,7 +23,7 @@ const PERMUTATIONS: usize = 200;
 /// How several columns differ together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TogetherDrift {
-    /// Columns looked at.
+    /// Names of the numeric columns, in the order of the vectors.
     pub columns: Vec<String>,
     /// Rows of the reference and of the current sample that were looked at; rows with a missing value are left out.
     pub n: [usize; 2],
@@ -38,7 +38,7 @@ pub struct TogetherDrift {
 /// How well rows are rebuilt from components of the reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reconstruction {
-    /// Components kept.
+    /// Components kept: the fewest that hold [`SHARE_KEPT`] of the variance.
     pub n_components: usize,
     /// Share of the variance that they hold.
     pub share: f64,

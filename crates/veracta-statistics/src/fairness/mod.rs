@@ -20,9 +20,9 @@ use veracta_model::numeric::generator;
 pub struct GroupCounts {
     /// Level of each attribute, in the order of the attributes.
     pub levels: Vec<String>,
-    /// Unweighted rows.
+    /// Rows, each counted once whatever its weight.
     pub n: usize,
-    /// Weighted outcome counts.
+    /// Outcome counts, each row counted by its weight.
     pub confusion: Confusion,
 }
 
@@ -31,11 +31,11 @@ pub struct GroupCounts {
 pub struct MetricFrame {
     /// Groups in order of their levels; absent intersections are left out.
     pub groups: Vec<GroupCounts>,
-    /// All rows.
+    /// Counts of all rows, small groups included; its levels are empty.
     pub overall: GroupCounts,
 }
 
-/// A rate by group.
+/// A rate of outcome counts, 0 to 1; not defined when its denominator is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rate {
@@ -55,7 +55,7 @@ pub enum Rate {
     Precision,
 }
 
-/// Every rate, for tables.
+/// Every rate, in the order of tables.
 pub const RATES: [Rate; 7] = [
     Rate::SelectionRate,
     Rate::TruePositiveRate,
@@ -156,7 +156,7 @@ impl Rate {
         }
     }
 
-    /// Returns (successes, trials).
+    /// Returns numerator and denominator of the rate, for intervals of a proportion.
     pub fn proportion(self, counts: &Confusion) -> (f64, f64) {
         let Confusion { tn, fp, fn_, tp } = *counts;
         match self {
@@ -185,11 +185,11 @@ impl Rate {
 /// Labels, predictions and groups of the same rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcomes<'d> {
-    /// True labels.
+    /// True label of each row.
     pub labels: &'d [bool],
-    /// Predicted labels.
+    /// Predicted label of each row.
     pub predicted: &'d [bool],
-    /// Weights.
+    /// Weight of each row; `None` is 1 each.
     pub weights: Option<&'d [f64]>,
 }
 

@@ -6,7 +6,7 @@
 use crate::performance::Confusion;
 use veracta_model::numeric::mean;
 
-/// Outcomes of both sides.
+/// Outcomes of the privileged group and of all other rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Privileged {
     /// Weighted outcomes of the privileged group.

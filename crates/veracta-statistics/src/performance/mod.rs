@@ -20,7 +20,7 @@ pub struct Scored<'d> {
     pub labels: &'d [bool],
     /// Score of the positive class; a probability where a metric needs one.
     pub scores: &'d [f64],
-    /// Weight of each row.
+    /// Weight of each row; `None` is 1 each.
     pub weights: Option<&'d [f64]>,
 }
 
@@ -30,15 +30,15 @@ pub enum PerformanceError {
     /// Lengths differ, or there are none.
     #[error("{n_labels} labels, {n_scores} scores: they must be as many, and at least one")]
     Length {
-        /// Labels given.
+        /// Number of labels given.
         n_labels: usize,
-        /// Scores given.
+        /// Number of scores given.
         n_scores: usize,
     },
     /// A score or weight that is not a finite number.
     #[error("row {row} has a score or weight that is not a finite number")]
     NotFinite {
-        /// Zero-based row.
+        /// Position of the first such row, counted from 0.
         row: usize,
     },
 }
@@ -46,13 +46,13 @@ pub enum PerformanceError {
 /// Weighted counts of the four outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Confusion {
-    /// True negatives.
+    /// True negatives: label 0, score below the threshold.
     pub tn: f64,
-    /// False positives.
+    /// False positives: label 0, score at or above the threshold.
     pub fp: f64,
-    /// False negatives.
+    /// False negatives: label 1, score below the threshold.
     pub fn_: f64,
-    /// True positives.
+    /// True positives: label 1, score at or above the threshold.
     pub tp: f64,
 }
 
@@ -88,17 +88,17 @@ pub enum Metric {
 /// What a metric is called, which way is better, and what it is.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricDescriptor {
-    /// The metric.
+    /// Metric that this entry describes; each has one entry.
     pub metric: Metric,
     /// Name in files, as scikit-learn has it where it does.
     pub name: &'static str,
-    /// Name for people.
+    /// Name in reports.
     pub title: &'static str,
     /// Whether larger is better; `None` when neither is.
     pub higher_is_better: Option<bool>,
     /// Whether it depends on the threshold.
     pub needs_threshold: bool,
-    /// Formula and range.
+    /// Formula, range and, where needed, the value of chance and the source.
     pub meaning: &'static str,
 }
 
@@ -277,7 +277,7 @@ pub const METRICS: &[MetricDescriptor] = &[
 ];
 
 impl Metric {
-    /// Returns the metric's descriptor.
+    /// Returns the metric's entry in [`METRICS`].
     pub fn descriptor(self) -> &'static MetricDescriptor {
         METRICS
             .iter()
@@ -321,7 +321,7 @@ impl Metric {
 }
 
 impl<'d> Scored<'d> {
-    /// Pairs labels with scores.
+    /// Pairs labels with scores, without weights; refuses different lengths, no rows and scores that are not finite.
     pub fn new(labels: &'d [bool], scores: &'d [f64]) -> Result<Self, PerformanceError> {
         if labels.len() != scores.len() || labels.is_empty() {
             return Err(PerformanceError::Length {
@@ -412,7 +412,7 @@ impl Confusion {
         confusion
     }
 
-    /// Counts one row.
+    /// Adds the weight of one row to its outcome.
     pub fn add(&mut self, label: bool, predicted: bool, weight: f64) {
         match (label, predicted) {
             (false, false) => self.tn += weight,

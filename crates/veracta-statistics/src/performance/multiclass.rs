@@ -6,20 +6,20 @@ use veracta_model::numeric::sum;
 /// Labels, predicted labels and probabilities of the same rows; classes are numbered from 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Classified<'d> {
-    /// True classes.
+    /// True class of each row, below `n_classes`.
     pub labels: &'d [usize],
-    /// Predicted classes.
+    /// Predicted class of each row, below `n_classes`.
     pub predicted: &'d [usize],
     /// `n_classes` probabilities a row, row after row.
     pub probabilities: &'d [f64],
-    /// Number of classes.
+    /// Number of classes, those without a row included.
     pub n_classes: usize,
 }
 
-/// How classes are averaged.
+/// How the values of classes become one; a class without a denominator counts as 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Average {
-    /// Each class the same.
+    /// Mean over classes, each with the same weight.
     Macro,
     /// Over the counts of all classes.
     Micro,
@@ -43,7 +43,7 @@ pub enum Disagreement {
     Unweighted,
     /// By the distance of the classes.
     Linear,
-    /// By its square.
+    /// By the square of the distance of the classes.
     Quadratic,
 }
 
@@ -52,7 +52,7 @@ pub enum Disagreement {
 pub struct ConfusionMatrix {
     /// `n_classes` × `n_classes` counts, a row a true class.
     pub counts: Vec<f64>,
-    /// Number of classes.
+    /// Number of classes: rows and columns of `counts`.
     pub n_classes: usize,
 }
 

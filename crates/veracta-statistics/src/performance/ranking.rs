@@ -3,12 +3,12 @@
 use super::{Metric, Scored};
 use veracta_model::numeric::mean;
 
-/// Rows of one query.
+/// Relevance and scores of the rows of one query, as many of each.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'d> {
     /// Relevance of each row; 0 is not relevant.
     pub relevance: &'d [f64],
-    /// Scores, higher ranks first.
+    /// Score of each row; the highest is ranked first, equal scores share their places.
     pub scores: &'d [f64],
 }
 

@@ -9,11 +9,11 @@ use veracta_model::numeric::sum;
 /// True and predicted values of the same rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Regressed<'d> {
-    /// True values.
+    /// True value of each row.
     pub truths: &'d [f64],
-    /// Predicted values.
+    /// Predicted value of each row, in the units of the true one.
     pub predictions: &'d [f64],
-    /// Weights.
+    /// Weight of each row; `None` is 1 each.
     pub weights: Option<&'d [f64]>,
 }
 
@@ -25,11 +25,11 @@ pub enum RegressionMetric {
     Mse,
     /// Its root, in the units of the label.
     Rmse,
-    /// Mean absolute error.
+    /// Mean absolute error, in the units of the label; 0 is perfect.
     Mae,
     /// Median absolute error; with weights the averaged inverse of the distribution function.
     MedianAe,
-    /// Largest absolute error.
+    /// Largest absolute error, in the units of the label; weights do not count.
     MaxError,
     /// Mean of |error| / |truth|, truths of at least the machine epsilon.
     Mape,
@@ -176,9 +176,9 @@ impl Regressed<'_> {
 /// A correlation with its two-sided p-value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Correlation {
-    /// −1 to 1.
+    /// Correlation, −1 to 1; 0 is no association.
     pub coefficient: f64,
-    /// p-value under no association.
+    /// Two-sided p-value under no association, 0 to 1.
     pub p_value: f64,
 }
 

@@ -4,14 +4,14 @@
 
 use std::collections::VecDeque;
 
-/// Settings.
+/// Settings of the detector, with River's meaning.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdwinSettings {
     /// Probability of a false alarm.
     pub delta: f64,
     /// Values between two looks for a change.
     pub clock: u64,
-    /// Buckets of one size.
+    /// Most buckets of one size; the two oldest are joined when there is one more.
     pub n_buckets_max: usize,
     /// Fewest values on each side of a cut.
     pub n_part_min: f64,
@@ -39,7 +39,7 @@ struct Bucket {
     squares: f64,
 }
 
-/// The detector.
+/// A window over the latest values in which no change was detected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adwin {
     settings: AdwinSettings,
@@ -52,7 +52,7 @@ pub struct Adwin {
 }
 
 impl Adwin {
-    /// Begins.
+    /// Returns a detector with an empty window.
     pub fn new(settings: AdwinSettings) -> Self {
         Self {
             settings,

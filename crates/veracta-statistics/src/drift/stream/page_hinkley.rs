@@ -2,12 +2,12 @@
 
 use super::RunningMean;
 
-/// Settings.
+/// Settings of the detector, with River's meaning; `delta` and `threshold` are in units of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PageHinkleySettings {
     /// Values before the first answer.
     pub n_min: u64,
-    /// Deviation that is tolerated.
+    /// Deviation from the running mean that is tolerated at each value.
     pub delta: f64,
     /// Cumulative deviation that is a change.
     pub threshold: f64,
@@ -39,7 +39,7 @@ pub struct PageHinkley {
 }
 
 impl PageHinkley {
-    /// Begins.
+    /// Returns a detector that has seen no value.
     pub fn new(settings: PageHinkleySettings) -> Self {
         Self {
             settings,
