@@ -114,6 +114,14 @@ impl Source {
         }
     }
 
+    /// Returns the length, in bytes.
+    pub fn n_bytes(&self) -> io::Result<u64> {
+        match &self.bytes {
+            Some(bytes) => Ok(bytes.len() as u64),
+            None => Ok(self.open()?.metadata()?.len()),
+        }
+    }
+
     /// Returns the format, told by the first four bytes.
     pub fn format(&self) -> io::Result<Format> {
         let mut magic = [0; 4];

@@ -165,6 +165,7 @@ pub fn fit(
             inputs: inputs.to_vec(),
             n_inputs: inputs.len(),
             label: Some(label.clone()),
+            classes: Vec::new(),
         },
         form,
     })

@@ -124,8 +124,8 @@ impl DatasetRequest {
         source: &Source,
         check_columns: &dyn Fn(&[String]) -> Result<(), LifecycleError>,
     ) -> Result<Dataset, LifecycleError> {
-        let (_, n_bytes) = source
-            .digest()
+        let n_bytes = source
+            .n_bytes()
             .map_err(LifecycleError::file(&source.path))?;
         let ReadTable {
             format,

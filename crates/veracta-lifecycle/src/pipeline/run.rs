@@ -278,10 +278,11 @@ impl Execution<'_> {
         let (requested, known) = self.look_up(step)?;
         let check = |names: &[String]| check_columns(self.file, names);
         if let Some(known) = known {
-            match step {
-                Step::Command(_) => restore_outputs(&known, &self.done)?,
-                Step::Data => check_known_columns(&known, &check)?,
-                _ => {}
+            if matches!(step, Step::Command(_)) {
+                restore_outputs(&known, &self.done)?;
+            }
+            if step == Step::Data {
+                check_known_columns(&known, &check)?;
             }
             let records = known.evidence.iter().map(|item| item.idx).collect();
             return Ok((self.emit(step, StepState::Unchanged, records), known));

@@ -24,9 +24,18 @@ pub struct Judged {
     pub plan: ValidationPlan,
     /// Its digest.
     pub plan_digest: Hash,
-    /// Position of the record that fixed it: how it came about, never what it is.
+    /// Position of the record that fixed it, once there is one: how it came about, never what it is.
     #[serde(skip)]
-    pub plan_idx: u64,
+    pub plan_idx: Option<u64>,
+}
+
+impl Judged {
+    /// Returns the position of the record that fixed the plan; a result is not held against a plan that nobody recorded.
+    pub(crate) fn recorded_at(&self) -> Result<u64, LifecycleError> {
+        self.plan_idx.ok_or(LifecycleError::MissingEvidence {
+            kind: "validation plan",
+        })
+    }
 }
 
 /// What is needed to validate beside rows and model.
@@ -63,7 +72,7 @@ impl ValidateRequest {
         let results = results.flat_map(|(metric, estimate)| judge(plan, metric, estimate));
         let roc = roc_points(&scored).into_iter();
         Ok(ValidationReport {
-            plan_idx: self.judged.plan_idx,
+            plan_idx: self.judged.recorded_at()?,
             plan_digest: self.judged.plan_digest,
             model,
             dataset: dataset.digest,

@@ -5,13 +5,14 @@
 mod encode;
 mod logistic;
 mod own;
+mod signature;
 
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use encode::{describe_inputs, encode};
 pub use logistic::{Logistic, Term, TermKind};
 pub use own::MODEL_FORMAT;
+pub use signature::{Input, Label, Signature};
 
 pub use crate::batch::{Batch, Outputs};
 use crate::explanation::path_dependent::TreeExplainer;
@@ -22,27 +23,6 @@ use crate::tree::lightgbm::read_lightgbm_text;
 use crate::tree::xgboost::{read_xgboost_json, read_xgboost_ubjson};
 use crate::tree::{Link, TreeEnsemble, TreeError};
 
-/// An input of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// Name of the column it is read from.
-    pub name: String,
-    /// Categories in the order of their codes; `None` for a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub levels: Option<Vec<String>>,
-}
-
-/// The event whose probability a model predicts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Label {
-    /// Name of the label's column.
-    pub column: String,
-    /// Value that counts as positive.
-    pub positive: String,
-}
-
 /// A model that can be applied to rows.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -50,17 +30,6 @@ pub struct Model {
     pub signature: Signature,
     /// Trees, a logistic model or a graph.
     pub form: Form,
-}
-
-/// What a model reads and predicts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
-    /// Inputs in order; none when the file has no names and position decides.
-    pub inputs: Vec<Input>,
-    /// Number of inputs, also when `inputs` is empty.
-    pub n_inputs: usize,
-    /// What the probability that it predicts is of; `None` when the file does not say.
-    pub label: Option<Label>,
 }
 
 /// The parts of a model that predictions are computed from.
@@ -168,19 +137,6 @@ pub enum ModelError {
     },
 }
 
-impl Signature {
-    /// Returns whether inputs are matched by name.
-    pub fn is_named(&self) -> bool {
-        !self.inputs.is_empty()
-    }
-
-    /// Returns the names of the inputs; `None` when position decides.
-    pub fn input_names(&self) -> Option<Vec<String>> {
-        let names = self.inputs.iter().map(|input| input.name.clone());
-        self.is_named().then(|| names.collect())
-    }
-}
-
 impl Model {
     /// Reads a model of any known format: our own, XGBoost (JSON and UBJSON), LightGBM text and ONNX.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
@@ -197,10 +153,12 @@ impl Model {
         // An ONNX file begins with the version of its format.
         if bytes.first() == Some(&0x08) {
             let graph = read_onnx(bytes)?;
-            return Ok(match graph.only_trees() {
-                Some(ensemble) => Self::of_trees(ensemble, "ONNX"),
-                None => Self::of_graph(graph),
-            });
+            let Some(ensemble) = graph.only_trees() else {
+                return Ok(Self::of_graph(graph));
+            };
+            let mut model = Self::of_trees(ensemble, "ONNX");
+            model.signature.classes = graph.classes;
+            return Ok(model);
         }
         let first = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
         match first.map(|first| &bytes[first..]) {
@@ -231,6 +189,7 @@ impl Model {
                 inputs: inputs.collect(),
                 n_inputs: ensemble.n_features,
                 label: None,
+                classes: Vec::new(),
             },
             form: Form::Trees {
                 ensemble,
@@ -247,6 +206,7 @@ impl Model {
                 inputs: inputs.collect(),
                 n_inputs: graph.n_columns(),
                 label: None,
+                classes: graph.classes.clone(),
             },
             form: Form::Graph(Box::new(graph)),
         }
@@ -258,7 +218,16 @@ impl Model {
         let refused = |reason: &str| ModelError::Brought {
             reason: reason.to_owned(),
         };
+        self.signature.check_classes(&label)?;
         if let Form::Trees { ensemble, origin } = &self.form {
+            if matches!(
+                TreeExplainer::new(ensemble),
+                Err(ExplanationError::LinearLeaves)
+            ) {
+                return Err(refused(
+                    "leaves that are linear functions cannot be explained",
+                ));
+            }
             if ensemble.n_outputs() != 1
                 || ensemble.link != (Link::Logistic { scale: 1.0 })
                 || ensemble.n_averaged.is_some()

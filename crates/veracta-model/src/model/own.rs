@@ -55,6 +55,7 @@ impl Model {
                 inputs: file.inputs,
                 n_inputs,
                 label: Some(file.label),
+                classes: Vec::new(),
             },
             form,
         })

@@ -128,7 +128,7 @@ pub struct Graph {
     outputs: Vec<usize>,
     constants: Vec<(usize, Tensor)>,
     n_slots: usize,
-    classes: Vec<String>,
+    pub(crate) classes: Vec<String>,
 }
 
 fn refuse(attributes: &Attributes<'_>, reason: &str) -> OnnxError {

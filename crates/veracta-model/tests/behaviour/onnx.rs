@@ -9,8 +9,7 @@ use veracta_data::table::Table;
 use veracta_model::explanation::interventional::{Scale, interventional};
 use veracta_model::explanation::path_dependent::tree_shap;
 use veracta_model::explanation::{ExplanationError, coalition};
-use veracta_model::model::ModelError;
-use veracta_model::model::{Form, Model, TreeOrigin};
+use veracta_model::model::{Form, Label, Model, ModelError, TreeOrigin};
 use veracta_model::onnx::{InputKind, read_onnx};
 use veracta_model::tree::compiled::CompiledTrees;
 
@@ -107,6 +106,53 @@ fn predictions_are_those_of_onnx_runtime() {
         n_trees >= 10 && n_graphs >= 10,
         "{n_trees} of trees alone, {n_graphs} graphs"
     );
+}
+
+#[test]
+fn a_model_is_not_judged_as_one_of_its_first_class() {
+    let mut n_judged = 0;
+    for case in cases() {
+        let model = Model::read(&fs::read(case.join("model.onnx")).unwrap()).unwrap();
+        let judged_as = |positive: &str| {
+            let label = Label {
+                column: "label".to_owned(),
+                positive: positive.to_owned(),
+            };
+            let columns: Vec<String> = (0..model.signature.n_inputs)
+                .map(|idx| format!("x{idx}"))
+                .collect();
+            model.clone().judged_as(label, &columns).map(|_| ())
+        };
+        let name = case.display();
+        match &model.signature.classes[..] {
+            [] => {}
+            [first, second] => {
+                let error = judged_as(first).unwrap_err().to_string();
+                assert!(
+                    error.contains(&format!("not of `{first}`")),
+                    "{name}: {error}"
+                );
+                let is_numbered = first == "0" && second == "1";
+                let other = judged_as("another");
+                match judged_as(second) {
+                    Ok(()) => {
+                        n_judged += 1;
+                        assert_eq!(other.is_ok(), is_numbered, "{name}");
+                    }
+                    // Averaged probabilities and bare scores are refused whatever they are of.
+                    Err(error) => assert!(
+                        error.to_string().contains("one probability"),
+                        "{name}: {error}"
+                    ),
+                }
+            }
+            several => {
+                let error = judged_as(&several[1]).unwrap_err().to_string();
+                assert!(error.contains("classes apart"), "{name}: {error}");
+            }
+        }
+    }
+    assert!(n_judged >= 3, "{n_judged} judged");
 }
 
 #[test]

@@ -124,13 +124,12 @@ impl Context<'_> {
         known.unwrap_or_else(|| PathBuf::from(digest.short()))
     }
 
-    /// Stores a file under the digest that its request names, unless it was changed since. Returns its length.
-    pub(super) fn keep(&self, digest: Hash) -> Result<u64, LifecycleError> {
+    /// Stores a file under the digest that its request names, unless it was changed since.
+    pub(super) fn keep(&self, digest: Hash) -> Result<(), LifecycleError> {
         let path = self.name_of(digest);
         let mut file = std::fs::File::open(&path).map_err(LifecycleError::file(&path))?;
-        let n_bytes = file.metadata().map_err(LifecycleError::file(&path))?.len();
         self.blobs().put_reader(digest, &mut file)?;
-        Ok(n_bytes)
+        Ok(())
     }
 
     /// Returns stored bytes as a source of data.

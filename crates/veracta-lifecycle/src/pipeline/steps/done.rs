@@ -149,21 +149,23 @@ impl Done<'_> {
     ) -> Result<(u64, ValidationPlan), LifecycleError> {
         let plan = spec.validation_plan();
         let first = self.recorded_plan(&spec.name.value, &plan)?;
-        let item = first.ok_or(LifecycleError::MissingEvidence {
+        let idx = first.ok_or(LifecycleError::MissingEvidence {
             kind: "validation plan",
         })?;
-        Ok((item.idx, plan))
+        Ok((idx, plan))
     }
 
-    fn recorded_plan(
+    /// Returns the position of the record that fixed a plan first; none before the plan was recorded.
+    pub(super) fn recorded_plan(
         &self,
         model: &str,
         plan: &ValidationPlan,
-    ) -> Result<Option<Evidence>, LifecycleError> {
+    ) -> Result<Option<u64>, LifecycleError> {
         let known = self.store.about("attestation", &model_subject(model))?;
         Ok(known
             .into_iter()
-            .find(|item| matches!(&item.record, Record::Attestation(body) if body.plan.as_ref() == Some(plan))))
+            .find(|item| matches!(&item.record, Record::Attestation(body) if body.plan.as_ref() == Some(plan)))
+            .map(|item| item.idx))
     }
 
     /// Returns the digest of a file in the pipeline's folder: the recorded one when a command wrote it, else of what is on disk.

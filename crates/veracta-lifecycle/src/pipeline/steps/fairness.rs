@@ -34,7 +34,7 @@ pub(super) fn request(spec: &PipelineSpec, done: &Done<'_>) -> Result<Request, L
     Ok(Request {
         model: spec.name.value.clone(),
         test: test_request(spec, done)?,
-        judged: judged(spec, done),
+        judged: judged(spec, done)?,
         disparities: DISPARITIES.iter().map(|(_, name)| *name).collect(),
     })
 }

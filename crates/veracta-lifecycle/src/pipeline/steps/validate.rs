@@ -34,7 +34,7 @@ pub(super) fn request(spec: &PipelineSpec, done: &Done<'_>) -> Result<Request, L
         model: spec.name.value.clone(),
         test: test_request(spec, done)?,
         validate: ValidateRequest {
-            judged: judged(spec, done),
+            judged: judged(spec, done)?,
             test_part: done.split()?.proof.test_part(),
             training_roc_auc: run.metrics.get("roc_auc").copied(),
         },
@@ -54,14 +54,14 @@ pub(super) fn test_request(
     })
 }
 
-/// Returns the plan that results are held against. Its place in the ledger is found when it has been recorded.
-pub(super) fn judged(spec: &PipelineSpec, done: &Done<'_>) -> Judged {
+/// Returns the plan that results are held against, with its place in the ledger once it has been recorded.
+pub(super) fn judged(spec: &PipelineSpec, done: &Done<'_>) -> Result<Judged, LifecycleError> {
     let plan = spec.validation_plan();
-    Judged {
-        plan_idx: done.plan(spec).map(|(idx, _)| idx).unwrap_or_default(),
+    Ok(Judged {
+        plan_idx: done.recorded_plan(&spec.name.value, &plan)?,
         plan_digest: plan.digest(),
         plan,
-    }
+    })
 }
 
 impl super::Request for Request {
