@@ -58,6 +58,8 @@ pub(crate) fn s3_server(root: &Path) -> anyhow::Result<()> {
             "binary",
             "--locked",
             "--quiet",
+            // Built in a third of the time; the tests wait for the network and the disk, not for it.
+            "--debug",
             "--root",
         ])
         .arg(&folder)

@@ -111,7 +111,7 @@ fn deny() -> anyhow::Result<()> {
     if !is_there {
         cargo(
             "install cargo-deny",
-            &["install", "cargo-deny", "--locked", "--quiet"],
+            &["install", "cargo-deny", "--locked", "--quiet", "--debug"],
         )?;
     }
     // The check works offline on the sources of every platform, which a first build has not all fetched.
