@@ -12,6 +12,8 @@ use crate::install::run;
 
 /// Clients of two generations.
 const CLIENTS: [&str; 2] = ["v3", "v2"];
+/// What tries our own API against its description.
+const DESCRIPTION_CLIENT: &str = "schemathesis";
 
 /// A running server; killed when dropped.
 struct Server {
@@ -133,26 +135,40 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
         .current_dir(root))?;
     check_description(root)?;
     for name in CLIENTS {
-        let folder = tempfile::tempdir()?;
-        compare(
-            root,
-            name,
-            &Server::start(root, folder.path(), &[])?,
-            "sqlite",
-        )?;
-        verify(root, folder.path(), &[])?;
-        let (postgres, s3) = (Postgres::start()?, S3::start()?);
-        let mut environment = s3.environment();
-        environment.push(("VERACTA_STORE".to_owned(), postgres.url("postgres")));
-        environment.push(("VERACTA_OBJECTS".to_owned(), s3.url("workspace")));
-        let folder = tempfile::tempdir()?;
-        compare(
-            root,
-            name,
-            &Server::start(root, folder.path(), &environment)?,
-            "postgres",
-        )?;
-        verify(root, folder.path(), &environment)?;
+        // Both at once: a script waits for its server most of the time.
+        std::thread::scope(|scope| {
+            let on_postgres = scope.spawn(|| check_postgres(root, name));
+            check_sqlite(root, name)?;
+            on_postgres.join().expect("the other check does not panic")
+        })?;
+    }
+    Ok(())
+}
+
+fn check_sqlite(root: &Path, name: &str) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(root, folder.path(), &[])?;
+    compare(root, name, &server, "sqlite")?;
+    drop(server);
+    verify(root, folder.path(), &[])
+}
+
+fn check_postgres(root: &Path, name: &str) -> anyhow::Result<()> {
+    let (postgres, s3) = (Postgres::start()?, S3::start()?);
+    let mut environment = s3.environment();
+    environment.push(("VERACTA_STORE".to_owned(), postgres.url("postgres")));
+    environment.push(("VERACTA_OBJECTS".to_owned(), s3.url("workspace")));
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(root, folder.path(), &environment)?;
+    compare(root, name, &server, "postgres")?;
+    drop(server);
+    verify(root, folder.path(), &environment)
+}
+
+/// Makes the environments of all clients.
+pub(crate) fn install(root: &Path) -> anyhow::Result<()> {
+    for name in CLIENTS.into_iter().chain([DESCRIPTION_CLIENT]) {
+        client(root, name)?;
     }
     Ok(())
 }
@@ -161,7 +177,7 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
 fn check_description(root: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let server = Server::start(root, folder.path(), &[])?;
-    let program = client(root, "schemathesis")?.with_file_name("schemathesis");
+    let program = client(root, DESCRIPTION_CLIENT)?.with_file_name("schemathesis");
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
     run(Command::new(program)
         .current_dir(folder.path())

@@ -18,7 +18,7 @@ cargo xtask <what>
   conformance   only the stock MLflow clients against this server, and its own API against its description
   tidy    crate graph, module heads, budgets, names, ARCHITECTURE.md
   soak    every test that depends on time, 50 times while both cores are busy (hours)
-  bench   the figures of docs/benchmarks.md (release build)
+  bench   one row, the ledger and the pipeline, as in docs/benchmarks.md (release build)
 
 VERACTA_DATA names the folder of the public data sets; without it the tests on them are left out, and say so.
 ";
@@ -92,7 +92,12 @@ fn test() -> anyhow::Result<()> {
     cargo("lints of tests", &tests)?;
     step("PostgreSQL", install::postgres)?;
     step("S3 server", || install::s3_server(&root()))?;
-    cargo("tests", &["test", "--workspace", "--quiet"])?;
+    // The clients come over the network while the tests are compiled.
+    let clients = std::thread::spawn(|| conformance::install(&root()));
+    let tests = cargo("tests", &["test", "--workspace", "--quiet"]);
+    let clients = clients.join().expect("the installation does not panic");
+    tests?;
+    clients?;
     step("MLflow clients", || conformance::check(&root()))?;
     cargo(
         "documentation",

@@ -76,7 +76,7 @@ pub enum DocumentKind {
     ValidationReport,
 }
 
-/// Every kind of document.
+/// Every kind of document; a pipeline writes all of them unless it lists some.
 pub const DOCUMENT_KINDS: [DocumentKind; 2] =
     [DocumentKind::ModelCard, DocumentKind::ValidationReport];
 

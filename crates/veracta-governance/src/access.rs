@@ -71,7 +71,7 @@ impl Role {
         }
     }
 
-    /// Returns what it permits.
+    /// Returns the permissions that somebody with this role has.
     ///
     /// Who registers a version does not put it to use, and who manages users does neither: duties are separate unless somebody is given both
     /// roles.

@@ -9,13 +9,13 @@ use veracta_model::numeric::{below, generator, uniform};
 
 /// The pipeline as given, with every fault.
 pub const PIPELINE_AS_GIVEN: &str = include_str!("demo/churn_as_given.yaml");
-/// The corrected pipeline.
+/// The pipeline after the gate's findings were read: faulty columns dropped, each with a reason, and statements added.
 pub const PIPELINE_CORRECTED: &str = include_str!("demo/churn_corrected.yaml");
 /// The pipeline for the public Telco file.
 pub const PIPELINE_TELCO: &str = include_str!("../../../examples/churn/telco.yaml");
-/// Seed of the simulation.
+/// Seed that the demonstration gives to [`simulate_customers`]; with [`N_CUSTOMERS`] it fixes every byte of the file.
 pub const SEED: u64 = 20_261_123;
-/// Customers simulated.
+/// Customers of the demonstration, one row each.
 pub const N_CUSTOMERS: usize = 8000;
 
 /// Returns the simulated customers as CSV. The same seed gives the same bytes.

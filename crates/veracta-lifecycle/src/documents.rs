@@ -9,11 +9,11 @@ use crate::registry::evidence_for;
 /// A format a document is rendered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentFormat {
-    /// One self-contained page.
+    /// One HTML page without scripts and without resources from elsewhere.
     Html,
-    /// Markdown.
+    /// Markdown, with plots in words.
     Markdown,
-    /// JSON.
+    /// The fields of [`Document`] as indented JSON.
     Json,
 }
 
@@ -26,7 +26,7 @@ pub fn document(
     Ok(gather(kind, &evidence_for(store, model_idx)?))
 }
 
-/// Renders a document.
+/// Returns the bytes of a document in a format, in UTF-8.
 pub fn render(document: &Document, format: DocumentFormat) -> Result<Vec<u8>, LifecycleError> {
     Ok(match format {
         DocumentFormat::Html => html::render(document).into_bytes(),

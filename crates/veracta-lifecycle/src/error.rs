@@ -14,19 +14,20 @@ use veracta_statistics::sketch::SketchError;
 use veracta_statistics::split::SplitError;
 use veracta_statistics::target::TargetError;
 use veracta_store::StoreError;
+use veracta_tracking::TrackingError;
 
 /// A problem in a file that a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// File.
+    /// Path of the file that has the problem.
     pub file: String,
     /// One-based line; 0 when it is about the whole file.
     pub line: usize,
     /// One-based column; 0 when it is about the whole line.
     pub column: usize,
-    /// What is wrong.
+    /// What is wrong at that place, without the place itself.
     pub message: String,
-    /// What can be done.
+    /// What a person can do about it; `None` when there is no advice.
     pub hint: Option<String>,
 }
 
@@ -52,40 +53,51 @@ pub enum LifecycleError {
     /// The data cannot be read.
     #[error("`{file}` cannot be used")]
     Data {
-        /// The file.
+        /// Path of the data file.
         file: String,
-        /// Why.
+        /// Why no table can be read from it.
         #[source]
         source: TableError,
     },
     /// A file cannot be read or written.
     #[error("`{file}` cannot be read or written")]
     File {
-        /// The file.
+        /// Path of the file or folder; of a command that does not start, its text.
         file: String,
-        /// Why.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
     /// The label is not usable.
     #[error("label column `{column}` of `{file}`: {reason}")]
     Label {
-        /// The data file.
+        /// Path of the data file.
         file: String,
-        /// Its name.
+        /// Name of the label's column.
         column: String,
         /// What is wrong with it.
         reason: String,
     },
+    /// No framework of this name is in the catalogue.
+    #[error("unknown framework `{framework}`; there are {}", .known.join(", "))]
+    UnknownFramework {
+        /// Name that was asked for.
+        framework: String,
+        /// Names of the frameworks of the catalogue.
+        known: Vec<String>,
+    },
+    /// Controls were asked for, and neither the caller nor the pipeline says of which framework.
+    #[error("the pipeline declares no framework")]
+    NoFramework,
     /// What asks for one kind of task was given another.
     #[error(transparent)]
     Target(#[from] TargetError),
     /// A file that a command reads was changed while it ran.
     #[error("step `{step}`: `{input}` was changed while it ran; run again when nothing writes it")]
     InputChanged {
-        /// The step.
+        /// Name that the pipeline file gives the command.
         step: String,
-        /// The file.
+        /// Path of the file, as the pipeline file names it.
         input: String,
     },
     /// What was trained elsewhere cannot be done again here.
@@ -93,24 +105,24 @@ pub enum LifecycleError {
         "`{version}` was trained elsewhere: run its training there again, register what comes out, and judge that; its run's record says how it was trained"
     )]
     TrainedElsewhere {
-        /// Registered model and version.
+        /// Registered model and version, such as `churn@3`.
         version: String,
     },
     /// A file that is not a usable model.
     #[error("`{file}` cannot be used as a model")]
     ModelFile {
-        /// The file.
+        /// Path of the model file.
         file: String,
-        /// Why.
+        /// Why no model can be read from it.
         #[source]
         source: ModelError,
     },
     /// A file that is not a usable stored profile.
     #[error("`{file}` cannot be used as a stored profile")]
     Profile {
-        /// The file.
+        /// Path of the stored profile.
         file: String,
-        /// Why.
+        /// Why it cannot be read, merged or compared.
         #[source]
         source: SketchError,
     },
@@ -120,31 +132,31 @@ pub enum LifecycleError {
         crate::validation::attribute::PAIRS_MAX
     )]
     TooManyPairs {
-        /// Rows.
+        /// Rows whose predictions are to be explained.
         n_rows: usize,
-        /// Background rows.
+        /// Background rows, each of which makes a pair with every explained row.
         n_background: usize,
     },
     /// Rows that cannot be cut into windows.
     #[error("`{file}` cannot be cut into windows: {reason}")]
     Windows {
-        /// The file.
+        /// Path of the data file.
         file: String,
-        /// Why.
+        /// What is wrong with the size of the windows or with the column of times.
         reason: String,
     },
     /// A model of several outputs where one is asked for.
     #[error("{what} is about one number a row, and the model gives {n}")]
     OneOutput {
-        /// What was asked for.
+        /// What was asked for, such as `permutation importance`.
         what: &'static str,
-        /// Outputs of the model.
+        /// Outputs that the model gives for a row.
         n: usize,
     },
     /// A category where a number is changed.
     #[error("input `{input}` holds categories, and a change has a size only for numbers")]
     CategoryChange {
-        /// The input.
+        /// Name of the input that was to be changed.
         input: String,
     },
     /// Too few clusters for an interval.
@@ -153,9 +165,9 @@ pub enum LifecycleError {
         veracta_statistics::resampling::CLUSTERS_MIN
     )]
     FewClusters {
-        /// The column.
+        /// Name of the column of clusters.
         column: String,
-        /// Its clusters.
+        /// Distinct clusters among the measured rows.
         n: usize,
     },
     /// A measurement of another model than the one it is to be evidence about.
@@ -163,13 +175,13 @@ pub enum LifecycleError {
     OtherModel {
         /// The model of the workspace.
         reference: String,
-        /// How it differs.
+        /// What differs: the digest of the model file, or an input that is no column of the data.
         reason: String,
     },
     /// A metric that the rows do not define.
     #[error("{what} is not defined on these rows")]
     NotDefined {
-        /// The metric.
+        /// Title of the metric, or what was attempted and what it needs.
         what: &'static str,
     },
     /// A background for a model without trees.
@@ -183,26 +195,26 @@ pub enum LifecycleError {
     /// Data that a model cannot be applied to.
     #[error("the model cannot be applied to `{file}`")]
     ModelData {
-        /// The file.
+        /// Path of the data file.
         file: String,
-        /// Why.
+        /// Why its rows cannot be encoded for the model.
         #[source]
         source: ModelError,
     },
     /// A column that is not there.
     #[error("column `{column}` is not in the data; it has {}", .columns.join(", "))]
     UnknownColumn {
-        /// The name asked for.
+        /// Name that was asked for and is not there.
         column: String,
-        /// The names there are.
+        /// Names that could have been asked for.
         columns: Vec<String>,
     },
     /// A score that cannot be used.
     #[error("column `{column}` of `{file}`: {reason}")]
     ScoreColumn {
-        /// The data file.
+        /// Path of the data file.
         file: String,
-        /// Its name.
+        /// Name of the column that cannot be used.
         column: String,
         /// What is wrong with it.
         reason: String,
@@ -215,13 +227,13 @@ pub enum LifecycleError {
     /// Two tables without a column in common.
     #[error("the two files have no column in common")]
     NothingShared,
-    /// No input is left.
+    /// No column of the data can be an input of a model.
     #[error("no input is left: every column is the label, an identifier, dropped or free text")]
     NoInputs,
     /// A command of the pipeline failed.
     #[error("step `{step}` failed with exit code {exit_code}; the end of its log:\n{log_end}")]
     Command {
-        /// The step.
+        /// Name that the pipeline file gives the command.
         step: String,
         /// Its exit code; -1 when it was killed.
         exit_code: i32,
@@ -231,41 +243,41 @@ pub enum LifecycleError {
     /// A command did not write what it declares.
     #[error("step `{step}` ended well but did not write `{output}`")]
     MissingOutput {
-        /// The step.
+        /// Name that the pipeline file gives the command.
         step: String,
-        /// The output.
+        /// Path of the missing file, as the pipeline file names it.
         output: String,
     },
     /// A secret is not set.
     #[error("step `{step}` needs the environment variable `{variable}`, which is not set")]
     MissingSecret {
-        /// The step.
+        /// Name that the pipeline file gives the command.
         step: String,
-        /// The variable.
+        /// Name of the environment variable, listed under `secrets` of the step.
         variable: String,
     },
-    /// A reference to nothing.
+    /// A reference that names no record of the workspace.
     #[error("`{reference}` names nothing in this workspace{}", .known.as_ref().map(|known| format!("; there is {known}")).unwrap_or_default())]
     UnknownReference {
-        /// The reference.
+        /// The reference as it was given.
         reference: String,
-        /// What there is.
+        /// Model versions of the workspace in backticks, whatever was asked for; `None` when there are none.
         known: Option<String>,
     },
     /// A record is not of the kind that is needed.
     #[error("`{reference}` is a {found}; this needs a {needed}")]
     WrongKind {
-        /// The reference.
+        /// The reference as it was given.
         reference: String,
-        /// Kind found.
+        /// Kind of the record that it names, such as `dataset.version`.
         found: String,
-        /// Kind needed.
+        /// Kind of record that is needed, such as `model.version`.
         needed: &'static str,
     },
     /// Evidence that should be in the ledger is not.
     #[error("there is no {kind} to do this with")]
     MissingEvidence {
-        /// Kind of record.
+        /// Kind of the record that is missing, or what is missing in words.
         kind: &'static str,
     },
     /// The store refuses or fails.
@@ -289,6 +301,9 @@ pub enum LifecycleError {
     /// A statement cannot be signed.
     #[error(transparent)]
     Statement(#[from] StatementError),
+    /// The tables of the tracking server cannot be read.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
     /// A bundle cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -363,6 +378,7 @@ impl LifecycleError {
             Self::NoInputs => {
                 "declare text columns as `categorical` under `data.types` to use them as inputs"
             }
+            Self::NoFramework => "name one, such as `--framework gdpr`",
             Self::UnknownReference { .. } => {
                 "a reference is a name, `name@version`, a ledger position such as `#12`, or the start of a digest; see `veracta log`"
             }

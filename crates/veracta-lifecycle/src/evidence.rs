@@ -1,5 +1,6 @@
 //! The evidence bundle: everything an auditor needs to check a model without us.
 
+use veracta_governance::evidence::EvidenceSet;
 use veracta_governance::provenance::model_provenance;
 use veracta_ledger::archive::Files;
 use veracta_ledger::bundle::{CHECKPOINT_PATH, KEY_PATH, seal_bundle};
@@ -13,16 +14,16 @@ use crate::registry::{evidence_for, resolve};
 
 const READ_ME: &str = include_str!("bundle_read_me.txt");
 
-/// What a bundle holds.
+/// What a bundle is about, how much is in it, and what was left out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BundleSummary {
-    /// What it is about.
+    /// Subject in the signed manifest: `model:name@version`, or the record's own where there is no model.
     pub subject: String,
-    /// Files inside.
+    /// Files of the archive, the manifest included.
     pub n_files: usize,
-    /// Records inside.
+    /// Records in the archive: the exported one, those it rests on, and for a model those about the same artefact since.
     pub n_records: usize,
-    /// Length in bytes.
+    /// Length of the archive in bytes.
     pub n_bytes: usize,
     /// Artefacts left out because they may hold personal data.
     pub left_out: Vec<String>,
@@ -58,28 +59,8 @@ pub fn export(
         files.insert(path, bytes.to_vec());
     }
     files.insert(CHECKPOINT_PATH.to_owned(), note.into_bytes());
-    let (mut n_records, mut left_out) = (0, Vec::new());
-    for item in evidence.iter() {
-        n_records += 1;
-        files.insert(
-            format!("records/{}.json", item.idx),
-            store.body_bytes(item.idx)?,
-        );
-        files.insert(
-            format!("proofs/{}.tlog-proof", item.idx),
-            store.receipt(item.idx)?.to_string().into_bytes(),
-        );
-        for artifact in &item.entry.artifacts {
-            if artifact.personal && !with_personal {
-                left_out.push(artifact.name.clone());
-                continue;
-            }
-            files.insert(
-                format!("artifacts/{}", artifact.digest),
-                store.blobs().get(artifact.digest)?.to_vec(),
-            );
-        }
-    }
+    let n_records = evidence.iter().count();
+    let left_out = add_records(store, &evidence, with_personal, &mut files)?;
     let model = evidence.model_version();
     if let (Some((_, model)), Some((_, run))) = (model, evidence.training_run()) {
         let statement = model_provenance(model, run, store.log_key().name());
@@ -93,8 +74,6 @@ pub fn export(
         Some((_, model)) => format!("model:{}@{}", model.model, model.version),
         None => item.entry.subject.clone(),
     };
-    left_out.sort();
-    left_out.dedup();
     let n_files = files.len() + 1;
     let bytes = seal_bundle(files, store.log_key().name(), &subject, store.signing_key())?;
     let n_bytes = bytes.len();
@@ -108,4 +87,33 @@ pub fn export(
             left_out,
         },
     ))
+}
+
+/// Adds records with their proofs and files; returns the names of files that were left out because they hold personal data.
+fn add_records(
+    store: &Store,
+    evidence: &EvidenceSet,
+    with_personal: bool,
+    files: &mut Files,
+) -> Result<Vec<String>, LifecycleError> {
+    let mut left_out = Vec::new();
+    for item in evidence.iter() {
+        let (record, proof) = (store.body_bytes(item.idx)?, store.receipt(item.idx)?);
+        files.insert(format!("records/{}.json", item.idx), record);
+        files.insert(
+            format!("proofs/{}.tlog-proof", item.idx),
+            proof.to_string().into_bytes(),
+        );
+        for artifact in &item.entry.artifacts {
+            if artifact.personal && !with_personal {
+                left_out.push(artifact.name.clone());
+                continue;
+            }
+            let bytes = store.blobs().get(artifact.digest)?.to_vec();
+            files.insert(format!("artifacts/{}", artifact.digest), bytes);
+        }
+    }
+    left_out.sort();
+    left_out.dedup();
+    Ok(left_out)
 }

@@ -3,6 +3,7 @@
 //! Nothing here does arithmetic, SQL or HTTP: measurements are `veracta-statistics`'s, judgements `veracta-governance`'s, and the
 //! only way to change anything is the store's transaction.
 
+pub mod controls;
 pub mod data;
 pub mod demo;
 pub mod deployment;
@@ -11,12 +12,14 @@ mod error;
 pub mod evidence;
 pub mod lineage;
 pub mod monitoring;
+mod outcome;
 pub mod pipeline;
-mod recording;
 pub mod registry;
 pub mod reproduction;
+pub mod status;
 pub mod training;
 pub mod validation;
+pub mod verification;
 
 pub use error::{LifecycleError, Problem};
-pub use recording::{MeasuredOf, record_measurement};
+pub use outcome::{Outcome, Recordable};

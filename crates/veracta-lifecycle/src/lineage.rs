@@ -12,11 +12,11 @@ use crate::LifecycleError;
 /// One record of a lineage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LineageNode {
-    /// Its position.
+    /// Position of its entry in the ledger, counted from 0.
     pub idx: u64,
-    /// Its kind.
+    /// Kind of the record, such as `model.version`.
     pub kind: String,
-    /// What it is about.
+    /// What the record is about, such as `model:churn` or `dataset:customers`.
     pub subject: String,
     /// First digits of its digest.
     pub digest: String,
@@ -130,7 +130,6 @@ pub fn to_svg(nodes: &[LineageNode]) -> String {
          <style>rect{{fill:#f6f8fb;stroke:#9fb0c8}}.last{{fill:#e8f0fe;stroke:#2456a6;stroke-width:2}}path{{fill:none;stroke:#9fb0c8;stroke-width:1.4}}text{{fill:#1c2330;font-size:13px;font-weight:600}}.soft{{fill:#5b6678;font-size:11px;font-weight:400}}\
          @media (prefers-color-scheme:dark){{rect{{fill:#1a202c;stroke:#4a5a75}}.last{{fill:#1b2c4a;stroke:#7fb0ff}}text{{fill:#e6eaf2}}.soft{{fill:#9aa6ba}}}}</style>"
     );
-    let put = |svg: &mut String, element: String| svg.push_str(&element);
     for node in nodes {
         let (x, y) = places[&node.idx];
         for source in node.rests_on.iter().filter_map(|idx| places.get(idx)) {
@@ -140,47 +139,36 @@ pub fn to_svg(nodes: &[LineageNode]) -> String {
                 y + box_height / 2.0,
             );
             let middle = (from_x + x) / 2.0;
-            put(
-                &mut svg,
-                format!(
-                    "<path d=\"M{from_x} {from_y}C{middle} {from_y} {middle} {to_y} {x} {to_y}\"/>"
-                ),
+            svg += &format!(
+                "<path d=\"M{from_x} {from_y}C{middle} {from_y} {middle} {to_y} {x} {to_y}\"/>"
             );
         }
     }
     let last = nodes.last().map(|node| node.idx);
     for node in nodes {
-        let (x, y) = places[&node.idx];
-        let class = if Some(node.idx) == last {
-            " class=\"last\""
-        } else {
-            ""
+        let class = match Some(node.idx) == last {
+            true => " class=\"last\"",
+            false => "",
         };
-        put(
-            &mut svg,
-            format!(
-                "<rect{class} x=\"{x}\" y=\"{y}\" width=\"{box_width}\" height=\"{box_height}\" rx=\"7\"/>"
-            ),
-        );
-        put(
-            &mut svg,
-            format!(
-                "<text x=\"{}\" y=\"{}\">{}</text>",
-                x + 12.0,
-                y + 19.0,
-                node.kind
-            ),
-        );
-        put(
-            &mut svg,
-            format!(
-                "<text class=\"soft\" x=\"{}\" y=\"{}\">#{} · {}</text>",
-                x + 12.0,
-                y + 36.0,
-                node.idx,
-                node.digest
-            ),
-        );
+        svg += &svg_box(node, places[&node.idx], (box_width, box_height), class);
     }
     svg + "</svg>\n"
+}
+
+/// Draws one record: its kind, its place in the ledger and the start of its digest.
+fn svg_box(
+    node: &LineageNode,
+    (x, y): (f64, f64),
+    (width, height): (f64, f64),
+    class: &str,
+) -> String {
+    let (text_x, kind_y, place_y) = (x + 12.0, y + 19.0, y + 36.0);
+    let LineageNode {
+        kind, idx, digest, ..
+    } = node;
+    format!(
+        "<rect{class} x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"7\"/>\
+         <text x=\"{text_x}\" y=\"{kind_y}\">{kind}</text>\
+         <text class=\"soft\" x=\"{text_x}\" y=\"{place_y}\">#{idx} · {digest}</text>"
+    )
 }

@@ -2,12 +2,9 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use veracta_governance::controls::{Catalogue, ControlResult, ControlScope, evaluate_controls};
 use veracta_governance::evidence::{Evidence, EvidenceSet};
-use veracta_governance::record::{ModelVersion, Record};
+use veracta_governance::record::{ModelVersion, REPORTS_ON_MODELS, Record};
 use veracta_store::Store;
-
-use veracta_store::Platform;
 
 use crate::LifecycleError;
 
@@ -94,7 +91,7 @@ fn unknown(store: &Store, reference: &str) -> LifecycleError {
     }
 }
 
-/// Finds a model version.
+/// Returns the model version that a reference names, in the forms of [`resolve`]; another kind of record is an error.
 pub fn resolve_model(
     store: &Store,
     reference: &str,
@@ -118,46 +115,12 @@ pub fn evidence_for(store: &Store, idx: u64) -> Result<EvidenceSet, LifecycleErr
         return Ok(lineage);
     };
     let mut items: Vec<Evidence> = lineage.iter().cloned().collect();
-    for kind in [
-        "reproduction.report",
-        "model.card",
-        "document.export",
-        "drift.report",
-        "performance.report",
-        "robustness.report",
-        "privacy.report",
-    ] {
+    for kind in REPORTS_ON_MODELS {
         let about = store.about(kind, &item.entry.subject)?;
-        items.extend(about.into_iter().filter(|item| match &item.record {
-            Record::ReproductionReport(body) => body.model == model.digest,
-            Record::DriftReport(body) => body.model == model.digest,
-            Record::PerformanceReport(body) => body.model == model.digest,
-            Record::RobustnessReport(body) => body.model == model.digest,
-            Record::PrivacyReport(body) => body.model == model.digest,
-            Record::ModelCard(body) => body.model == model.digest,
-            Record::DocumentExport(body) => body.model == model.digest,
-            _ => false,
-        }));
+        let of_this = |item: &Evidence| item.record.reported_model() == Some(model.digest);
+        items.extend(about.into_iter().filter(of_this));
     }
     Ok(EvidenceSet::new(items))
-}
-
-/// Returns the state of every control for a model.
-pub fn controls(
-    platform: &Platform,
-    idx: u64,
-    frameworks: &[String],
-) -> Result<Vec<ControlResult>, LifecycleError> {
-    let evidence = evidence_for(&platform.store, idx)?;
-    let today = platform.today();
-    Ok(evaluate_controls(
-        Catalogue::shipped(),
-        &evidence,
-        ControlScope {
-            frameworks,
-            today: &today,
-        },
-    ))
 }
 
 /// One difference between two records.
@@ -167,7 +130,7 @@ pub struct Difference {
     pub facet: String,
     /// Value in the first; null when it is not there.
     pub before: Value,
-    /// Value in the second.
+    /// Value in the second; null when it is not there.
     pub after: Value,
 }
 

@@ -63,18 +63,17 @@ pub fn reproduce(
     })?;
     let remade = again.store.lineage(model_idx)?;
     let outputs = compare(&outputs_of(&recorded)?, &outputs_of(&remade)?);
-    let is_bitwise = outputs
-        .iter()
-        .all(|output| output.found == Some(output.expected));
-    let score_delta_max = if is_bitwise {
-        None
+    let is_same = |output: &OutputComparison| output.found == Some(output.expected);
+    let (outcome, score_delta_max) = if outputs.iter().all(is_same) {
+        (ReproductionOutcome::Bitwise, None)
     } else {
-        score_delta(platform, &again, &recorded, &remade, &file)?
-    };
-    let outcome = match score_delta_max {
-        _ if is_bitwise => ReproductionOutcome::Bitwise,
-        Some(delta) if delta <= TOLERANCE => ReproductionOutcome::WithinTolerance,
-        _ => ReproductionOutcome::Differs,
+        let delta = score_delta(platform, &again, &recorded, &remade, &file)?;
+        let is_near = delta.is_some_and(|delta| delta <= TOLERANCE);
+        let outcome = match is_near {
+            true => ReproductionOutcome::WithinTolerance,
+            false => ReproductionOutcome::Differs,
+        };
+        (outcome, delta)
     };
     let report = ReproductionReport {
         model: model.digest,

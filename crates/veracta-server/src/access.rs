@@ -82,7 +82,7 @@ impl<S: Sync> FromRequestParts<S> for CallerPlatform {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        // It is put there by `Gate::pass`, which every route goes through.
+        // It is put there by `AccessControl::pass`, which every route goes through.
         parts
             .extensions
             .get::<Arc<Platform>>()
@@ -102,7 +102,7 @@ struct Counted {
 }
 
 /// Decides for each request whether its caller may make it, limits how often, and records refusals.
-pub(crate) struct Gate {
+pub(crate) struct AccessControl {
     platform: Arc<Platform>,
     /// Whether a token is needed; once there is a user, it is.
     is_closed: AtomicBool,
@@ -114,7 +114,7 @@ pub(crate) struct Gate {
     of_denied: DefaultKeyedRateLimiter<IpAddr>,
 }
 
-impl Gate {
+impl AccessControl {
     pub(crate) fn new(
         platform: Arc<Platform>,
         accounts: Accounts,
@@ -189,9 +189,9 @@ impl Gate {
             request.extensions_mut().insert(Arc::clone(&self.platform));
             return next.run(request).await;
         }
-        let gate = Arc::clone(&self);
+        let access = Arc::clone(&self);
         let (method, text) = (request.method().clone(), shown_token(request.headers()));
-        let answer = blocking(move || gate.judge(needs, &pattern, &method, text)).await;
+        let answer = blocking(move || access.judge(needs, &pattern, &method, text)).await;
         match answer {
             Ok(Ok(caller)) => {
                 if self.of_callers.check_key(&caller.name).is_err() {
@@ -231,8 +231,8 @@ impl Gate {
             is_due
         };
         if is_due {
-            let gate = Arc::clone(self);
-            if blocking(move || Ok(has_users(&gate.platform.store)?)).await? {
+            let access = Arc::clone(self);
+            if blocking(move || Ok(has_users(&access.platform.store)?)).await? {
                 self.is_closed.store(true, Ordering::Relaxed);
             }
         }

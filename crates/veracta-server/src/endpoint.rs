@@ -12,7 +12,7 @@ pub(crate) struct Endpoint {
     pub(crate) path: String,
     /// Permission that a caller needs.
     pub(crate) needs: Permission,
-    /// What answers.
+    /// Handler that answers that method on that path.
     pub(crate) handler: MethodRouter,
 }
 

@@ -3,6 +3,7 @@
 //! A job is retried by doing it again: what failed is logged where the error becomes an [`ApiError`], and the next round does what is still
 //! due. This file does not do the work itself, and the thread that reads a file for one download is not a job: it ends with its request.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use veracta_store::Platform;
 use veracta_store::webhooks::Webhook;
 
-use crate::access::Gate;
+use crate::access::AccessControl;
 use crate::blocking::blocking;
 use crate::error::{ApiError, log_error};
 use crate::openlineage::{self, LineageBackend, LineageSender};
-use crate::webhooks::{self, Receivers, WebhookSender};
+use crate::webhooks::{self, Receivers};
 
 /// How often counted refusals are recorded.
 const REFUSALS_RECORDED_EVERY: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ const UPLOADS_SWEPT_AGE: Duration = Duration::from_secs(24 * 3600);
 /// One kind of background work.
 pub(crate) enum Job {
     /// Records refused requests that were only counted, because there were many of their kind.
-    RecordRefusals(Arc<Gate>),
+    RecordRefusals(Arc<AccessControl>),
     /// Removes what uploads left behind that never ended.
     SweepUploads(Arc<Platform>),
     /// Follows the ledger and starts a [`Job::CatchUp`] for each webhook that has not been sent the latest entries.
@@ -81,9 +82,12 @@ impl Jobs {
 /// Does a job to its end.
 async fn run(job: Job, jobs: Jobs) {
     match job {
-        Job::RecordRefusals(gate) => {
+        Job::RecordRefusals(access) => {
             // What could not be recorded was refused all the same.
-            repeat(REFUSALS_RECORDED_EVERY, move || gate.flush_refusals(false)).await;
+            repeat(REFUSALS_RECORDED_EVERY, move || {
+                access.flush_refusals(false)
+            })
+            .await;
         }
         Job::SweepUploads(platform) => {
             // What cannot be removed now is tried again, and nothing reads it.
@@ -97,11 +101,12 @@ async fn run(job: Job, jobs: Jobs) {
             platform,
             receivers,
         } => {
-            follow(
-                &platform,
-                Follower::Webhooks(WebhookSender::new(receivers, jobs)),
-            )
-            .await
+            let sender = WebhookSender {
+                receivers,
+                jobs,
+                sending: HashMap::new(),
+            };
+            follow(&platform, Follower::Webhooks(sender)).await
         }
         Job::CatchUp {
             platform,
@@ -165,6 +170,34 @@ impl Follower {
             Self::Webhooks(sender) => sender.look(platform).await,
             Self::Lineage(sender) => sender.look(platform).await,
         }
+    }
+}
+
+/// Which webhooks are being sent events, by id.
+struct WebhookSender {
+    receivers: Receivers,
+    jobs: Jobs,
+    sending: HashMap<String, AbortHandle>,
+}
+
+impl WebhookSender {
+    /// Starts a job for each webhook that has not been sent the latest entries and is not being sent any.
+    async fn look(&mut self, platform: &Arc<Platform>) -> Result<(), ApiError> {
+        let (size, behind) = webhooks::behind(platform).await?;
+        self.sending.retain(|_, job| !job.is_finished());
+        for webhook in behind {
+            if !self.sending.contains_key(&webhook.id) {
+                let id = webhook.id.clone();
+                let job = self.jobs.start(Job::CatchUp {
+                    platform: Arc::clone(platform),
+                    webhook,
+                    size,
+                    receivers: self.receivers,
+                });
+                self.sending.insert(id, job);
+            }
+        }
+        Ok(())
     }
 }
 

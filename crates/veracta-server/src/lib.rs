@@ -33,7 +33,7 @@ pub use tls::{TlsError, TlsFiles};
 use veracta_store::Platform;
 pub use webhooks::Receivers;
 
-use crate::access::{Gate, Peer};
+use crate::access::{AccessControl, Peer};
 use crate::jobs::{Job, Jobs};
 use crate::oidc::{Oidc, Provider};
 use crate::telemetry::Traces;
@@ -114,7 +114,7 @@ pub async fn serve(
     let traces = tokio::task::spawn_blocking(Traces::from_environment)
         .await
         .map_err(|_| ServeError::Client)?;
-    let gate = Arc::new(Gate::new(
+    let access = Arc::new(AccessControl::new(
         Arc::clone(platform),
         options.accounts,
         options.limits,
@@ -128,23 +128,23 @@ pub async fn serve(
         .transpose()
         .map_err(|_| ServeError::Client)?
         .map(Arc::new);
-    let jobs = start_jobs(platform, &gate, &options);
-    let served = listen_and_run(listener, &gate, &options, oidc, || ready(address)).await;
+    let jobs = start_jobs(platform, &access, &options);
+    let served = listen_and_run(listener, &access, &options, oidc, || ready(address)).await;
     jobs.end().await;
     // What was counted is recorded before the process ends; a failure has been told to the operator.
     let _ = tokio::task::spawn_blocking(move || {
         // A failure has been told to the operator.
-        let _ = gate.flush_refusals(true);
-        gate.traces.finish();
+        let _ = access.flush_refusals(true);
+        access.traces.finish();
     })
     .await;
     served
 }
 
 /// Starts what this server does beside answering.
-fn start_jobs(platform: &Arc<Platform>, gate: &Arc<Gate>, options: &Options) -> Jobs {
+fn start_jobs(platform: &Arc<Platform>, access: &Arc<AccessControl>, options: &Options) -> Jobs {
     let jobs = Jobs::default();
-    jobs.start(Job::RecordRefusals(Arc::clone(gate)));
+    jobs.start(Job::RecordRefusals(Arc::clone(access)));
     jobs.start(Job::SendWebhooks {
         platform: Arc::clone(platform),
         receivers: options.receivers,
@@ -162,7 +162,7 @@ fn start_jobs(platform: &Arc<Platform>, gate: &Arc<Gate>, options: &Options) -> 
 /// Answers over TLS when there is a certificate, and in plain HTTP when there is none.
 async fn listen_and_run(
     listener: tokio::net::TcpListener,
-    gate: &Arc<Gate>,
+    access: &Arc<AccessControl>,
     options: &Options,
     provider: Provider,
     ready: impl FnOnce(),
@@ -171,18 +171,18 @@ async fn listen_and_run(
         Some(files) => {
             let listener = TlsListener::new(listener, files)?;
             ready();
-            run(listener, gate, options, provider).await
+            run(listener, access, options, provider).await
         }
         None => {
             ready();
-            run(listener, gate, options, provider).await
+            run(listener, access, options, provider).await
         }
     }
 }
 
 async fn run<L>(
     listener: L,
-    gate: &Arc<Gate>,
+    access: &Arc<AccessControl>,
     options: &Options,
     provider: Provider,
 ) -> Result<(), ServeError>
@@ -192,7 +192,7 @@ where
     Peer: for<'a> Connected<IncomingStream<'a, L>>,
 {
     let (told, ending) = tokio::sync::watch::channel(false);
-    let router = routes::router(gate, options.offer)
+    let router = routes::router(access, options.offer)
         .layer(axum::Extension(provider))
         .layer(axum::Extension(options.receivers))
         .layer(axum::Extension(options.direct_transfer))

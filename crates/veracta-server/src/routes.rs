@@ -21,7 +21,7 @@ use axum::{Extension, Router};
 use veracta_governance::access::Permission;
 use veracta_ledger::tile::TileId;
 
-use crate::access::{CallerPlatform, Gate};
+use crate::access::{AccessControl, CallerPlatform};
 use crate::blocking::blocking;
 use crate::endpoint::Endpoint;
 use crate::error::ApiError;
@@ -81,8 +81,8 @@ pub fn route_table() -> Vec<(&'static str, String, Permission)> {
         .collect()
 }
 
-/// Puts the gate before every route of the table; there are no others.
-pub(crate) fn router(gate: &Arc<Gate>, offer: Offer) -> Router {
+/// Puts the check of access before every route of the table; there are no others.
+pub(crate) fn router(access: &Arc<AccessControl>, offer: Offer) -> Router {
     let mut router = Router::new();
     for Endpoint {
         method,
@@ -91,9 +91,9 @@ pub(crate) fn router(gate: &Arc<Gate>, offer: Offer) -> Router {
         handler,
     } in endpoints(offer)
     {
-        let (gate, pattern): (_, Arc<str>) = (Arc::clone(gate), path.as_str().into());
+        let (access, pattern): (_, Arc<str>) = (Arc::clone(access), path.as_str().into());
         let pass = move |request, next| {
-            Arc::clone(&gate).watch(needs, Arc::clone(&pattern), request, next)
+            Arc::clone(&access).watch(needs, Arc::clone(&pattern), request, next)
         };
         let layer = axum::middleware::from_fn(pass);
         // To axum a route for every method is what answers when no method fits.
@@ -106,7 +106,7 @@ pub(crate) fn router(gate: &Arc<Gate>, offer: Offer) -> Router {
     }
     router
         .fallback(async || ApiError::NoRoute)
-        .layer(Extension(Arc::clone(gate)))
+        .layer(Extension(Arc::clone(access)))
 }
 
 async fn checkpoint(CallerPlatform(platform): CallerPlatform) -> Result<Response, ApiError> {
@@ -146,10 +146,10 @@ async fn log_key(CallerPlatform(platform): CallerPlatform) -> String {
 
 async fn metrics(
     CallerPlatform(platform): CallerPlatform,
-    Extension(gate): Extension<Arc<Gate>>,
+    Extension(access): Extension<Arc<AccessControl>>,
 ) -> Result<Response, ApiError> {
     let n_entries = blocking(move || Ok(platform.store.size()?)).await?;
-    let text = gate
+    let text = access
         .metrics
         .text(n_entries)
         .map_err(|_| ApiError::Internal)?;

@@ -4,7 +4,6 @@
 //! does not keep the events of a day for itself. Nothing is sent to an address of an inner network unless the operator allows it: who may
 //! name a receiver must not reach through this server what only this server can reach.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +12,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::json;
-use tokio::task::AbortHandle;
 use veracta_store::Platform;
 use veracta_store::webhooks::Webhook;
 use veracta_tracking::webhooks::{self, Event};
 
 use crate::blocking::blocking;
 use crate::error::{ApiError, log_error};
-use crate::jobs::{Job, Jobs};
 
 /// Wait between two looks at the ledger.
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_millis(250);
@@ -204,42 +201,13 @@ pub(crate) async fn deliver(
     })
 }
 
-/// Which webhooks are being sent events, by id.
-pub(crate) struct WebhookSender {
-    receivers: Receivers,
-    jobs: Jobs,
-    sending: HashMap<String, AbortHandle>,
-}
-
-impl WebhookSender {
-    pub(crate) fn new(receivers: Receivers, jobs: Jobs) -> Self {
-        Self {
-            receivers,
-            jobs,
-            sending: HashMap::new(),
-        }
-    }
-
-    /// Starts a job for each webhook that has not been sent the latest entries and is not being sent any.
-    pub(crate) async fn look(&mut self, platform: &Arc<Platform>) -> Result<(), ApiError> {
-        let reader = Arc::clone(platform);
-        let (size, all) =
-            blocking(move || Ok((reader.store.size()?, webhooks::list(&reader)?))).await?;
-        self.sending.retain(|_, job| !job.is_finished());
-        for webhook in all {
-            if webhook.told_to < size && !self.sending.contains_key(&webhook.id) {
-                let id = webhook.id.clone();
-                let job = self.jobs.start(Job::CatchUp {
-                    platform: Arc::clone(platform),
-                    webhook,
-                    size,
-                    receivers: self.receivers,
-                });
-                self.sending.insert(id, job);
-            }
-        }
-        Ok(())
-    }
+/// Returns the size of the ledger, and the webhooks that have not been sent its latest entries.
+pub(crate) async fn behind(platform: &Arc<Platform>) -> Result<(u64, Vec<Webhook>), ApiError> {
+    let reader = Arc::clone(platform);
+    let (size, mut all) =
+        blocking(move || Ok((reader.store.size()?, webhooks::list(&reader)?))).await?;
+    all.retain(|webhook| webhook.told_to < size);
+    Ok((size, all))
 }
 
 /// Sends a webhook the events of the entries that it was not sent, up to `size`; a failure ends it, and the next look starts it again.

@@ -8,7 +8,7 @@ use crate::calibration::{Binning, CalibrationLine, Reliability, calibration_line
 use crate::fairness::{
     Against, DISPARITIES, Disparity, GroupCounts, MetricFrame, Outcomes, RATES, Rate,
 };
-use crate::interval::{Bootstrap, Estimate, delong, delong_interval, metric_intervals};
+use crate::interval::{Estimate, Precision, delong, delong_interval, metric_intervals};
 use crate::paired::{Comparison, PairedCounts, judge_gain};
 use crate::performance::{Confusion, METRICS, Metric, Scored, roc_curve};
 use crate::recalibration::{RECALIBRATIONS, Recalibration, RecalibrationGain, recalibration_gain};
@@ -28,10 +28,9 @@ pub struct EvaluationOptions {
     pub metrics: Vec<Metric>,
     /// Scores from here on are predicted positive.
     pub threshold: f64,
-    /// Confidence level of every interval.
-    pub level: f64,
-    /// Resamples of metrics without a formula.
-    pub bootstrap: Bootstrap,
+    /// How every interval is made.
+    #[serde(flatten)]
+    pub precision: Precision,
     /// Groups with fewer rows are shown and not compared.
     pub group_rows_min: usize,
     /// How intervals of metrics are found; with clusters the cluster bootstrap finds all.
@@ -69,7 +68,7 @@ pub struct Grouping {
 /// Performance, calibration and fairness of scored rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Rows evaluated.
+    /// Rows evaluated; at least 1.
     pub n: usize,
     /// Rows whose label is positive; 0 to `n`.
     pub n_positive: usize,
@@ -147,17 +146,15 @@ pub fn evaluate(
         .map(|entry| entry.metric)
         .filter(|metric| is_asked(metric) && is_possible(metric))
         .collect();
-    let (threshold, level, bootstrap) = (options.threshold, options.level, options.bootstrap);
+    let (threshold, precision) = (options.threshold, options.precision);
     let intervals = match (clusters, options.intervals) {
-        (Some(clusters), _) => {
-            cluster_intervals(scored, clusters, &metrics, threshold, level, bootstrap)
-        }
-        (None, Intervals::Bca) => bca_intervals(scored, &metrics, threshold, level, bootstrap),
-        (None, Intervals::Preferred) => {
-            metric_intervals(scored, &metrics, threshold, level, bootstrap)
-        }
+        (Some(clusters), _) => cluster_intervals(scored, clusters, &metrics, threshold, precision),
+        (None, Intervals::Bca) => bca_intervals(scored, &metrics, threshold, precision),
+        (None, Intervals::Preferred) => metric_intervals(scored, &metrics, threshold, precision),
     };
-    let gain = |method: &Recalibration| recalibration_gain(*method, scored, level, bootstrap.seed);
+    let gain = |method: &Recalibration| {
+        recalibration_gain(*method, scored, precision.level, precision.bootstrap.seed)
+    };
     Evaluation {
         n: scored.n(),
         n_positive: scored.n_positive(),
@@ -254,7 +251,7 @@ fn frame(
         &held.coded,
     );
     let clustered = held.clustered(&frame);
-    let rates = rate_intervals(&frame, clustered.as_ref(), options.level);
+    let rates = rate_intervals(&frame, clustered.as_ref(), options.precision.level);
     let group = |(idx, group): (usize, &GroupCounts)| GroupEvaluation {
         levels: group.levels.clone(),
         n: group.n,
@@ -337,7 +334,7 @@ impl<'f> FrameRows<'f> {
         let scores: Vec<f64> = members.iter().map(|row| self.scores[*row]).collect();
         let own = Scored::new(&labels, &scores).ok()?;
         let Some(clusters) = self.clusters else {
-            return delong_interval(&own, self.options.level);
+            return delong_interval(&own, self.options.precision.level);
         };
         let (of_row, n) = renumbered(members.iter().map(|row| clusters.of_row[self.rows[*row]]));
         cluster_intervals(
@@ -345,8 +342,7 @@ impl<'f> FrameRows<'f> {
             Clusters { of_row: &of_row, n },
             &[Metric::RocAuc],
             self.options.threshold,
-            self.options.level,
-            self.options.bootstrap,
+            self.options.precision,
         )
         .pop()?
     }
@@ -373,8 +369,7 @@ impl<'f> FrameRows<'f> {
             &counts,
             &is_compared,
             (&RATES, &disparities),
-            self.options.level,
-            self.options.bootstrap,
+            self.options.precision,
         ))
     }
 }
@@ -416,7 +411,7 @@ fn disparities(
             .disparity(*disparity, Against::BetweenGroups)
             .is_some();
         let interval = if defined {
-            compared.disparity_interval(*disparity, options.level, options.bootstrap)
+            compared.disparity_interval(*disparity, options.precision)
         } else {
             None
         };

@@ -372,20 +372,19 @@ pub fn percentile_interval(values: &mut Vec<f64>, level: f64) -> Option<(f64, f6
 pub(crate) fn resampled_estimate(
     estimate: Option<f64>,
     mut values: Vec<f64>,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
     method: Method,
 ) -> Option<Estimate> {
     let estimate = estimate?;
-    if values.len() * 2 < bootstrap.n_resamples as usize {
+    if values.len() * 2 < precision.bootstrap.n_resamples as usize {
         return None;
     }
-    let (lower, upper) = percentile_interval(&mut values, level)?;
+    let (lower, upper) = percentile_interval(&mut values, precision.level)?;
     Some(Estimate {
         estimate,
         lower,
         upper,
-        level,
+        level: precision.level,
         method,
     })
 }
@@ -408,10 +407,9 @@ pub fn bootstrap_interval(
     scored: &Scored<'_>,
     metric: Metric,
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Option<Estimate> {
-    bootstrap_intervals(scored, &[metric], threshold, level, bootstrap)
+    bootstrap_intervals(scored, &[metric], threshold, precision)
         .pop()
         .flatten()
 }
@@ -424,17 +422,15 @@ pub fn bootstrap_intervals(
     scored: &Scored<'_>,
     metrics: &[Metric],
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Vec<Option<Estimate>> {
-    let drawn = bootstrap_draws(scored, metrics, threshold, bootstrap);
+    let drawn = bootstrap_draws(scored, metrics, threshold, precision.bootstrap);
     let interval = |(position, metric): (usize, &Metric)| {
         let values = drawn.iter().filter_map(|values| values[position]).collect();
         resampled_estimate(
             metric.evaluate(scored, threshold),
             values,
-            level,
-            bootstrap,
+            precision,
             Method::BootstrapStratified,
         )
     };
@@ -542,10 +538,9 @@ pub fn metric_interval(
     scored: &Scored<'_>,
     metric: Metric,
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Option<Estimate> {
-    metric_intervals(scored, &[metric], threshold, level, bootstrap)
+    metric_intervals(scored, &[metric], threshold, precision)
         .pop()
         .flatten()
 }
@@ -555,8 +550,7 @@ pub fn metric_intervals(
     scored: &Scored<'_>,
     metrics: &[Metric],
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Vec<Option<Estimate>> {
     let confusion = Confusion::at(scored, threshold);
     let is_plain = scored.weights.is_none();
@@ -571,11 +565,11 @@ pub fn metric_intervals(
         .filter(|metric| !has_formula(metric))
         .collect();
     let mut from_resamples =
-        bootstrap_intervals(scored, &resampled, threshold, level, bootstrap).into_iter();
+        bootstrap_intervals(scored, &resampled, threshold, precision).into_iter();
     let of = |metric: &Metric| match metric {
         _ if !has_formula(metric) => from_resamples.next().flatten(),
-        Metric::RocAuc => delong_interval(scored, level),
-        Metric::Gini => delong_interval(scored, level).map(|auc| {
+        Metric::RocAuc => delong_interval(scored, precision.level),
+        Metric::Gini => delong_interval(scored, precision.level).map(|auc| {
             let stretch = |value: f64| 2.0 * value - 1.0;
             Estimate {
                 estimate: stretch(auc.estimate),
@@ -586,7 +580,7 @@ pub fn metric_intervals(
         }),
         _ => confusion
             .proportion(*metric)
-            .and_then(|(successes, trials)| wilson_interval(successes, trials, level)),
+            .and_then(|(successes, trials)| wilson_interval(successes, trials, precision.level)),
     };
     metrics.iter().map(of).collect()
 }

@@ -50,6 +50,7 @@ pub mod ranks;
 pub mod recalibration;
 pub mod resampling;
 pub mod robustness;
+mod sample;
 pub mod sketch;
 pub mod split;
 pub mod target;

@@ -33,7 +33,7 @@ pub fn permutations(n_rows: usize, n_repeats: u32, seed: u64) -> Vec<Vec<usize>>
 
 /// Rows with labels, and how they are measured.
 #[derive(Clone, Copy)]
-pub struct Measured<'m> {
+pub struct LabelledRows<'m> {
     /// Rows one after the other.
     pub values: &'m [f64],
     /// Number of features, the length of each row in `values`.
@@ -51,7 +51,7 @@ pub struct Measured<'m> {
 /// `predict` gives one score a row. `None` when the metric is not defined for the rows, or a score is not a finite number.
 pub fn permutation_importance(
     predict: &Predict<'_>,
-    measured: Measured<'_>,
+    measured: LabelledRows<'_>,
     feature: usize,
     permutations: &[Vec<usize>],
     level: f64,

@@ -180,7 +180,7 @@ pub struct IdentifierScan {
 /// Identifiers of one kind in one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentifierFinding {
-    /// Name of the column.
+    /// Name of the column with the identifiers.
     pub column: String,
     /// Detector; `near_unique` for class 18, `age_over_89` for ages.
     pub detector: String,

@@ -20,7 +20,7 @@ pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 /// Statistics of a table and of each of its columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Rows of the table.
+    /// Rows of the table, repeated ones included.
     pub n_rows: usize,
     /// Rows that repeat an earlier one in every column.
     pub n_duplicate_rows: usize,
@@ -33,7 +33,7 @@ pub struct Profile {
 /// Statistics of a column: `numeric` of numbers, `frequent` of categories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnProfile {
-    /// Name in the header.
+    /// Name of the column, as the table has it.
     pub name: String,
     /// Type that was declared or inferred; of text no value is shown.
     pub column_type: ColumnType,

@@ -49,7 +49,7 @@ pub enum Calibrator {
 /// What recalibration does on rows it was not fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecalibrationGain {
-    /// Family of the maps.
+    /// Family of maps that was fitted in each fold.
     pub method: Recalibration,
     /// Folds; the scores of each are mapped by a fit on the others.
     pub n_folds: usize,

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::distribution::{normal_quantile, normal_upper_tail};
 use crate::fairness::{Against, Disparity, MetricFrame, Rate};
 use crate::interval::{
-    Bootstrap, Estimate, Method, OrderedRows, bootstrap_draws, resampled_estimate,
+    Bootstrap, Estimate, Method, OrderedRows, Precision, bootstrap_draws, resampled_estimate,
 };
 use crate::performance::{Confusion, Metric, Scored};
 use veracta_model::numeric::{below, generator, mean, quantile_sorted};
@@ -35,20 +35,9 @@ fn draw_clusters(n: usize, bootstrap: Bootstrap, resample: u32) -> Vec<f64> {
     drawn
 }
 
-fn percentiles(
-    estimate: f64,
-    values: Vec<f64>,
-    level: f64,
-    bootstrap: Bootstrap,
-) -> Option<Estimate> {
-    resampled_estimate(
-        Some(estimate),
-        values,
-        level,
-        bootstrap,
-        Method::BootstrapCluster,
-    )
-    .map(Estimate::holding_itself)
+fn percentiles(estimate: f64, values: Vec<f64>, precision: Precision) -> Option<Estimate> {
+    resampled_estimate(Some(estimate), values, precision, Method::BootstrapCluster)
+        .map(Estimate::holding_itself)
 }
 
 /// Returns the cluster bootstrap interval of each metric; `None` where the metric is not defined, on the data or on half the
@@ -61,8 +50,7 @@ pub fn cluster_intervals(
     clusters: Clusters<'_>,
     metrics: &[Metric],
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Vec<Option<Estimate>> {
     assert_eq!(
         clusters.of_row.len(),
@@ -79,7 +67,7 @@ pub fn cluster_intervals(
         .map(|row| clusters.of_row[*row as usize])
         .collect();
     let draw = |resample: u32| -> Vec<Option<f64>> {
-        let drawn = draw_clusters(clusters.n, bootstrap, resample);
+        let drawn = draw_clusters(clusters.n, precision.bootstrap, resample);
         let weight = |(row, cluster): (usize, &u32)| {
             drawn[*cluster as usize] * rows.weights.as_ref().map_or(1.0, |held| held[row])
         };
@@ -94,18 +82,13 @@ pub fn cluster_intervals(
             .map(|metric| metric.evaluate(&drawn, threshold))
             .collect()
     };
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples)
+    let drawn: Vec<Vec<Option<f64>>> = (0..precision.bootstrap.n_resamples)
         .into_par_iter()
         .map(draw)
         .collect();
     let interval = |(place, metric): (usize, &Metric)| {
         let values = drawn.iter().filter_map(|values| values[place]).collect();
-        percentiles(
-            metric.evaluate(scored, threshold)?,
-            values,
-            level,
-            bootstrap,
-        )
+        percentiles(metric.evaluate(scored, threshold)?, values, precision)
     };
     metrics.iter().enumerate().map(interval).collect()
 }
@@ -129,8 +112,7 @@ pub fn clustered_frame(
     counts: &[Vec<Confusion>],
     is_compared: &[bool],
     (rates, disparities): (&[Rate], &[Disparity]),
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> ClusteredFrame {
     assert!(
         counts.len() == frame.groups.len() && is_compared.len() == counts.len(),
@@ -147,7 +129,7 @@ pub fn clustered_frame(
         let redrawn = redrawn(
             frame,
             counts,
-            &draw_clusters(n_clusters, bootstrap, resample),
+            &draw_clusters(n_clusters, precision.bootstrap, resample),
         );
         let values: Vec<Vec<Option<f64>>> = redrawn
             .groups
@@ -161,7 +143,7 @@ pub fn clustered_frame(
             .collect();
         (values, gaps)
     };
-    let drawn: Vec<_> = (0..bootstrap.n_resamples)
+    let drawn: Vec<_> = (0..precision.bootstrap.n_resamples)
         .into_par_iter()
         .map(draw)
         .collect();
@@ -173,8 +155,7 @@ pub fn clustered_frame(
         percentiles(
             rates[place].of(&frame.groups[group].confusion)?,
             values,
-            level,
-            bootstrap,
+            precision,
         )
     };
     let kept = compared(frame, is_compared);
@@ -183,8 +164,7 @@ pub fn clustered_frame(
         percentiles(
             kept.disparity(disparities[place], Against::BetweenGroups)?,
             values,
-            level,
-            bootstrap,
+            precision,
         )
     };
     ClusteredFrame {
@@ -260,10 +240,9 @@ pub fn bca_intervals(
     scored: &Scored<'_>,
     metrics: &[Metric],
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Vec<Option<Estimate>> {
-    let drawn = bootstrap_draws(scored, metrics, threshold, bootstrap);
+    let drawn = bootstrap_draws(scored, metrics, threshold, precision.bootstrap);
     let rows = OrderedRows::new(scored);
     // Groups of equal size in order of score within each class: leaving one out keeps the shape of the rest.
     let n_groups = JACKKNIFE_GROUPS.min(scored.n());
@@ -298,15 +277,15 @@ pub fn bca_intervals(
         let estimate = metric.evaluate(scored, threshold)?;
         let draws: Vec<f64> = drawn.iter().filter_map(|values| values[place]).collect();
         let jackknife: Vec<f64> = left.iter().filter_map(|values| values[place]).collect();
-        if draws.len() * 2 < bootstrap.n_resamples as usize {
+        if draws.len() * 2 < precision.bootstrap.n_resamples as usize {
             return None;
         }
-        let (lower, upper) = bca_bounds(estimate, &draws, &jackknife, level)?;
+        let (lower, upper) = bca_bounds(estimate, &draws, &jackknife, precision.level)?;
         Some(Estimate {
             estimate,
             lower,
             upper,
-            level,
+            level: precision.level,
             method: Method::BootstrapBca,
         })
     };

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::distribution::normal_quantile;
-use crate::interval::{Bootstrap, Estimate, metric_interval, wilson_interval};
+use crate::interval::{Bootstrap, Estimate, Precision, metric_interval, wilson_interval};
 use crate::performance::{Metric, Scored};
 use veracta_model::explanation::coalition::Predict;
 use veracta_model::model::Batch;
@@ -187,8 +187,10 @@ pub fn robustness(
                 &Scored::new(labels, &after).ok()?,
                 tried.metric,
                 tried.threshold,
-                tried.level,
-                bootstrap,
+                Precision {
+                    level: tried.level,
+                    bootstrap,
+                },
             )
         });
         ScenarioResult {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::drift::Sample;
+use crate::sample::Sample;
 use veracta_data::table::{Column, ColumnType, MISSING, Table, Values};
 
 /// Format that is written, and the only one that is read.
@@ -58,7 +58,7 @@ pub enum SketchError {
     /// A stored profile over the byte limit.
     #[error("a stored profile of {n_bytes} bytes is over the limit of {limit}")]
     TooLarge {
-        /// Bytes of the file.
+        /// Length of the file in bytes.
         n_bytes: u64,
         /// Most bytes that are read.
         limit: u64,
@@ -87,7 +87,7 @@ pub struct TableSketch {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnSketch {
-    /// Name in the header.
+    /// Name of the column, as the table has it.
     pub name: String,
     /// Rows without a value; infinite numbers count as such.
     pub n_missing: u64,
@@ -101,7 +101,7 @@ pub struct ColumnSketch {
 pub enum ValueSketch {
     /// Finite numbers, their distribution within a known error.
     Numbers(NumberSketch),
-    /// Categories with exact counts.
+    /// Categories, the most frequent of them with exact counts.
     Categories {
         /// Rows of each category; at most [`CATEGORIES_MAX`] of them, the most frequent.
         counts: BTreeMap<String, u64>,

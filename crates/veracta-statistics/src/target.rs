@@ -32,7 +32,7 @@ pub enum Task {
     Binary,
     /// Classification into several classes without an order.
     Multiclass,
-    /// Prediction of a number.
+    /// Prediction of a number for each row.
     Regression,
     /// Order of the rows within each query.
     Ranking,

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{Bootstrap, Estimate, Method, resampled_estimate};
+use crate::interval::{Estimate, Method, Precision, resampled_estimate};
 use crate::performance::multiclass::{Average, Classified, ConfusionMatrix, Disagreement, Scheme};
 use crate::performance::ranking::{Query, mean_over_queries};
 use crate::performance::regression::{Regressed, RegressionMetric, kendall, pearson, spearman};
@@ -90,37 +90,35 @@ pub struct TaskEvaluation {
 fn resampled(
     n_units: usize,
     measure: &(dyn Fn(&[usize]) -> Vec<Option<f64>> + Sync),
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Vec<Option<Estimate>> {
     let whole: Vec<usize> = (0..n_units).collect();
     let estimates = measure(&whole);
     let draw = |resample: u32| {
-        let mut rng = generator(bootstrap.seed, u64::from(resample));
+        let mut rng = generator(precision.bootstrap.seed, u64::from(resample));
         let units: Vec<usize> = (0..n_units).map(|_| below(&mut rng, n_units)).collect();
         measure(&units)
     };
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples)
+    let drawn: Vec<Vec<Option<f64>>> = (0..precision.bootstrap.n_resamples)
         .into_par_iter()
         .map(draw)
         .collect();
     let interval = |(place, estimate): (usize, &Option<f64>)| {
         let values = drawn.iter().filter_map(|values| values[place]).collect();
-        resampled_estimate(*estimate, values, level, bootstrap, Method::BootstrapRows)
+        resampled_estimate(*estimate, values, precision, Method::BootstrapRows)
             .map(Estimate::holding_itself)
     };
     estimates.iter().enumerate().map(interval).collect()
 }
 
-/// Evaluates a regression.
+/// Evaluates a regression: errors, deviances and three correlations, each with a bootstrap interval.
 ///
 /// # Panics
 /// When truths and predictions differ in number, or there are none.
 pub fn evaluate_regression(
     truths: &[f64],
     predictions: &[f64],
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> TaskEvaluation {
     assert!(
         truths.len() == predictions.len() && !truths.is_empty(),
@@ -148,7 +146,7 @@ pub fn evaluate_regression(
         };
         names.iter().map(of).collect()
     };
-    let estimates = resampled(truths.len(), &measure, level, bootstrap);
+    let estimates = resampled(truths.len(), &measure, precision);
     let metrics = names
         .iter()
         .map(|name| (*name).to_owned())
@@ -170,8 +168,7 @@ pub fn evaluate_regression(
 pub fn evaluate_multiclass(
     data: Classified<'_>,
     classes: &[String],
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> TaskEvaluation {
     let has_probabilities = !data.probabilities.is_empty();
     let of_probabilities: &[(&str, OfProbabilities)] = if has_probabilities {
@@ -214,7 +211,7 @@ pub fn evaluate_multiclass(
         n,
         metrics: names
             .map(str::to_owned)
-            .zip(resampled(n, &measure, level, bootstrap))
+            .zip(resampled(n, &measure, precision))
             .collect(),
         classes: classes.to_vec(),
         confusion: data
@@ -235,8 +232,7 @@ pub fn evaluate_ranking(
     scores: &[f64],
     queries: &[Vec<usize>],
     relevant_from: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> TaskEvaluation {
     assert!(
         relevance.len() == scores.len() && !queries.is_empty(),
@@ -275,7 +271,7 @@ pub fn evaluate_ranking(
             })
             .collect()
     };
-    let estimates = resampled(queries.len(), &measure, level, bootstrap);
+    let estimates = resampled(queries.len(), &measure, precision);
     let metrics = names.iter().cloned().zip(estimates).collect();
     TaskEvaluation {
         task: "ranking".to_owned(),

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{Bootstrap, Estimate, metric_interval};
+use crate::interval::{Estimate, Precision, metric_interval};
 use crate::performance::estimated::expected_interval;
 use crate::performance::{Metric, Scored};
 
@@ -42,7 +42,7 @@ pub enum CutError {
         /// Position of the first such row, counted from 1.
         row: usize,
     },
-    /// More windows than [`WINDOWS_MAX`].
+    /// A cut that gives more windows than [`WINDOWS_MAX`].
     #[error("there would be {n} windows; the limit is {WINDOWS_MAX}")]
     TooMany {
         /// Windows that the cut would give, rounded down.
@@ -193,7 +193,7 @@ pub fn metric_by_window(
     metric: Metric,
     threshold: f64,
     labelled_share_min: f64,
-    (level, bootstrap): (f64, Bootstrap),
+    precision: Precision,
 ) -> Vec<WindowMetric> {
     assert_eq!(
         data.labels.len(),
@@ -213,8 +213,7 @@ pub fn metric_by_window(
                 &Scored::new(&labels, &scores).ok()?,
                 metric,
                 threshold,
-                level,
-                bootstrap,
+                precision,
             )
         };
         let all: Vec<f64> = window.rows.iter().map(|row| data.scores[*row]).collect();
@@ -223,7 +222,7 @@ pub fn metric_by_window(
             n: window.rows.len(),
             n_labelled: labels.len(),
             realised: if is_ripe { realised() } else { None },
-            expected: expected_interval(metric, &all, threshold, level, bootstrap),
+            expected: expected_interval(metric, &all, threshold, precision),
         }
     };
     windows.iter().map(of_window).collect()

@@ -5,6 +5,7 @@
 //! anything.
 
 pub mod access;
+mod append;
 mod backup;
 mod blob;
 mod database;
@@ -14,6 +15,7 @@ mod location;
 mod migrations;
 pub mod mlflow;
 mod platform;
+mod reader;
 mod sequencer;
 mod store;
 mod tables;
@@ -24,11 +26,12 @@ mod verify;
 pub mod webhooks;
 mod work;
 
+pub use append::{Committed, NewRecord};
 pub use backup::{Backup, Progress, Restored};
 pub use blob::Blobs;
 pub use error::StoreError;
 pub use platform::{Platform, now};
-pub use sequencer::{Committed, NewRecord, Pending};
+pub use sequencer::Pending;
 pub use store::{Backend, InitOptions, Lead, Store, Transaction};
 pub use tables::{
     Attribute, Comparison, Direction, Field, Noun, Operand, Operator, Order, Query, Selection,

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
 use crate::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink,
-    ModelMetric, ModelVersion, Point, RegisteredModel, Run, RunStatus, Stage,
+    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, MetricValue, ModelLink,
+    ModelMetric, Point, RegisteredModel, RegisteredVersion, Run, RunStatus, Stage,
 };
 
 /// An open database of MLflow.
@@ -152,7 +152,7 @@ impl MlflowDatabase {
                 step: row.integer(2)?,
                 value: value_of(&row, 3, 4)?,
             };
-            metrics.push(Metric {
+            metrics.push(MetricValue {
                 name: row.text(0)?,
                 point,
             });
@@ -267,7 +267,7 @@ impl MlflowDatabase {
                 value,
             };
             found.push(ModelMetric {
-                metric: Metric {
+                metric: MetricValue {
                     name: row.text(0)?,
                     point,
                 },
@@ -322,7 +322,7 @@ impl MlflowDatabase {
     }
 
     /// Returns the versions of a registered model, those included that were deleted.
-    pub fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, StoreError> {
+    pub fn versions_of(&self, model: &str) -> Result<Vec<RegisteredVersion>, StoreError> {
         let sql = "SELECT CAST(version AS BIGINT), description, creation_time, last_updated_time, user_id, current_stage, source,
                    storage_location, run_id, run_link FROM model_versions WHERE name = $1 ORDER BY version";
         let mut found = Vec::new();
@@ -330,7 +330,7 @@ impl MlflowDatabase {
             let version = row.integer(0)?;
             let tags = "SELECT key, value FROM model_version_tags WHERE name = $1 AND CAST(version AS BIGINT) = $2 ORDER BY key";
             let source = row.text_or_null(6)?.unwrap_or_default();
-            found.push(ModelVersion {
+            found.push(RegisteredVersion {
                 model: model.to_owned(),
                 version,
                 description: row.text_or_null(1)?.unwrap_or_default(),

@@ -4,53 +4,21 @@
 //! PostgreSQL), so that nobody waits on a locked database. While a group is being synced the next one collects: latency is one sync,
 //! throughput is as many records as arrive in it.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use veracta_governance::record::Record;
-use veracta_ledger::Hash;
-use veracta_ledger::entry::{Artifact, ENTRY_VERSION, Entry, EntryError, Link, is_time};
-
 use crate::StoreError;
+use crate::append::{Committed, NewRecord, Tail, Unplaced, Unwritten, append};
 use crate::database::Database;
 use crate::location::Location;
-use crate::tables::records::NewRow;
-use crate::tables::{actors, records};
 use crate::work::Work;
 
 /// Records waiting to be committed; a full queue makes producers wait. 64 producers with 64 in flight fit.
 const QUEUE_LENGTH: usize = 8192;
-/// Prepared entries that are inserted in one statement.
-const UNWRITTEN_LIMIT: usize = 500;
 /// Most records of one transaction.
 const GROUP_LENGTH: usize = 4096;
-
-/// A record that is to be committed, before it has a position.
-#[derive(Debug, Clone)]
-pub struct NewRecord {
-    /// The fact to be recorded.
-    pub record: Record,
-    /// What it is about, such as `model:churn`; no personal value.
-    pub subject: String,
-    /// Content key of the step that made it.
-    pub key: Option<Hash>,
-    /// Earlier records that this one depends on, each by position and digest.
-    pub links: Vec<Link>,
-    /// Files whose digests the entry commits to.
-    pub artifacts: Vec<Artifact>,
-}
-
-/// A record that is durable, with its entry.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Committed {
-    /// Position in the ledger, counted from 0.
-    pub idx: u64,
-    /// The entry of the ledger that commits to the record.
-    pub entry: Entry,
-}
 
 /// A record on its way; `wait` returns once it is durable.
 #[derive(Debug)]
@@ -63,16 +31,12 @@ impl Pending {
     }
 }
 
-/// A record and its entry; everything but what depends on the position is known.
-struct Draft {
-    entry: Entry,
-    actor: String,
-    body: Vec<u8>,
-}
-
 /// One unit of work in the writer's queue.
 enum Job {
-    Record { draft: Box<Draft>, reply: Reply },
+    Record {
+        unplaced: Box<Unplaced>,
+        reply: Reply,
+    },
     Work(Box<Task>),
 }
 
@@ -87,48 +51,6 @@ pub(crate) type Task = dyn FnOnce(&mut Work<'_>) -> (bool, Box<Conclude>) + Send
 pub(crate) struct Sequencer {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the writer keeps between groups, valid while nobody else writes.
-#[derive(Debug, Default)]
-pub(crate) struct Tail {
-    size: u64,
-    last_at: String,
-    /// Latest position by kind and subject.
-    latest: HashMap<String, HashMap<String, u64>>,
-    n_subjects: usize,
-    /// Handle in the ledger by the name of the actor, so that each name is looked up once.
-    handles: HashMap<String, String>,
-}
-
-/// Subjects remembered before the writer begins anew: a long-running process must not grow with what it has seen.
-const SUBJECTS_LIMIT: usize = 100_000;
-
-impl Tail {
-    /// Remembers an entry that was inserted at the end.
-    fn note(&mut self, entry: &Entry) {
-        if self.n_subjects >= SUBJECTS_LIMIT {
-            self.latest.clear();
-            self.n_subjects = 0;
-        }
-        if !self.latest.contains_key(&entry.kind) {
-            self.latest.insert(entry.kind.clone(), HashMap::new());
-        }
-        let subjects = self
-            .latest
-            .get_mut(&entry.kind)
-            .expect("the kind was just added");
-        match subjects.get_mut(&entry.subject) {
-            Some(idx) => *idx = self.size,
-            None => {
-                subjects.insert(entry.subject.clone(), self.size);
-                self.n_subjects += 1;
-            }
-        }
-        if self.last_at != entry.at {
-            self.last_at.clone_from(&entry.at);
-        }
-    }
 }
 
 impl Sequencer {
@@ -168,7 +90,7 @@ impl Sequencer {
     ) -> Result<Pending, StoreError> {
         let (reply, answer) = sync_channel(1);
         self.send(Job::Record {
-            draft: Box::new(Draft::new(new, actor, at)?),
+            unplaced: Box::new(Unplaced::new(new, actor, at)?),
             reply,
         })?;
         Ok(Pending(answer))
@@ -185,30 +107,6 @@ impl Sequencer {
             .ok_or(StoreError::Closed)?
             .send(job)
             .map_err(|_| StoreError::Closed)
-    }
-}
-
-impl Draft {
-    fn new(new: NewRecord, actor: String, at: String) -> Result<Self, StoreError> {
-        if !is_time(&at) {
-            return Err(EntryError::Time.into());
-        }
-        let body = new.record.to_bytes()?;
-        let entry = Entry {
-            v: ENTRY_VERSION,
-            kind: new.record.kind().to_owned(),
-            schema_version: new.record.schema_version(),
-            subject: new.subject,
-            at,
-            actor: String::new(),
-            body: Hash::of(&body),
-            body_bytes: body.len() as u64,
-            key: new.key,
-            previous: None,
-            links: new.links,
-            artifacts: new.artifacts,
-        };
-        Ok(Self { entry, actor, body })
     }
 }
 
@@ -342,17 +240,6 @@ impl Writer {
     }
 }
 
-/// Rows of entries that are prepared and not yet inserted.
-#[derive(Default)]
-pub(crate) struct Unwritten(Vec<NewRow>);
-
-impl Unwritten {
-    /// Inserts all prepared entries with their records, and forgets them.
-    pub(crate) fn flush(&mut self, db: &Database) -> Result<(), StoreError> {
-        records::insert(db, &std::mem::take(&mut self.0))
-    }
-}
-
 fn write(
     db: &Database,
     tail: &mut Tail,
@@ -372,19 +259,12 @@ fn write_jobs(
     jobs: &mut dyn Iterator<Item = Job>,
     ended: &mut Vec<Ended>,
 ) -> Result<(), StoreError> {
-    let size = records::size(db)?;
-    if size != tail.size || size == 0 {
-        *tail = Tail {
-            size,
-            last_at: last_at(db, size)?,
-            ..Tail::default()
-        };
-    }
+    tail.catch_up(db)?;
     let mut unwritten = Unwritten::default();
     for job in jobs {
         match job {
-            Job::Record { draft, reply } => {
-                let result = append(db, tail, *draft, &mut unwritten);
+            Job::Record { unplaced, reply } => {
+                let result = append(db, tail, *unplaced, &mut unwritten);
                 if db.is_broken() {
                     let error = result.err().unwrap_or(StoreError::GroupFailed);
                     ended.push(Ended::Record(reply, Box::new(Err(StoreError::GroupFailed))));
@@ -405,7 +285,7 @@ fn write_jobs(
 /// Runs work inside a savepoint, which is undone when the work is refused.
 fn run_task(db: &Database, tail: &mut Tail, task: Box<Task>) -> Result<Box<Conclude>, StoreError> {
     db.batch("SAVEPOINT work")?;
-    let size = tail.size;
+    let size = tail.size();
     let mut work = Work::new(db, tail);
     let (is_kept, conclude) = task(&mut work);
     if db.is_broken() {
@@ -416,112 +296,9 @@ fn run_task(db: &Database, tail: &mut Tail, task: Box<Task>) -> Result<Box<Concl
         db.batch("RELEASE SAVEPOINT work")?;
     } else {
         db.batch("ROLLBACK TO SAVEPOINT work; RELEASE SAVEPOINT work")?;
-        if tail.size != size {
-            *tail = Tail {
-                size,
-                last_at: last_at(db, size)?,
-                ..Tail::default()
-            };
-        } else {
-            // A handle that was made for it is gone again.
-            tail.handles.clear();
-        }
+        tail.undo_to(db, size)?;
     }
     Ok(conclude)
-}
-
-fn last_at(db: &Database, size: u64) -> Result<String, StoreError> {
-    match size
-        .checked_sub(1)
-        .map(|last| records::entry_bytes(db, last))
-        .transpose()?
-        .flatten()
-    {
-        Some(bytes) => Ok(Entry::parse(&bytes)?.at),
-        None => Ok(String::new()),
-    }
-}
-
-/// Commits one record inside work.
-pub(crate) fn append_now(
-    db: &Database,
-    tail: &mut Tail,
-    new: NewRecord,
-    actor: &str,
-    at: &str,
-) -> Result<Committed, StoreError> {
-    let mut unwritten = Unwritten::default();
-    let committed = append(
-        db,
-        tail,
-        Draft::new(new, actor.to_owned(), at.to_owned())?,
-        &mut unwritten,
-    )?;
-    unwritten.flush(db)?;
-    Ok(committed)
-}
-
-/// Fills in what depends on the position, checks the links, and adds the entry at the end.
-fn append(
-    db: &Database,
-    tail: &mut Tail,
-    draft: Draft,
-    unwritten: &mut Unwritten,
-) -> Result<Committed, StoreError> {
-    let Draft {
-        mut entry,
-        actor,
-        body,
-    } = draft;
-    if !entry.links.is_empty() || unwritten.0.len() >= UNWRITTEN_LIMIT {
-        unwritten.flush(db)?;
-    }
-    for link in &entry.links {
-        let target = (link.idx < tail.size)
-            .then(|| records::entry_bytes(db, link.idx))
-            .transpose()?
-            .flatten();
-        let target = target.map(|bytes| Entry::parse(&bytes)).transpose()?;
-        if target.is_none_or(|target| target.body != link.body) {
-            return Err(StoreError::BadLink { idx: link.idx });
-        }
-    }
-    entry.actor = match tail.handles.get(&actor) {
-        Some(handle) => handle.clone(),
-        None => {
-            let handle = actors::handle_of(db, &actor)?;
-            tail.handles.insert(actor, handle.clone());
-            handle
-        }
-    };
-    if entry.at < tail.last_at {
-        entry.at.clone_from(&tail.last_at);
-    }
-    entry.previous = match tail
-        .latest
-        .get(&entry.kind)
-        .and_then(|subjects| subjects.get(&entry.subject))
-    {
-        Some(idx) => Some(*idx),
-        None => {
-            if tail.n_subjects == 0 {
-                // What the writer remembered was just given up: the latest may be among the rows not yet inserted.
-                unwritten.flush(db)?;
-            }
-            records::latest(db, &entry.kind, &entry.subject)?
-        }
-    };
-    let bytes = entry.to_bytes()?;
-    tail.note(&entry);
-    let idx = tail.size;
-    tail.size += 1;
-    unwritten.0.push(NewRow {
-        idx,
-        entry: entry.clone(),
-        entry_bytes: bytes,
-        body,
-    });
-    Ok(Committed { idx, entry })
 }
 
 /// Holds the lock between processes; released on drop, and by the system when the process dies.

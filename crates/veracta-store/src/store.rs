@@ -1,7 +1,6 @@
 //! The workspace: opening it, reading it, and the transaction that is the only way to change it.
 
 use std::fs;
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
@@ -13,9 +12,11 @@ use veracta_ledger::Hash;
 use veracta_ledger::merkle::empty_root;
 use veracta_ledger::note::{KeyType, VerifierKey, is_name};
 
+use crate::append::{Committed, NewRecord};
 use crate::database::Database;
 use crate::location::Location;
-use crate::sequencer::{Committed, NewRecord, Pending, Sequencer};
+use crate::reader::Reader;
+use crate::sequencer::{Pending, Sequencer};
 use crate::tables::records::Filter;
 use crate::tables::{actors, records};
 use crate::work::Work;
@@ -25,8 +26,6 @@ use crate::{Blobs, StoreError, keys, migrations};
 const FOLDER: &str = ".veracta";
 /// Kind of the record that opens a log.
 const OPENING: &str = "ledger.checkpoint";
-/// Connections kept open for readers between requests.
-const IDLE_READERS: usize = 8;
 
 /// An open workspace: the ledger, the tables, the files and the signing key.
 #[derive(Debug)]
@@ -64,41 +63,6 @@ pub struct InitOptions {
     pub at: String,
     /// Name and version of the program that creates it.
     pub program: String,
-}
-
-/// A connection to read with; given back when dropped.
-pub(crate) struct Reader<'s> {
-    store: &'s Store,
-    db: Option<Database>,
-}
-
-impl Deref for Reader<'_> {
-    type Target = Database;
-
-    fn deref(&self) -> &Database {
-        self.db.as_ref().expect("it is there until dropped")
-    }
-}
-
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        let mut idle = self
-            .store
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if self.db.as_ref().is_some_and(Database::is_broken) {
-            // What broke this connection broke the others: whoever asks next gets a new one.
-            idle.clear();
-        }
-        if let Some(db) = self
-            .db
-            .take()
-            .filter(|db| !db.is_broken() && idle.len() < IDLE_READERS)
-        {
-            idle.push(db);
-        }
-    }
 }
 
 /// While it is held, no other process does the task it was asked for; see [`Store::lead`].
@@ -396,10 +360,7 @@ impl Store {
             Some(db) => db,
             None => Database::connect(&self.location)?.for_reading(&self.location)?,
         };
-        Ok(Reader {
-            store: self,
-            db: Some(db),
-        })
+        Ok(Reader::new(db, &self.readers))
     }
 
     /// Returns the number of entries.

@@ -142,7 +142,7 @@ pub struct ForeignRun {
     /// Tags by key, as text.
     pub tags: Vec<KeyValue>,
     /// Every value in the history of every metric.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<MetricValue>,
     /// Datasets that the run read.
     pub inputs: Vec<DatasetInput>,
     /// Logged models that the run read.
@@ -164,7 +164,7 @@ pub struct Point {
 
 /// One value in the history of a metric, with the key of the metric.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Metric {
+pub struct MetricValue {
     /// Key of the metric, such as `val_loss`.
     pub name: String,
     /// The value with its time and step.
@@ -227,7 +227,7 @@ pub struct RunData {
     /// Tags as key and value, sorted by key.
     pub tags: Vec<KeyValue>,
     /// The latest value of each metric, sorted by key.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<MetricValue>,
     /// Datasets that the run read.
     pub inputs: Vec<DatasetInput>,
     /// Logged models that the run read.
@@ -271,7 +271,7 @@ pub struct LoggedModel {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelMetric {
     /// Key and value of the metric.
-    pub metric: Metric,
+    pub metric: MetricValue,
     /// Id of the run that measured it.
     pub run_id: String,
     /// Name of the dataset it was measured on; empty when not said.
@@ -304,7 +304,7 @@ pub const DELETED_VERSION: &str = "Deleted_Internal";
 
 /// A version of a registered model, with where its files are and come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelVersion {
+pub struct RegisteredVersion {
     /// Name of the registered model that it belongs to.
     pub model: String,
     /// Number within its model, counted from 1 and never given again.

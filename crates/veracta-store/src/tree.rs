@@ -17,7 +17,7 @@ use veracta_ledger::tile::{
 };
 
 use crate::keys::{SignerState, load_signer_state, store_signer_state};
-use crate::store::Reader;
+use crate::reader::Reader;
 use crate::tables::{records, signer};
 use crate::{Store, StoreError};
 

@@ -7,9 +7,9 @@ use veracta_ledger::Hash;
 use veracta_ledger::entry::Entry;
 
 use crate::StoreError;
+use crate::append::{Committed, NewRecord, Tail, append_now};
 use crate::database::Database;
-use crate::sequencer::{Committed, NewRecord, Tail, append_now};
-use crate::store::Reader;
+use crate::reader::Reader;
 use crate::tables::records;
 use crate::tracking::Run;
 

@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use percent_encoding::percent_decode_str;
-use veracta_store::tracking::{ArtifactFile, ModelVersion, Run};
+use veracta_store::tracking::{ArtifactFile, RegisteredVersion, Run};
 use veracta_store::{PartProblem, SignedRequest, View};
 
 use super::evidence::Event;
@@ -86,7 +86,7 @@ fn owner(view: View<'_>, path: &str) -> Result<Option<Run>, TrackingError> {
     Ok(None)
 }
 
-fn frozen(path: &str, version: &ModelVersion) -> TrackingError {
+fn frozen(path: &str, version: &RegisteredVersion) -> TrackingError {
     TrackingError::forbidden(format!(
         "'{path}' belongs to version {} of registered model '{}', whose files cannot change. Log the model again and register it as a new version.",
         version.version, version.model
@@ -241,7 +241,7 @@ pub fn find(platform: &Platform, path: &str) -> Result<ArtifactFile, TrackingErr
 /// A file or folder in a listed folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Name within the folder.
+    /// Name within the listed folder, without a `/`.
     pub name: String,
     /// Length of the file in bytes; `None` for a folder.
     pub bytes: Option<u64>,

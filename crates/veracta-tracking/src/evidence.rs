@@ -10,8 +10,8 @@ use veracta_governance::record::{
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
 use veracta_store::tracking::{
-    DatasetInput, Experiment, KeyValue, Metric, ModelLink, ModelVersion, Point, RegisteredModel,
-    Run, RunData,
+    DatasetInput, Experiment, KeyValue, MetricValue, ModelLink, Point, RegisteredModel,
+    RegisteredVersion, Run, RunData,
 };
 use veracta_store::{NewRecord, Selection, View};
 
@@ -101,7 +101,7 @@ pub(crate) fn of_registered_model(
 /// Returns the record of a version, resting on the record of the run that made it.
 pub(crate) fn of_model_version(
     view: View<'_>,
-    version: &ModelVersion,
+    version: &RegisteredVersion,
     event: Event<'_>,
 ) -> Result<NewRecord, TrackingError> {
     let artifacts = match path_of(&version.storage_location) {
@@ -223,7 +223,7 @@ pub(super) fn tracked_run(
 fn tracked_metrics(
     view: View<'_>,
     run: &Run,
-    latest: Vec<Metric>,
+    latest: Vec<MetricValue>,
 ) -> Result<Vec<TrackedMetric>, TrackingError> {
     let mut metrics = Vec::with_capacity(latest.len());
     for metric in latest {

@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use veracta_ledger::Hash;
 use veracta_store::tracking::{
-    DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion, Point,
-    RegisteredModel, Run, RunData, Stage,
+    DatasetInput, Experiment, KeyValue, LoggedModel, MetricValue, ModelLink, Point,
+    RegisteredModel, RegisteredVersion, Run, RunData, Stage,
 };
 use veracta_store::{Query, Selection, StoreError, View, Viewed};
 
@@ -354,7 +354,7 @@ impl Export<'_> {
         self.meta(&folder, meta)?;
         self.values(&format!("{folder}/params"), &data.params)?;
         self.values(&format!("{folder}/tags"), &data.tags)?;
-        for Metric { name, .. } in &data.metrics {
+        for MetricValue { name, .. } in &data.metrics {
             let points = view.metric_history(run, name, EVERYTHING)?;
             let text: String = points.iter().map(|point| line(point) + "\n").collect();
             self.write(&format!("{folder}/metrics/{name}"), text.as_bytes())?;
@@ -500,7 +500,7 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn version(&mut self, model: &str, version: &ModelVersion) -> Result<(), ExportError> {
+    fn version(&mut self, model: &str, version: &RegisteredVersion) -> Result<(), ExportError> {
         let folder = format!("{model}/version-{}", version.version);
         let storage = self.locations.new_of(&version.storage_location);
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());

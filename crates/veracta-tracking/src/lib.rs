@@ -18,7 +18,6 @@ pub mod openlineage;
 pub mod purge;
 pub mod runs;
 pub mod search;
-mod version_source;
 pub mod webhooks;
 
 use veracta_ledger::Hash;

@@ -1,6 +1,6 @@
 //! What names, keys and values may be: the rules and limits of MLflow's API.
 
-use veracta_store::tracking::{KeyValue, Metric};
+use veracta_store::tracking::{KeyValue, MetricValue};
 
 use super::TrackingError;
 
@@ -74,10 +74,10 @@ fn check_key(name: &str, path: impl Fn() -> String) -> Result<(), TrackingError>
 
 /// Checks metrics; `path` names one in messages.
 pub(super) fn check_metrics(
-    metrics: &[Metric],
+    metrics: &[MetricValue],
     path: impl Fn(usize) -> String,
 ) -> Result<(), TrackingError> {
-    for (position, Metric { name, point }) in metrics.iter().enumerate() {
+    for (position, MetricValue { name, point }) in metrics.iter().enumerate() {
         check_key(name, || path(position) + "name")?;
         if point.timestamp_ms < 0 {
             let why = format!(

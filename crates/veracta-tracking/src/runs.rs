@@ -2,8 +2,8 @@
 
 use veracta_ledger::Hash;
 use veracta_store::tracking::{
-    DatasetInput, DatasetSummary, KeyValue, Metric, ModelLink, ModelMetric, Point, Run, RunData,
-    RunStatus, Stage,
+    DatasetInput, DatasetSummary, KeyValue, MetricValue, ModelLink, ModelMetric, Point, Run,
+    RunData, RunStatus, Stage,
 };
 use veracta_store::{Draft, Query, Selection, View, Viewed, Work};
 
@@ -260,7 +260,7 @@ pub fn set_stage(
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewMetric {
     /// Key and value of the metric, with time and step.
-    pub metric: Metric,
+    pub metric: MetricValue,
     /// Id of the logged model that the value was measured of; `None` when it is the run's alone.
     pub model_id: Option<String>,
     /// Name of the dataset it was measured on; `None` when the client did not say.
@@ -305,7 +305,7 @@ fn log(
         .filter(|new| new.model_id.is_some())
         .cloned()
         .collect();
-    let metrics: Vec<Metric> = batch.metrics.into_iter().map(|new| new.metric).collect();
+    let metrics: Vec<MetricValue> = batch.metrics.into_iter().map(|new| new.metric).collect();
     names::check_metrics(&metrics, |position| path("metrics", position))?;
     let params = names::checked_params(batch.params, |position| path("params", position))?;
     let tags = names::checked_tags(batch.tags, |position| path("tags", position))?;

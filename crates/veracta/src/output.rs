@@ -12,17 +12,18 @@ use miette::{
 use serde::Serialize;
 use veracta_data::csv::CsvOptions;
 use veracta_data::table::ReadLimits;
-use veracta_documents::report::{self, Report as Measured};
+use veracta_documents::report;
 use veracta_lifecycle::{LifecycleError, Problem};
+use veracta_statistics::interval::{Bootstrap, Precision};
 
 use crate::args::{FileOptions, Format, MeasureOptions};
 
 /// The answer, which becomes the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Exit code 0.
+    /// Exit code 0: what was asked holds, or the command decides nothing.
     Yes,
-    /// Exit code 1.
+    /// Exit code 1: what was asked does not hold, such as a model that the gate refuses.
     No,
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 pub(crate) fn print_report(
     format: Format,
     file: Option<&Path>,
-    report: &Measured,
+    report: &report::Report,
     value: &impl Serialize,
 ) -> anyhow::Result<()> {
     let text = match format {
@@ -75,14 +76,6 @@ pub(crate) fn note_rounds(rounds_past_best: Option<(usize, usize)>) {
     }
 }
 
-/// Returns the last part of a path.
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(
-        || path.display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    )
-}
-
 /// Most resamples: a hundred thousand settle the third digit of a bound.
 const RESAMPLES_MAX: u32 = 100_000;
 
@@ -96,6 +89,17 @@ pub(crate) fn check_measure(measure: &MeasureOptions) -> anyhow::Result<()> {
         anyhow::bail!("`--resamples` is between 2 and {RESAMPLES_MAX}");
     }
     Ok(())
+}
+
+/// Returns how intervals are made.
+pub(crate) fn precision(measure: &MeasureOptions) -> Precision {
+    Precision {
+        level: measure.level,
+        bootstrap: Bootstrap {
+            n_resamples: measure.resamples,
+            seed: measure.seed,
+        },
+    }
 }
 
 /// Refuses what is not a confidence level.
@@ -139,27 +143,27 @@ impl Paint {
         }
     }
 
-    /// Something that holds.
+    /// Colours text green: something that holds.
     pub(crate) fn good(self, text: &str) -> String {
         self.wrap("32", text)
     }
 
-    /// Something that does not.
+    /// Colours text red: something that does not hold.
     pub(crate) fn bad(self, text: &str) -> String {
         self.wrap("31", text)
     }
 
-    /// Something open.
+    /// Colours text yellow: something open, such as a control without evidence.
     pub(crate) fn open(self, text: &str) -> String {
         self.wrap("33", text)
     }
 
-    /// Something in the background.
+    /// Dims text of less weight, such as places in the ledger.
     pub(crate) fn soft(self, text: &str) -> String {
         self.wrap("2", text)
     }
 
-    /// A heading.
+    /// Prints text bold, for headings.
     pub(crate) fn strong(self, text: &str) -> String {
         self.wrap("1", text)
     }

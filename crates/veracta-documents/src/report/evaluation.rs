@@ -46,7 +46,7 @@ pub fn report(subject: &str, measured: &Evaluation) -> Report {
         measured
             .frames
             .iter()
-            .map(|frame| group_section(frame, measured.options.level)),
+            .map(|frame| group_section(frame, measured.options.precision.level)),
     );
     Report {
         title: "Evaluation".to_owned(),
@@ -70,7 +70,7 @@ fn method(measured: &Evaluation) -> String {
     let options = &measured.options;
     let resamples = format!(
         "{} resamples",
-        grouped(options.bootstrap.n_resamples as usize)
+        grouped(options.precision.bootstrap.n_resamples as usize)
     );
     let how = match (measured.n_clusters, options.intervals) {
         (Some(n), _) => format!("{resamples} of {} whole clusters", grouped(n)),
@@ -86,8 +86,8 @@ fn method(measured: &Evaluation) -> String {
     };
     format!(
         "Intervals at {} %: {how} (seed {}). Groups under {} rows are marked and not compared.",
-        options.level * 100.0,
-        options.bootstrap.seed,
+        options.precision.level * 100.0,
+        options.precision.bootstrap.seed,
         options.group_rows_min
     )
 }
@@ -170,7 +170,7 @@ fn performance(measured: &Evaluation, auc: Option<&Estimate>) -> ReportSection {
             caption: "Reliability".to_owned(),
             description: "Share of positives over mean predicted probability in ten bins; on the dashed line predictions come true."
                 .to_owned(),
-            svg: plot::reliability(reliability, measured.options.level),
+            svg: plot::reliability(reliability, measured.options.precision.level),
         });
     }
     let counts = measured.confusion;

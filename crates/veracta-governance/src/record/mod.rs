@@ -107,6 +107,8 @@ macro_rules! records {
     };
 }
 
+// Three facts share the word `run`, told apart by their versions. Whichever of the last two changes next takes a kind of its own with
+// version 1, `tracked_run` or `observed_run`; the versions here stay readable.
 records! {
     AccessLog = "access.log" v 1,
     ApprovalSignature = "approval.signature" v 1,
@@ -211,6 +213,55 @@ impl Record {
         }
         let head: Head<'_> = serde_json::from_slice(bytes)?;
         Self::decode(&head.kind, head.schema_version, bytes)
+    }
+}
+
+/// Kinds of reports on a model file that may be made at any time, so that the record of the model need not rest on them: what
+/// was said of a model is what it rests on, and these.
+pub const REPORTS_ON_MODELS: [&str; 7] = [
+    "reproduction.report",
+    "model.card",
+    "document.export",
+    "drift.report",
+    "performance.report",
+    "robustness.report",
+    "privacy.report",
+];
+
+impl Record {
+    /// Returns the digest of the model file that a report of [`REPORTS_ON_MODELS`] is about; `None` of every other record, those
+    /// that a model rests on among them.
+    pub fn reported_model(&self) -> Option<Hash> {
+        match self {
+            Self::ReproductionReport(body) => Some(body.model),
+            Self::ModelCard(body) => Some(body.model),
+            Self::DocumentExport(body) => Some(body.model),
+            Self::DriftReport(body) => Some(body.model),
+            Self::PerformanceReport(body) => Some(body.model),
+            Self::RobustnessReport(body) => Some(body.model),
+            Self::PrivacyReport(body) => Some(body.model),
+            Self::AccessLog(_)
+            | Self::ApprovalSignature(_)
+            | Self::Attestation(_)
+            | Self::BiasReport(_)
+            | Self::DatasetMinimisation(_)
+            | Self::DatasetPhiScan(_)
+            | Self::DatasetProfile(_)
+            | Self::DatasetSplit(_)
+            | Self::DatasetVersion(_)
+            | Self::ErasureReceipt(_)
+            | Self::Experiment(_)
+            | Self::ExplainReport(_)
+            | Self::FairnessReport(_)
+            | Self::LedgerCheckpoint(_)
+            | Self::ModelVersion(_)
+            | Self::RegistryModel(_)
+            | Self::RegistryVersion(_)
+            | Self::Run(_)
+            | Self::TrackedRun(_)
+            | Self::ObservedRun(_)
+            | Self::ValidationReport(_) => None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use veracta_governance::record::{KINDS, Record, RecordError};
+use veracta_governance::record::{KINDS, REPORTS_ON_MODELS, Record, RecordError};
 
 use crate::lineage::files;
 
@@ -44,6 +44,18 @@ fn every_kind_is_in_the_corpus_and_in_the_vocabulary() {
                 "{kind} v{version} is not in the corpus"
             );
         }
+    }
+}
+
+#[test]
+fn the_listed_reports_and_no_others_are_about_a_model() {
+    for (idx, kind, _, bytes) in files() {
+        let is_report = Record::parse(&bytes).unwrap().reported_model().is_some();
+        assert_eq!(
+            is_report,
+            REPORTS_ON_MODELS.contains(&kind.as_str()),
+            "{idx} {kind}"
+        );
     }
 }
 

@@ -233,6 +233,10 @@ fn the_checkpoint_is_of_this_log_and_this_size() {
         CHECKPOINT_PATH,
         "malformed checkpoint",
     );
+}
+
+#[test]
+fn the_checkpoint_is_there_and_signed_by_the_log() {
     check_files(
         "missing",
         |files, _| drop(files.remove(CHECKPOINT_PATH)),

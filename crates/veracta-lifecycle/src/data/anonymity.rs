@@ -4,13 +4,39 @@ use std::path::Path;
 
 use veracta_data::csv::CsvOptions;
 use veracta_data::table::Coded;
+use veracta_documents::report::anonymity::report;
 use veracta_statistics::anonymity::{Anonymity, anonymity};
 
-use super::{column, read_table};
+use super::{column, file_name, read_table};
 use crate::LifecycleError;
+use crate::outcome::Outcome;
 
-/// Measures k, l and t of a file over its quasi-identifiers.
-pub fn anonymity_of_file(
+/// Of which columns of which file the anonymity is measured.
+#[derive(Debug, Clone)]
+pub struct AnonymityRequest<'p> {
+    /// File of rows, one a person.
+    pub data: &'p Path,
+    /// How a CSV file is read.
+    pub csv: CsvOptions,
+    /// Columns by which somebody outside may know a person.
+    pub quasi: Vec<String>,
+    /// Columns that nobody is to learn of a person.
+    pub sensitive: Vec<String>,
+}
+
+impl AnonymityRequest<'_> {
+    /// Measures k, l and t over the quasi-identifiers.
+    pub fn measure(&self) -> Result<Outcome<Anonymity>, LifecycleError> {
+        let found = measure(self.data, &self.csv, &self.quasi, &self.sensitive)?;
+        Ok(Outcome {
+            report: report(&file_name(self.data), &self.quasi, &found),
+            measurement: found,
+            record: None,
+        })
+    }
+}
+
+fn measure(
     data: &Path,
     csv: &CsvOptions,
     quasi: &[String],

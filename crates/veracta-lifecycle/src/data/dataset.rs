@@ -26,11 +26,11 @@ const LABEL_ROWS_MIN: usize = 10;
 /// Which rows are meant, how they are read and what their columns are for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DatasetRequest {
-    /// SHA-256 of the file.
+    /// SHA-256 of the file's bytes, under which the store keeps them.
     pub digest: Hash,
     /// How its cells are read.
     pub reading: Reading,
-    /// What is predicted.
+    /// Column of the label, and which of its values are positive and negative.
     pub label: LabelRequest,
     /// Columns that tell rows or people apart, in order: never inputs.
     pub identifiers: Vec<String>,
@@ -38,7 +38,7 @@ pub struct DatasetRequest {
     pub dropped: Vec<String>,
 }
 
-/// How cells are read.
+/// How the cells of a data file are read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reading {
     /// Byte between cells of a CSV file; a comma when not given.
@@ -52,10 +52,10 @@ pub struct Reading {
     pub bytes_limit: Option<u64>,
 }
 
-/// What is predicted.
+/// Column of the label, and which of its values are positive and negative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LabelRequest {
-    /// Its column.
+    /// Name of the label's column; no row may lack a value in it.
     pub column: String,
     /// The value that counts as positive.
     pub positive: String,
@@ -66,19 +66,19 @@ pub struct LabelRequest {
 /// A table with what its columns are for.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// SHA-256 of the file.
+    /// SHA-256 of the file's bytes, as the request names it.
     pub digest: Hash,
     /// Length of the file, in bytes.
     pub n_bytes: u64,
     /// The format of the file.
     pub format: Format,
-    /// The columns.
+    /// All columns of the file, whatever they are for.
     pub table: Table,
     /// What was noticed while reading.
     pub read: ReadReport,
-    /// Columns the model reads.
+    /// Columns that a model may read, in file order: neither label, identifier, dropped, free text nor without values.
     pub inputs: Vec<String>,
-    /// Column of the label.
+    /// Name of the label's column.
     pub label: String,
     /// What is to be predicted of each row.
     pub target: Target,
@@ -99,7 +99,7 @@ impl LabelRequest {
 }
 
 impl Reading {
-    /// Reads rows.
+    /// Reads the table of a source with these settings.
     pub fn read(&self, source: &Source) -> Result<ReadTable, LifecycleError> {
         let mut options = CsvOptions::default();
         if let Some(delimiter) = self.delimiter {

@@ -27,7 +27,7 @@ pub struct MinimiseRequest {
     pub training: TrainingSpec,
     /// Most categories of an input.
     pub categories_max: usize,
-    /// Folds and tolerances.
+    /// Folds, repeats and seed of the test, and the losses of ROC AUC that count as none.
     pub plan: MinimisationPlan,
     /// Association (Cramér's V) from which inputs are tested together.
     pub correlation: f64,

@@ -22,6 +22,14 @@ pub fn read_table(path: &Path, csv: &CsvOptions) -> Result<ReadTable, LifecycleE
     read_source(&Source::file(path), csv)
 }
 
+/// Returns the last part of a path, as reports name a file.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
 /// Returns the SHA-256 and the length of a file, without holding it in memory.
 pub fn hash_file(path: &Path) -> Result<(Hash, u64), LifecycleError> {
     let digest = Source::file(path).digest();

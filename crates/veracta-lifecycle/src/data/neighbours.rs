@@ -3,16 +3,69 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::Serialize;
 use veracta_data::csv::CsvOptions;
 use veracta_data::table::{Column, Table, Values};
+use veracta_documents::report::robustness::neighbours as report;
 use veracta_model::model::{Input, encode};
 use veracta_statistics::neighbours::{NeighbourShare, neighbour_share};
 
-use super::read_table;
+use super::{file_name, read_table};
 use crate::LifecycleError;
+use crate::outcome::Outcome;
 
-/// Says whether synthetic rows are nearer to training than to held-out rows, over the columns that all three files have.
-pub fn compare_neighbours(
+/// Which synthetic rows are compared with which real ones.
+#[derive(Debug, Clone)]
+pub struct NeighboursRequest<'p> {
+    /// File of the synthetic rows.
+    pub synthetic: &'p Path,
+    /// Rows that they were made from.
+    pub training: &'p Path,
+    /// Rows of the same kind that they were not made from.
+    pub held_out: &'p Path,
+    /// How CSV files are read.
+    pub csv: CsvOptions,
+    /// Columns to leave out, such as identifiers.
+    pub without: Vec<String>,
+    /// Confidence level of the share.
+    pub level: f64,
+    /// Seed of the samples of rows that are compared, one from each file.
+    pub seed: u64,
+}
+
+/// Whether synthetic rows are nearer to training than to held-out rows.
+#[derive(Debug, Clone, Serialize)]
+pub struct NeighboursFound {
+    /// Columns that all three files have, over which distances are.
+    pub columns: Vec<String>,
+    /// Share of synthetic rows whose nearest row is one they were made from.
+    pub neighbours: NeighbourShare,
+}
+
+impl NeighboursRequest<'_> {
+    /// Measures the share over the columns that all three files have.
+    pub fn measure(&self) -> Result<Outcome<NeighboursFound>, LifecycleError> {
+        let (columns, neighbours) = compare_neighbours(
+            [self.synthetic, self.training, self.held_out],
+            &self.csv,
+            &self.without,
+            self.level,
+            self.seed,
+        )?;
+        let names = [self.synthetic, self.training].map(file_name);
+        let subject = format!("{} made from {}", names[0], names[1]);
+        Ok(Outcome {
+            report: report(&subject, &columns, &neighbours),
+            measurement: NeighboursFound {
+                columns,
+                neighbours,
+            },
+            record: None,
+        })
+    }
+}
+
+fn compare_neighbours(
     [synthetic, training, held_out]: [&Path; 3],
     csv: &CsvOptions,
     without: &[String],

@@ -12,7 +12,7 @@ use veracta_store::Blobs;
 use super::dataset::Dataset;
 use crate::LifecycleError;
 
-/// How rows are divided.
+/// How rows are divided into a training, a tuning and a test part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SplitRequest {
     /// By chance, by time, or as a column says.
@@ -122,7 +122,7 @@ fn decode_parts(bytes: &[u8]) -> Option<Vec<Part>> {
     bytes.iter().map(part).collect()
 }
 
-/// Reads a stored assignment.
+/// Reads the part of each row from a stored assignment; other bytes are an error.
 pub fn read_parts(blobs: &Blobs, assignment: Hash) -> Result<Vec<Part>, LifecycleError> {
     let parts = decode_parts(&blobs.get(assignment)?);
     parts.ok_or(LifecycleError::MissingEvidence {

@@ -1,16 +1,62 @@
-//! Profiles that are stored and stand in for the rows later.
+//! Statistics of a file and identifiers in it, and profiles that are stored and stand in for the rows later.
 
 use std::path::{Path, PathBuf};
 
-use veracta_data::table::Table;
+use serde::Serialize;
+use veracta_data::csv::CsvOptions;
+use veracta_data::source::ReadTable;
+use veracta_data::table::{ReadReport, Table};
+use veracta_ledger::Hash;
+use veracta_statistics::privacy::{IdentifierScan, scan_identifiers};
+use veracta_statistics::profile::{Profile, profile};
 use veracta_statistics::sketch::{SketchError, TableSketch};
 
+use super::{hash_file, read_table};
 use crate::LifecycleError;
 
 /// Largest stored profile: a thousand numeric columns of a billion rows.
 const PROFILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Reads a stored profile.
+/// A file with its statistics and the identifiers in it.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileProfile {
+    /// The file.
+    pub file: PathBuf,
+    /// SHA-256 of its bytes.
+    pub digest: Hash,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its format, such as `csv`.
+    pub format: &'static str,
+    /// What a person should know of the cells, such as columns of numbers and words.
+    pub read: ReadReport,
+    /// Statistics of each column.
+    pub profile: Profile,
+    /// What may identify a person, by column.
+    pub identifiers: IdentifierScan,
+}
+
+/// Profiles a file; returns its rows as well.
+pub fn profile_file(file: &Path, csv: &CsvOptions) -> Result<(FileProfile, Table), LifecycleError> {
+    let (digest, bytes) = hash_file(file)?;
+    let ReadTable {
+        format,
+        table,
+        report,
+    } = read_table(file, csv)?;
+    let found = FileProfile {
+        file: file.to_owned(),
+        digest,
+        bytes,
+        format: format.name(),
+        read: report,
+        profile: profile(&table, &[]),
+        identifiers: scan_identifiers(&table),
+    };
+    Ok((found, table))
+}
+
+/// Reads a profile that `veracta profile --save` wrote; a file over 1 GiB is refused.
 pub fn read_profile(path: &Path) -> Result<TableSketch, LifecycleError> {
     let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
     if metadata.len() > PROFILE_BYTES_MAX {

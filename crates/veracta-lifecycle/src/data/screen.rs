@@ -16,7 +16,7 @@ use crate::LifecycleError;
 /// How single inputs are screened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScreenRequest {
-    /// Protected attributes.
+    /// Columns of protected attributes. Every other input is tested as a proxy of their groups.
     pub protected: Vec<String>,
     /// Lower bound of an input's own ROC AUC for the label from which it counts as leaking it.
     pub leakage_limit: f64,
@@ -24,7 +24,7 @@ pub struct ScreenRequest {
     pub proxy_limit: f64,
     /// Confidence level of the bounds.
     pub level: f64,
-    /// Seed of the folds.
+    /// Seed of the folds of the ROC AUC: a row is scored with rates from the other folds.
     pub seed: u64,
     /// Rows below which a group says nothing about a proxy.
     pub group_rows_min: usize,

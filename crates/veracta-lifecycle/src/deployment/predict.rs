@@ -14,11 +14,11 @@ use crate::data::read_table;
 /// A model with the rows it is applied to.
 #[derive(Debug, Clone)]
 pub struct Applied {
-    /// The model.
+    /// The model, cut after its best round when [`Rounds::Best`] was asked for.
     pub model: Model,
     /// Names of its inputs: the file's columns when the model has none.
     pub inputs: Vec<String>,
-    /// The rows.
+    /// The rows of the data file, encoded as the model reads them.
     pub rows: Batch,
     /// (best round, rounds used) when the file says that an earlier round was best.
     pub rounds_past_best: Option<(usize, usize)>,

@@ -29,19 +29,19 @@ pub struct CompareRequest {
     pub threshold: f64,
     /// Rows below which a group is not compared.
     pub group_rows_min: usize,
-    /// How intervals are made.
+    /// Confidence level of the bounds on drift and of the metrics' intervals, and the resamples of metrics without a formula.
     pub precision: Precision,
 }
 
-/// The newer rows.
+/// Newer rows that are compared with the training part.
 pub struct Compared<'c> {
-    /// Where they came from.
+    /// What the rows were read from; errors about their labels name its path.
     pub source: &'c Source,
-    /// SHA-256 of them.
+    /// SHA-256 of the bytes they were read from; both reports name it as the data that was measured.
     pub digest: Hash,
-    /// The rows.
+    /// The rows with all their columns; columns that the dataset does not have are reported as added.
     pub current: &'c Table,
-    /// What is predicted.
+    /// Label of the dataset. Performance is measured when `current` has its column and no watched input is lost.
     pub label: &'c LabelRequest,
 }
 
@@ -67,8 +67,7 @@ pub fn drift_and_performance(
     let options = EvaluationOptions {
         metrics: Vec::new(),
         threshold: request.threshold,
-        level: request.precision.level,
-        bootstrap: request.precision.bootstrap,
+        precision: request.precision,
         group_rows_min: request.group_rows_min,
         intervals: Intervals::Preferred,
         recalibrate: false,

@@ -9,21 +9,25 @@ use veracta_data::csv::CsvOptions;
 use veracta_data::parquet::{parquet_columns, read_parquet_column};
 use veracta_data::source::{Format, Source};
 use veracta_data::table::{ReadLimits, Table, TableError, Values};
+use veracta_documents::report::changes;
+use veracta_documents::report::drift::report;
+use veracta_governance::record::{DriftReport, Record};
 use veracta_statistics::drift::Prepared;
 use veracta_statistics::drift::attribution::{AttributionDrift, attribution_drift};
 use veracta_statistics::drift::measurement::{
     ColumnMeasurement, DriftMeasurement, DriftOptions, measure_prepared,
 };
-use veracta_statistics::drift::rule::ColumnDrift;
+use veracta_statistics::drift::rule::{Change, ColumnDrift};
 use veracta_statistics::drift::together::{TogetherDrift, together};
-use veracta_statistics::interval::Bootstrap;
+use veracta_statistics::interval::{Bootstrap, Precision};
 use veracta_statistics::sketch::TableSketch;
 
 use super::windows::{WindowColumns, windows_of};
 use crate::LifecycleError;
 use crate::data::profile::{read_profile, refuse_profile};
-use crate::data::read_table;
-use crate::deployment::predict::Applied;
+use crate::data::{file_name, hash_file, read_table};
+use crate::deployment::predict::{Applied, Rounds, apply};
+use crate::outcome::{MeasuredOf, Outcome, Recordable};
 use crate::validation::attribute::attribute;
 
 /// A table whose columns are read when they are asked for.
@@ -34,19 +38,27 @@ enum Columns<'p> {
         names: Vec<String>,
         n_rows: usize,
     },
-    /// CSV: read whole.
+    /// CSV: read whole, because every line holds a cell of each column.
     Table(Table),
-    /// A stored profile.
+    /// A stored profile: a summary of each column, without rows.
     Sketch { path: &'p Path, sketch: TableSketch },
 }
 
 /// What current data is compared with.
 #[derive(Debug, Clone, Copy)]
 pub enum Reference<'p> {
-    /// A file of rows.
+    /// A CSV or Parquet file of rows.
     Rows(&'p Path),
     /// A stored profile; the rows are not needed.
     Profile(&'p Path),
+}
+
+impl<'p> Reference<'p> {
+    /// Returns the file of rows or of the profile.
+    pub fn path(self) -> &'p Path {
+        let (Self::Rows(path) | Self::Profile(path)) = self;
+        path
+    }
 }
 
 impl<'p> Columns<'p> {
@@ -135,15 +147,137 @@ fn refuse(path: &Path) -> impl FnOnce(TableError) -> LifecycleError {
     move |source| LifecycleError::Data { file, source }
 }
 
-/// Measures the drift of every column that both files have; `without` names columns to leave out, such as identifiers.
-pub fn measure_drift(
-    reference: Reference<'_>,
-    current: &Path,
-    csv: &CsvOptions,
-    without: &[String],
-    options: DriftOptions,
-) -> Result<DriftMeasurement, LifecycleError> {
-    let reference = Columns::of_reference(reference, csv)?;
+/// Precision of what is shown beside the verdicts on columns.
+const PRECISION: Precision = Precision {
+    level: 0.95,
+    bootstrap: Bootstrap {
+        n_resamples: 1000,
+        seed: 7,
+    },
+};
+
+/// Which files are compared, and how.
+#[derive(Debug, Clone)]
+pub struct DriftRequest<'p> {
+    /// What the current rows are compared with.
+    pub reference: Reference<'p>,
+    /// CSV or Parquet file of the current rows.
+    pub current: &'p Path,
+    /// How CSV files are read.
+    pub csv: CsvOptions,
+    /// Columns to leave out, such as identifiers.
+    pub without: Vec<String>,
+    /// Sizes of change that count as none, their confidence level, and the tests that are run beside them.
+    pub options: DriftOptions,
+    /// Looks at all numeric columns together too; the reference must be rows.
+    pub together: bool,
+    /// Says too whether this model leans on the same inputs in both files; the reference must be rows.
+    pub model: Option<&'p Path>,
+}
+
+/// How current data differs from a reference.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DriftFound {
+    /// Each column on its own.
+    #[serde(flatten)]
+    pub columns: DriftMeasurement,
+    /// Numeric columns together, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<TogetherDrift>,
+    /// What a model leans on, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributions: Option<AttributionDrift>,
+}
+
+impl DriftFound {
+    /// Returns whether any column drifted or is lost.
+    pub fn has_drifted(&self) -> bool {
+        self.columns.with_change(Change::Drifted).next().is_some() || !self.columns.lost.is_empty()
+    }
+}
+
+impl DriftRequest<'_> {
+    fn subject(&self) -> String {
+        format!(
+            "{} against {}",
+            file_name(self.current),
+            file_name(self.reference.path())
+        )
+    }
+
+    /// Measures every column that both files have, and what else was asked for.
+    pub fn measure(&self) -> Result<Outcome<DriftFound>, LifecycleError> {
+        let against = self.reference.path();
+        let columns = measure_columns(self)?;
+        let mut report = report(&self.subject(), &columns);
+        let mut together = None;
+        if self.together {
+            let sides = [against, self.current];
+            let found = measure_together(
+                sides,
+                &self.csv,
+                &self.without,
+                PRECISION.level,
+                PRECISION.bootstrap.seed,
+            )?;
+            report.sections.push(changes::together(&found));
+            together = Some(found);
+        }
+        let mut attributions = None;
+        if let Some(model) = self.model {
+            let side = |path: &Path| apply(model, Rounds::All, path, &self.csv);
+            let found = measure_attribution_drift([&side(against)?, &side(self.current)?])?;
+            report.sections.push(changes::attributions(&found));
+            attributions = Some(found);
+        }
+        let digests = [hash_file(against)?.0, hash_file(self.current)?.0];
+        let names = columns.columns.iter().map(|column| column.name.clone());
+        let names = names.chain(columns.lost.iter().cloned()).collect();
+        let recorded = columns.clone();
+        let record = Recordable::new(MeasuredOf::Columns(names), move |model| {
+            Record::DriftReport(DriftReport::new(model, digests, &recorded))
+        });
+        Ok(Outcome {
+            measurement: DriftFound {
+                columns,
+                together,
+                attributions,
+            },
+            report,
+            record: Some(record),
+        })
+    }
+
+    /// Measures window by window of the current file; bounds hold over all columns of one window together.
+    pub fn measure_windows(
+        &self,
+        how: &WindowColumns,
+    ) -> Result<Outcome<Vec<WindowDrift>>, LifecycleError> {
+        let measurement = measure_windows(self, how)?;
+        let windows: Vec<_> = measurement
+            .iter()
+            .map(|window| (window.window.clone(), window.n, window.columns.clone()))
+            .collect();
+        let tolerance = self.options.tolerances.effect;
+        Ok(Outcome {
+            report: changes::windows(&self.subject(), &windows, tolerance),
+            measurement,
+            record: None,
+        })
+    }
+}
+
+fn measure_columns(request: &DriftRequest<'_>) -> Result<DriftMeasurement, LifecycleError> {
+    let DriftRequest {
+        reference,
+        current,
+        csv,
+        without,
+        options,
+        ..
+    } = request;
+
+    let reference = Columns::of_reference(*reference, csv)?;
     let current = Columns::open(current, csv)?;
     let (ours, theirs) = (reference.names(), current.names());
     if let Some(name) = without
@@ -168,7 +302,7 @@ pub fn measure_drift(
             &reference.prepare(name)?,
             &current.prepare(name)?,
             shared.len(),
-            &options,
+            options,
         ))
     };
     let measured: Vec<Option<ColumnMeasurement>> =
@@ -194,7 +328,7 @@ pub fn measure_drift(
     let columns = measured.into_iter().flatten().collect();
     Ok(DriftMeasurement::new(
         [reference.n_rows(), current.n_rows()],
-        options,
+        options.clone(),
         columns,
         lost,
         added,
@@ -202,7 +336,7 @@ pub fn measure_drift(
 }
 
 /// Looks at the numeric columns of two files together.
-pub fn measure_together(
+fn measure_together(
     [reference, current]: [&Path; 2],
     csv: &CsvOptions,
     without: &[String],
@@ -251,24 +385,35 @@ pub fn measure_together(
 /// The drift of one window of the current file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WindowDrift {
-    /// Where the window starts.
+    /// Where the window starts: `row` and a number counted from 1, a number of the column of times, or a date.
     pub window: String,
-    /// Its rows.
+    /// Rows of the window; at least 1.
     pub n: usize,
     /// Verdict and effect of each column, in the order of the reference.
     pub columns: Vec<(String, ColumnDrift)>,
 }
 
-/// Measures drift window by window of the current file; bounds hold over all columns of one window together.
-pub fn measure_windows(
-    reference: Reference<'_>,
-    current: &Path,
-    csv: &CsvOptions,
-    without: &[String],
-    options: &DriftOptions,
+impl WindowDrift {
+    /// Returns whether any column drifted.
+    pub fn has_drifted(&self) -> bool {
+        let is_drifted = |(_, drift): &(String, ColumnDrift)| drift.change == Change::Drifted;
+        self.columns.iter().any(is_drifted)
+    }
+}
+
+fn measure_windows(
+    request: &DriftRequest<'_>,
     how: &WindowColumns,
 ) -> Result<Vec<WindowDrift>, LifecycleError> {
-    let reference = Columns::of_reference(reference, csv)?;
+    let DriftRequest {
+        reference,
+        current,
+        csv,
+        without,
+        options,
+        ..
+    } = request;
+    let reference = Columns::of_reference(*reference, csv)?;
     let table = read_table(current, csv)?.table;
     let time = how.time.as_ref();
     let shared: Vec<String> = reference
@@ -317,10 +462,8 @@ pub fn measure_windows(
 }
 
 /// Says whether a model leans on the same inputs in two files; a sample of the first rows of each.
-pub fn measure_attribution_drift(
+fn measure_attribution_drift(
     [reference, current]: [&Applied; 2],
-    level: f64,
-    bootstrap: Bootstrap,
 ) -> Result<AttributionDrift, LifecycleError> {
     let contributions = |applied: &Applied| -> Result<Vec<f64>, LifecycleError> {
         let rows: Vec<usize> = (0..applied.rows.n_rows.min(ATTRIBUTED_ROWS)).collect();
@@ -335,8 +478,7 @@ pub fn measure_attribution_drift(
         &reference.inputs,
         &contributions(reference)?,
         &contributions(current)?,
-        level,
-        bootstrap,
+        PRECISION,
     ))
 }
 

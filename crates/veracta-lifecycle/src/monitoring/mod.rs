@@ -2,5 +2,6 @@
 
 pub mod compare;
 pub mod drift;
+pub mod over_time;
 pub mod watch;
 pub mod windows;

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 use veracta_data::csv::CsvOptions;
+use veracta_documents::report::changes::stream;
 use veracta_statistics::drift::stream::adwin::{Adwin, AdwinSettings};
 use veracta_statistics::drift::stream::error_rate::{Ddm, Eddm, HddmA};
 use veracta_statistics::drift::stream::page_hinkley::{PageHinkley, PageHinkleySettings};
 
 use crate::LifecycleError;
-use crate::data::{numbers, read_table};
+use crate::data::{file_name, numbers, read_table};
+use crate::outcome::Outcome;
 
 /// Names of the streaming detectors.
 pub const DETECTORS: [&str; 5] = ["adwin", "page_hinkley", "ddm", "eddm", "hddm_a"];
@@ -17,14 +19,43 @@ pub const DETECTORS: [&str; 5] = ["adwin", "page_hinkley", "ddm", "eddm", "hddm_
 /// Where a detector says that a stream changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Detected {
-    /// Name of the detector.
+    /// Name of the detector, one of [`DETECTORS`].
     pub detector: String,
     /// Rows at which it said so, counted from 1.
     pub rows: Vec<usize>,
 }
 
-/// Runs detectors over a column in file order. Those of error rates want 0 and 1.
-pub fn watch(
+/// Which column of which file is watched, by which detectors.
+#[derive(Debug, Clone)]
+pub struct WatchRequest<'p> {
+    /// File whose rows are in the order of time.
+    pub data: &'p Path,
+    /// How a CSV file is read.
+    pub csv: CsvOptions,
+    /// Column of numbers; those of error rates want 0 and 1.
+    pub column: String,
+    /// Detectors that are run, by names out of [`DETECTORS`].
+    pub detectors: Vec<String>,
+}
+
+impl WatchRequest<'_> {
+    /// Says at which rows each detector sees a change.
+    pub fn measure(&self) -> Result<Outcome<Vec<Detected>>, LifecycleError> {
+        let found = watch(self.data, &self.csv, &self.column, &self.detectors)?;
+        let rows = found
+            .iter()
+            .map(|found| (found.detector.clone(), found.rows.clone()));
+        let rows: Vec<(String, Vec<usize>)> = rows.collect();
+        let subject = format!("{} of {}", self.column, file_name(self.data));
+        Ok(Outcome {
+            report: stream(&subject, &rows),
+            measurement: found,
+            record: None,
+        })
+    }
+}
+
+fn watch(
     data: &Path,
     csv: &CsvOptions,
     column: &str,

@@ -24,11 +24,11 @@ pub struct WindowColumns {
 pub struct NamedWindow {
     /// Where it starts: a row, a number or a date.
     pub name: String,
-    /// Its rows.
+    /// Start of the window, and positions of its rows in the table in the order of their times.
     pub window: Window,
 }
 
-/// Cuts a table.
+/// Cuts the rows of a table into windows, earliest first; windows without rows are left out. Errors name `file`.
 pub fn windows_of(
     table: &Table,
     how: &WindowColumns,
@@ -61,33 +61,7 @@ pub fn windows_of(
             })
             .collect());
     };
-    let column = column(table, name)?;
-    let (times, is_date) = match &column.values {
-        Values::Numeric(values) => (values.clone(), false),
-        Values::Coded(coded) => {
-            // The value itself may be personal data.
-            let days = |level: &String| {
-                days_of(level).ok_or_else(|| {
-                    refuse(format!("column `{name}` holds something that is neither a number nor a date such as 2026-01-31"))
-                })
-            };
-            let days: Vec<f64> = coded.levels.iter().map(days).collect::<Result<_, _>>()?;
-            (
-                coded
-                    .codes
-                    .iter()
-                    .map(|code| {
-                        if *code == MISSING {
-                            f64::NAN
-                        } else {
-                            days[*code as usize]
-                        }
-                    })
-                    .collect(),
-                true,
-            )
-        }
-    };
+    let (times, is_date) = times_of(table, name, &refuse)?;
     let width = match (size, is_date) {
         (Size::Units(units), _) => units,
         (Size::Days(days), true) => days,
@@ -113,4 +87,28 @@ pub fn windows_of(
             window,
         })
         .collect())
+}
+
+/// Returns the time of each row, NaN where there is none, and whether these are days of dates and not numbers of some unit.
+fn times_of(
+    table: &Table,
+    name: &str,
+    refuse: &dyn Fn(String) -> LifecycleError,
+) -> Result<(Vec<f64>, bool), LifecycleError> {
+    let coded = match &column(table, name)?.values {
+        Values::Numeric(values) => return Ok((values.clone(), false)),
+        Values::Coded(coded) => coded,
+    };
+    // The value itself may be personal data.
+    let days = |level: &String| {
+        days_of(level).ok_or_else(|| {
+            refuse(format!("column `{name}` holds something that is neither a number nor a date such as 2026-01-31"))
+        })
+    };
+    let days: Vec<f64> = coded.levels.iter().map(days).collect::<Result<_, _>>()?;
+    let time = |code: &u32| match *code {
+        MISSING => f64::NAN,
+        code => days[code as usize],
+    };
+    Ok((coded.codes.iter().map(time).collect(), true))
 }

@@ -90,7 +90,7 @@ pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>)
         .map(|(_, other)| format!("did you mean `{other}`?"))
 }
 
-/// Returns every problem.
+/// Returns every problem of the specification that can be found without another file; empty when there is none.
 pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem> {
     let mut checker = Checker {
         file: path.display().to_string(),
@@ -274,6 +274,11 @@ fn check_elsewhere(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             Some("use a relative path without `..`".to_owned()),
         );
     }
+    check_untrained(spec, named, checker);
+}
+
+/// Refuses what cannot be done with a model that is not trained here; `named` is where the file names it.
+fn check_untrained(spec: &PipelineSpec, named: &Spanned<String>, checker: &mut Checker<'_>) {
     if spec.split.method != SplitMethodName::Column {
         let hint = "say it with `split: {method: column, column: …}`: only whoever trained it knows which rows it has seen";
         checker.refuse(
@@ -291,7 +296,7 @@ fn check_elsewhere(spec: &PipelineSpec, checker: &mut Checker<'_>) {
             Some("set `validation.privacy.shadows: 0`".to_owned()),
         );
     }
-    let given = settings_given(training);
+    let given = settings_given(&spec.training);
     if !given.is_empty() {
         let message = format!(
             "a model that was trained elsewhere has its settings already: leave out {}",
@@ -421,75 +426,14 @@ fn check_limit(
 
 fn check_numbers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let training = &spec.training;
-    let is_share = |share: f64| share > 0.0 && share < 1.0;
-    let at_most_one = |share: Option<f64>| share.is_none_or(|share| share > 0.0 && share <= 1.0);
-    let not_negative =
-        |number: Option<f64>| number.is_none_or(|number| number >= 0.0 && number.is_finite());
     let rules = [
-        (
-            is_share(spec.validation.level),
-            "validation.level must be between 0 and 1",
-        ),
-        (
-            (0.0..=1.0).contains(&spec.validation.threshold),
-            "validation.threshold must be between 0 and 1",
-        ),
-        (
-            (100..=100_000).contains(&spec.validation.resamples),
-            "validation.resamples must be between 100 and 100,000",
-        ),
-        (
-            is_share(spec.split.test),
-            "split.test must be between 0 and 1",
-        ),
-        (
-            (0.0..1.0).contains(&spec.split.tune) && spec.split.tune + spec.split.test < 1.0,
-            "split.tune and split.test must leave rows to train on",
-        ),
-        (
-            (2..=20).contains(&spec.minimisation.folds),
-            "minimisation.folds must be between 2 and 20",
-        ),
-        (
-            (1..=20).contains(&spec.minimisation.repeats),
-            "minimisation.repeats must be between 1 and 20",
-        ),
-        (
-            spec.minimisation.tolerance >= 0.0 && spec.minimisation.group_tolerance >= 0.0,
-            "minimisation tolerances must not be negative",
-        ),
-        (
-            (1..=10_000).contains(&training.rounds.unwrap_or(1)),
-            "training.rounds must be between 1 and 10,000",
-        ),
-        (
-            (1..=30).contains(&training.max_depth.unwrap_or(1)),
-            "training.max_depth must be between 1 and 30",
-        ),
-        (
-            at_most_one(training.learning_rate),
-            "training.learning_rate must be above 0 and at most 1",
-        ),
-        (
-            at_most_one(training.subsample) && at_most_one(training.colsample_bytree),
-            "training shares must be above 0 and at most 1",
-        ),
-        (
-            not_negative(training.l2)
-                && not_negative(training.lambda)
-                && not_negative(training.min_child_weight),
-            "training penalties must not be negative",
-        ),
-        (
-            (2..=10_000).contains(&training.categories_max),
-            "training.categories_max must be between 2 and 10,000",
-        ),
-        (
-            (1..=1_000_000).contains(&spec.explanation.rows_max),
-            "explanation.rows_max must be between 1 and 1,000,000",
-        ),
+        spec.validation.rules(),
+        spec.split.rules(),
+        spec.minimisation.rules(),
+        training.rules(),
+        spec.explanation.rules(),
     ];
-    for (_, message) in rules.into_iter().filter(|(holds, _)| !holds) {
+    for (_, message) in rules.into_iter().flatten().filter(|(holds, _)| !holds) {
         checker.refuse_at_key(message);
     }
     let boosting = training.rounds.is_some()

@@ -25,15 +25,15 @@ const MASK: &str = "***";
 /// A command and its files.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Command {
-    /// Name of the step.
+    /// Name that the pipeline file gives the step.
     pub(super) id: String,
     /// What is run by `sh -c`.
     pub(super) run: String,
-    /// Files it reads.
+    /// Files it reads, relative to the pipeline's folder; the store keeps each as an artefact of the run.
     pub(super) inputs: Vec<String>,
-    /// Files it writes.
+    /// Files it must write, relative to the pipeline's folder; earlier ones are moved aside before it runs.
     pub(super) outputs: Vec<String>,
-    /// Variables it gets.
+    /// Variables that the pipeline file sets, beside `PATH` and `HOME` of the environment.
     pub(super) env: BTreeMap<String, String>,
     /// Names of variables that it gets from the environment.
     pub(super) secrets: Vec<String>,
@@ -44,7 +44,7 @@ pub(super) struct Command {
     pub(super) seconds_max: u64,
 }
 
-/// What a command did.
+/// What a command that ended with exit code 0 wrote and printed, and with which variables it ran.
 pub(super) struct CommandResult {
     pub(super) outputs: Vec<NamedDigest>,
     pub(super) log: Hash,
@@ -90,7 +90,8 @@ pub(super) fn store_file(
     })
 }
 
-/// Runs a command.
+/// Runs a command in `folder` and stores its inputs, outputs and log. An exit code other than 0 is an error, after which earlier
+/// outputs are put back.
 pub(super) fn run(
     platform: &Platform,
     step: &Command,

@@ -45,20 +45,20 @@ pub struct RunOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum StepState {
-    /// It began.
+    /// It began to compute, because no earlier result was found.
     Started,
-    /// It is under way.
+    /// Some of its parts are done; only steps that count parts report this.
     Progress {
-        /// Parts done.
+        /// Parts done so far, of `total`.
         done: usize,
-        /// Parts in all.
+        /// Parts that the step consists of.
         total: usize,
     },
     /// It was done before with the same content.
     Unchanged,
-    /// It was done now.
+    /// It was done now, and its records are committed.
     Done {
-        /// How long it took.
+        /// Wall-clock time it took, in seconds.
         seconds: f64,
     },
     /// It would be done (dry run).
@@ -68,16 +68,16 @@ pub enum StepState {
 /// Something to show while a pipeline runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StepEvent {
-    /// The step.
+    /// Name of the step, such as `train`; of a command the one that the pipeline file gives it.
     pub step: String,
-    /// What became of it.
+    /// What became of the step; its fields are fields of the event's own JSON object.
     #[serde(flatten)]
     pub state: StepState,
     /// Ledger positions of its records.
     pub records: Vec<u64>,
 }
 
-/// How a run ended.
+/// How a run, or a dry run, ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunOutcome {
     /// Steps in the order they ended.
@@ -92,7 +92,7 @@ pub struct RunOutcome {
     pub model: Option<(String, u32)>,
     /// Whether the data is real; `None` for a dry run.
     pub data_nature: Option<DataNature>,
-    /// Documents written.
+    /// Paths of the run's documents, those that were there already included; empty without a folder for them.
     pub documents: Vec<PathBuf>,
 }
 

@@ -14,10 +14,10 @@ use crate::LifecycleError;
 
 pub use train::{bring, seed_of, train};
 
-/// A trained model.
+/// A model that was trained here or brought from elsewhere, measured on the training part.
 #[derive(Debug)]
 pub struct Trained {
-    /// The model in memory.
+    /// The model in memory, with the pipeline's label as what it predicts.
     pub model: Model,
     /// Its bytes: canonical when it was trained here, as they came when not.
     pub bytes: Vec<u8>,
@@ -28,9 +28,9 @@ pub struct Trained {
 /// Which model is meant, and as what it is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModelRequest {
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the model's bytes, under which they are in the store.
     pub digest: Hash,
-    /// What it predicts.
+    /// Column and positive value whose probability the model is taken to predict.
     pub label: Label,
     /// Names of its inputs: of a model that has none of its own those of the data, in order.
     pub inputs: Vec<String>,
@@ -47,7 +47,7 @@ impl ModelRequest {
         }
     }
 
-    /// Reads it.
+    /// Reads the model from the store, and refuses one that cannot be judged as a classifier of `label`.
     pub fn read(&self, blobs: &Blobs) -> Result<Model, LifecycleError> {
         let model = Model::read(&blobs.get(self.digest)?)?;
         Ok(model.judged_as(self.label.clone(), &self.inputs)?)

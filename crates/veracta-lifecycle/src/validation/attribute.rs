@@ -30,7 +30,7 @@ pub const PAIRS_MAX: usize = 1 << 24;
 pub struct Attributed {
     /// For each row one attribution an output.
     pub rows: Vec<Vec<Attribution>>,
-    /// How.
+    /// The method in words, with the number of background rows where there are any.
     pub method: String,
     /// What contributions are measured in, and add up to with the base value.
     pub unit: Unit,
@@ -41,7 +41,7 @@ pub struct Attributed {
 pub enum Unit {
     /// The margin: log-odds of a classifier.
     Margin,
-    /// The prediction itself.
+    /// The number that the model predicts, for graphs that are not trees.
     Prediction,
 }
 

@@ -20,9 +20,9 @@ pub const CHANGES_MAX: usize = 12;
 /// A change that was found, with names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// Row, counted from 1.
+    /// Position of the row in the file, counted from 1.
     pub row: usize,
-    /// Its prediction.
+    /// Prediction for the row as it is.
     pub prediction: f64,
     /// What was to be reached.
     pub target: f64,

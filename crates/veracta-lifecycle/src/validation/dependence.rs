@@ -17,16 +17,16 @@ const CATEGORIES_SHOWN: usize = 50;
 /// How predictions move with one input.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Dependence {
-    /// The input.
+    /// Name of the input that is varied.
     pub input: String,
-    /// Rows that were averaged.
+    /// Rows whose predictions were averaged: the first of the file, at most 2 000.
     pub n_rows: usize,
     /// Values that the input was set to; of categories their codes.
     pub grid: Vec<f64>,
     /// The categories that the codes stand for; empty of numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
-    /// Mean prediction at each.
+    /// Mean prediction at each value of `grid`; NaN where no prediction is finite.
     pub mean: Vec<f64>,
     /// Predictions of single rows at each: the 10 %, 50 % and 90 % quantiles.
     pub quantiles: Vec<[f64; 3]>,

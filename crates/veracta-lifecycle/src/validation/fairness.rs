@@ -67,8 +67,7 @@ pub fn options(plan: &ValidationPlan) -> EvaluationOptions {
     EvaluationOptions {
         metrics: Vec::new(),
         threshold: plan.threshold,
-        level: plan.level,
-        bootstrap: plan.bootstrap,
+        precision: plan.precision(),
         group_rows_min: plan.group_rows_min,
         intervals: Intervals::Preferred,
         recalibrate: false,

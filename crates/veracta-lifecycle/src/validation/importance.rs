@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use veracta_statistics::performance::Metric;
-use veracta_statistics::permutation::{Measured, permutation_importance, permutations};
+use veracta_statistics::permutation::{LabelledRows, permutation_importance, permutations};
 
 use crate::LifecycleError;
 use crate::deployment::predict::{Applied, one_output, predictor};
@@ -10,7 +10,7 @@ use crate::deployment::predict::{Applied, one_output, predictor};
 /// How much worse a metric gets when an input is shuffled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Shuffled {
-    /// The input.
+    /// Name of the input that was shuffled.
     pub input: String,
     /// Mean over shuffles of how much worse the metric got.
     pub mean: f64,
@@ -29,7 +29,7 @@ pub fn shuffled(
     one_output(applied, "permutation importance")?;
     let orders = permutations(applied.rows.n_rows, n_repeats, seed);
     let predict = predictor(&applied.model, applied.rows.n_columns, 0);
-    let measured = Measured {
+    let measured = LabelledRows {
         values: &applied.rows.values,
         n_columns: applied.rows.n_columns,
         labels,

@@ -6,18 +6,21 @@ use std::path::Path;
 use serde::Serialize;
 use veracta_data::csv::CsvOptions;
 use veracta_data::table::{Column, Table};
+use veracta_documents::report::robustness::membership as report;
+use veracta_governance::record::{PrivacyReport, Record};
 use veracta_model::model::{Batch, Input, Label, Model, describe_inputs, encode};
 use veracta_model::numeric::{generator, shuffle};
 use veracta_model::training::{BoostingParameters, TrainingSpec, fit};
 use veracta_statistics::membership::{Attack, attack, confidence, likelihood_ratio, losses};
 
 use crate::LifecycleError;
-use crate::data::{binary_labels, read_table};
-use crate::deployment::predict::Applied;
+use crate::data::{binary_labels, file_name, hash_file, read_table};
+use crate::deployment::predict::{Applied, Rounds, apply};
+use crate::outcome::{MeasuredOf, Outcome, Recordable};
 
 /// Most categories of an input of shadow models.
 const CATEGORIES_MAX: usize = 1_000;
-/// Most shadow models.
+/// Most shadow models of one attack; each is trained on half of all rows.
 pub const SHADOWS_MAX: usize = 256;
 
 /// Returns whether so many shadow models can be trained: none, or an even number from 4, so that each row has two on each side.
@@ -28,13 +31,13 @@ pub fn are_shadows_possible(n: usize) -> bool {
 /// What a model gives away of its training rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MembershipMeasurement {
-    /// The kind of model.
+    /// What the attacked model is, in the words of [`Model::kind`].
     pub model: String,
-    /// The loss-threshold attack.
+    /// The loss-threshold attack, which takes rows with a small log loss for members (Yeom et al. 2018).
     pub by_loss: Attack,
     /// The likelihood-ratio attack; `None` without shadow models.
     pub by_likelihood_ratio: Option<Attack>,
-    /// Shadow models trained.
+    /// Shadow models trained for the likelihood-ratio attack; 0 when it was not asked for.
     pub n_shadows: usize,
 }
 
@@ -55,8 +58,79 @@ fn attack_by_loss([members, others]: [&Scores; 2], level: f64) -> Attack {
     attack(&negated(members), &negated(others), level)
 }
 
-/// Attacks a model by the losses of members and others, and with shadow models by likelihood ratios.
-pub fn attack_membership(
+/// Which model is attacked, with which rows.
+#[derive(Debug, Clone)]
+pub struct MembershipRequest<'p> {
+    /// File of the model that is attacked; it must give the probability of one of two classes.
+    pub model: &'p Path,
+    /// File of rows that it was trained on.
+    pub members: &'p Path,
+    /// File of rows of the same kind that it was not trained on.
+    pub others: &'p Path,
+    /// How CSV files are read.
+    pub csv: CsvOptions,
+    /// Column of the label in both files of rows; no row may lack one.
+    pub label: String,
+    /// Value that counts as positive; 1 when not given.
+    pub positive: Option<String>,
+    /// Shadow models to train; see [`are_shadows_possible`].
+    pub n_shadows: usize,
+    /// Seed of the shadow models.
+    pub seed: u64,
+    /// Confidence level of the rates.
+    pub level: f64,
+}
+
+impl MembershipRequest<'_> {
+    /// Attacks the model by the losses of members and others, and with shadow models by likelihood ratios.
+    pub fn measure(&self) -> Result<Outcome<MembershipMeasurement>, LifecycleError> {
+        let side = |path| apply(self.model, Rounds::All, path, &self.csv);
+        let (members, others) = (side(self.members)?, side(self.others)?);
+        let found = attack_membership(
+            [(&members, self.members), (&others, self.others)],
+            &self.csv,
+            (&self.label, self.positive.as_deref()),
+            (self.n_shadows, self.seed),
+            self.level,
+        )?;
+        let attacks = found.attacks();
+        let report = report(&file_name(self.model), &attacks);
+        let data = [hash_file(self.members)?.0, hash_file(self.others)?.0];
+        let kept = attacks
+            .iter()
+            .map(|(name, attack)| (name.to_lowercase(), (*attack).clone()))
+            .collect();
+        let n_shadows = found.n_shadows;
+        let of = MeasuredOf::Model(hash_file(self.model)?.0);
+        let record = Recordable::new(of, move |model| {
+            Record::PrivacyReport(PrivacyReport {
+                model,
+                data,
+                attacks: kept,
+                n_shadows,
+            })
+        });
+        Ok(Outcome {
+            measurement: found,
+            report,
+            record: Some(record),
+        })
+    }
+}
+
+impl MembershipMeasurement {
+    /// Returns the attacks with their names.
+    fn attacks(&self) -> Vec<(&'static str, &Attack)> {
+        let by_ratio = self.by_likelihood_ratio.as_ref();
+        let by_ratio = by_ratio.map(|attack| ("Likelihood ratio", attack));
+        [("Loss threshold", &self.by_loss)]
+            .into_iter()
+            .chain(by_ratio)
+            .collect()
+    }
+}
+
+fn attack_membership(
     [members, others]: [(&Applied, &Path); 2],
     csv: &CsvOptions,
     (label, positive): (&str, Option<&str>),

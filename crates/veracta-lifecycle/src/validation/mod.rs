@@ -4,12 +4,14 @@ pub mod attribute;
 pub mod counterfactual;
 pub mod dependence;
 pub mod evaluate;
+pub mod expected;
 pub mod explain;
 pub mod fairness;
 pub mod importance;
 pub mod membership;
 pub mod reasons;
 pub mod robustness;
+pub mod tasks;
 pub mod validate;
 
 use serde::Serialize;
@@ -27,27 +29,27 @@ use crate::training::ModelRequest;
 /// Which rows and which model are tested.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TestRequest {
-    /// The rows.
+    /// The dataset whose test part is scored.
     pub dataset: DatasetRequest,
     /// SHA-256 of the assignment of rows to parts.
     pub assignment: Hash,
-    /// The model.
+    /// The model that scores it.
     pub model: ModelRequest,
 }
 
 /// The sealed test part with a model's scores.
 #[derive(Debug)]
 pub struct TestScores {
-    /// Rows of the table.
+    /// Positions of the test part's rows in the table, ascending.
     pub rows: Vec<usize>,
-    /// Their labels.
+    /// Whether each of these rows is positive.
     pub labels: Vec<bool>,
-    /// Their scores.
+    /// Probability of the positive label that the model gives each of these rows, from 0 to 1.
     pub scores: Vec<f64>,
 }
 
 impl TestScores {
-    /// Scores the test part.
+    /// Returns the rows of the test part with their labels and the model's probabilities.
     pub fn new(dataset: &Dataset, model: &Model, parts: &[Part]) -> Result<Self, LifecycleError> {
         let rows = rows_of(parts, Part::Test);
         let batch = model.batch(&dataset.table)?.select_rows(&rows);

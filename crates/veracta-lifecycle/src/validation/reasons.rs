@@ -35,11 +35,11 @@ pub struct ReasonFile {
     pub codes: Vec<ReasonCode>,
 }
 
-/// A code.
+/// A reason code with its text and the inputs whose contributions it adds up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonCode {
-    /// The code.
+    /// The code, which a reason for a row repeats.
     pub code: String,
     /// What a person is told.
     pub text: String,
@@ -50,7 +50,7 @@ pub struct ReasonCode {
 /// A reason for one row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GivenReason {
-    /// The code.
+    /// Code of the reason, as [`ReasonCode::code`] has it.
     pub code: String,
     /// What a person is told.
     pub text: String,
@@ -96,6 +96,19 @@ pub fn read_reasons(path: &Path, inputs: &[String]) -> Result<ReasonFile, Lifecy
             "it holds `adverse: high` or `low`, and `codes`, each with `code`, `text` and `inputs`";
         problem(line, column, message, Some(hint.to_owned()))
     })?;
+    check_codes(&file, inputs, &problem)?;
+    Ok(file)
+}
+
+/// Makes the error about a place: line, column, message and hint.
+type Problems<'p> = dyn Fn(usize, usize, String, Option<String>) -> LifecycleError + 'p;
+
+/// Refuses codes of what is no input, and inputs with more than one code.
+fn check_codes(
+    file: &ReasonFile,
+    inputs: &[String],
+    problem: &Problems<'_>,
+) -> Result<(), LifecycleError> {
     let mut code_of: BTreeMap<&str, &str> = BTreeMap::new();
     for code in &file.codes {
         for input in &code.inputs {
@@ -129,7 +142,7 @@ pub fn read_reasons(path: &Path, inputs: &[String]) -> Result<ReasonFile, Lifecy
             None,
         ));
     }
-    Ok(file)
+    Ok(())
 }
 
 /// Gives the reasons of each row, from attributions of its first output; the mean is over the rows given.

@@ -20,9 +20,9 @@ const RELIABILITY_BINS: usize = 10;
 /// The plan that results are held against.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judged {
-    /// What must hold.
+    /// The plan with every default written out.
     pub plan: ValidationPlan,
-    /// Its digest.
+    /// SHA-256 of the plan, which the report names.
     pub plan_digest: Hash,
     /// Position of the record that fixed it, once there is one: how it came about, never what it is.
     #[serde(skip)]
@@ -41,7 +41,7 @@ impl Judged {
 /// What is needed to validate beside rows and model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ValidateRequest {
-    /// The plan.
+    /// The plan that results are held against, with its place in the ledger.
     pub judged: Judged,
     /// Digest of the rows of the test part.
     pub test_part: String,
@@ -60,13 +60,13 @@ impl ValidateRequest {
         let plan = &self.judged.plan;
         let scored = Scored::new(&test.labels, &test.scores)?;
         let metrics = shown_metrics(plan);
-        let (threshold, level, bootstrap) = (plan.threshold, plan.level, plan.bootstrap);
+        let (threshold, precision) = (plan.threshold, plan.precision());
         let estimates = match test.clusters(dataset, plan.clusters.as_ref())? {
             Some((of_row, n)) => {
                 let clusters = Clusters { of_row: &of_row, n };
-                cluster_intervals(&scored, clusters, &metrics, threshold, level, bootstrap)
+                cluster_intervals(&scored, clusters, &metrics, threshold, precision)
             }
-            None => metric_intervals(&scored, &metrics, threshold, level, bootstrap),
+            None => metric_intervals(&scored, &metrics, threshold, precision),
         };
         let results = metrics.into_iter().zip(estimates);
         let results = results.flat_map(|(metric, estimate)| judge(plan, metric, estimate));

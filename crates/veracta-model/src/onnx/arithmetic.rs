@@ -562,7 +562,7 @@ pub(super) fn softmax(tensor: &Tensor, axis: i64) -> Result<Tensor, String> {
     let values = doubles(tensor)?;
     let shares = values
         .chunks(tensor.width().max(1))
-        .flat_map(|row| super::linear::PostTransform::Softmax.apply(row));
+        .flat_map(|row| super::post_transform::PostTransform::Softmax.apply(row));
     let elements = match &tensor.elements {
         Elements::Float(_) => Elements::Float(shares.map(|share| share as f32).collect()),
         _ => Elements::Double(shares.collect()),

@@ -1,6 +1,6 @@
 //! The settings of one operator of a file.
 
-use super::linear::PostTransform;
+use super::post_transform::PostTransform;
 use super::proto::{AttributeProto, NodeProto, TensorProto};
 use super::tensor::{Elements, Tensor, text};
 use super::{OnnxError, refuse};

@@ -1,18 +1,9 @@
-//! Linear classifiers and regressors, labels of classes, and what is done to scores at the end.
+//! Linear classifiers and regressors, and labels of classes.
 
 use super::attributes::Attributes;
-use super::operator::floats;
-use super::tensor::{Elements, Tensor};
+use super::post_transform::PostTransform;
+use super::tensor::{Elements, Tensor, floats};
 use super::{OnnxError, refuse};
-
-/// What is done to scores at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PostTransform {
-    None,
-    Softmax,
-    SoftmaxZero,
-    Logistic,
-}
 
 /// Labels of the classes, in the order of the scores.
 #[derive(Debug, Clone)]
@@ -28,29 +19,6 @@ pub(super) struct Linear {
     intercepts: Vec<f32>,
     labels: Option<ClassLabels>,
     post_transform: PostTransform,
-}
-
-impl PostTransform {
-    /// Returns the transformed scores of a row.
-    pub(super) fn apply(self, scores: &[f64]) -> Vec<f64> {
-        match self {
-            Self::None => scores.to_vec(),
-            Self::Logistic => scores
-                .iter()
-                .map(|score| 1.0 / (1.0 + (-score).exp()))
-                .collect(),
-            Self::Softmax | Self::SoftmaxZero => {
-                let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let power = |score: &f64| match self {
-                    Self::SoftmaxZero if score.abs() <= 1e-7 => 0.0,
-                    _ => (score - largest).exp(),
-                };
-                let powers: Vec<f64> = scores.iter().map(power).collect();
-                let total: f64 = powers.iter().sum();
-                powers.iter().map(|power| power / total).collect()
-            }
-        }
-    }
 }
 
 impl ClassLabels {

@@ -8,6 +8,7 @@ mod arithmetic;
 mod attributes;
 mod linear;
 mod operator;
+mod post_transform;
 mod preprocessing;
 mod proto;
 mod tensor;
@@ -18,8 +19,7 @@ use std::collections::HashMap;
 use prost::Message;
 use rayon::prelude::*;
 
-use crate::batch::Batch;
-use crate::batch::Outputs;
+use crate::batch::{Batch, Outputs};
 use crate::tree::{TreeEnsemble, TreeError};
 use attributes::Attributes;
 use operator::Operator;
@@ -90,7 +90,7 @@ pub enum InputKind {
 /// An input of the graph: columns of the data that follow each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphInput {
-    /// Name in the file.
+    /// Name that the file gives the input.
     pub name: String,
     /// Columns it takes, at least 1; 1 of a vector.
     pub n_columns: usize,

@@ -10,7 +10,7 @@ use super::attributes::Attributes;
 use super::linear::{self, Linear};
 use super::preprocessing::{Key, Norm, encoded, imputed_in, key, looked_up, normalized, scaled};
 use super::proto::NodeProto;
-use super::tensor::{ElementType, Elements, Tensor};
+use super::tensor::{ElementType, Elements, Tensor, floats};
 use super::trees::OnnxTrees;
 use super::{OnnxError, refuse};
 
@@ -453,16 +453,6 @@ fn bound(inputs: &[Option<&Tensor>], idx: usize, setting: Option<f32>) -> Option
         elements: Elements::Float(vec![value]),
     });
     inputs.get(idx).copied().flatten().cloned().or(own)
-}
-
-/// Returns numbers as 32-bit ones, which the operators of `ai.onnx.ml` work in.
-pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, String> {
-    match tensor.elements.cast(ElementType::Float) {
-        Some(Elements::Float(values)) if !matches!(tensor.elements, Elements::Text(_)) => {
-            Ok(values)
-        }
-        _ => Err("takes numbers and is given text".to_owned()),
-    }
 }
 
 fn float_matrix(tensor: &Tensor) -> Result<Tensor, String> {

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::operator::floats;
-use super::tensor::{ElementType, Elements, Tensor};
+use super::tensor::{ElementType, Elements, Tensor, floats};
 
 /// What a label encoder looks up: numbers by their bits, so that NaN is itself and minus zero is zero.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

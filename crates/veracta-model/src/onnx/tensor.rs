@@ -234,3 +234,13 @@ fn parsed<T: FromStr>(words: &[String]) -> Option<Vec<T>> {
 fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
     bytes.as_chunks::<N>().0.iter().copied()
 }
+
+/// Returns numbers as 32-bit ones, which the operators of `ai.onnx.ml` work in.
+pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>, String> {
+    match tensor.elements.cast(ElementType::Float) {
+        Some(Elements::Float(values)) if !matches!(tensor.elements, Elements::Text(_)) => {
+            Ok(values)
+        }
+        _ => Err("takes numbers and is given text".to_owned()),
+    }
+}

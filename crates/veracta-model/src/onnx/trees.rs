@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::attributes::Attributes;
-use super::linear::{ClassLabels, PostTransform};
+use super::linear::ClassLabels;
+use super::post_transform::PostTransform;
 use super::tensor::{Elements, Tensor};
 use super::{OnnxError, refuse};
 use crate::tree::compiled::CompiledTrees;

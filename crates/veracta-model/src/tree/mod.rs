@@ -199,7 +199,7 @@ pub enum TreeError {
     /// A file over the byte limit of its format.
     #[error("a model file of {n_bytes} bytes is over the limit of {limit}")]
     TooLarge {
-        /// Bytes of the file.
+        /// Length of the file in bytes.
         n_bytes: usize,
         /// Most bytes that are read.
         limit: usize,

@@ -281,7 +281,7 @@ fn type_of(path: &str) -> &'static str {
 
 /// The part of a file that a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum ByteRange {
     Whole,
     Range(Range<u64>),
     /// The range begins after the end of the file, or is empty.
@@ -290,12 +290,12 @@ enum Part {
 
 /// Reads a `Range` header (RFC 9110, section 14.2). Several ranges at once, other units and what is malformed give the whole file, as the
 /// section allows.
-fn part_of(header: Option<&str>, n_bytes: u64) -> Part {
+fn part_of(header: Option<&str>, n_bytes: u64) -> ByteRange {
     let Some((first, last)) = header
         .and_then(|header| header.trim().strip_prefix("bytes="))
         .and_then(|range| range.split_once('-'))
     else {
-        return Part::Whole;
+        return ByteRange::Whole;
     };
     let number = |text: &str| text.trim().parse::<u64>().ok();
     let range = match (
@@ -309,12 +309,12 @@ fn part_of(header: Option<&str>, n_bytes: u64) -> Part {
         (_, Some(first), _, Some(last)) if first <= last => {
             first..n_bytes.min(last.saturating_add(1))
         }
-        _ => return Part::Whole,
+        _ => return ByteRange::Whole,
     };
     if range.start < range.end {
-        Part::Range(range)
+        ByteRange::Range(range)
     } else {
-        Part::Outside
+        ByteRange::Outside
     }
 }
 
@@ -330,9 +330,9 @@ fn stream(platform: Arc<Platform>, file: ArtifactFile, headers: &HeaderMap) -> R
         .and_then(|range| range.to_str().ok())
         .filter(|_| is_same);
     let (status, range) = match part_of(asked, file.bytes) {
-        Part::Whole => (StatusCode::OK, 0..file.bytes),
-        Part::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Part::Outside => {
+        ByteRange::Whole => (StatusCode::OK, 0..file.bytes),
+        ByteRange::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
+        ByteRange::Outside => {
             let told = [(CONTENT_RANGE, format!("bytes */{}", file.bytes))];
             return (StatusCode::RANGE_NOT_SATISFIABLE, told).into_response();
         }
@@ -413,19 +413,22 @@ mod tests {
     #[test]
     fn a_range_is_read_as_the_standard_says() {
         let cases = [
-            (None, Part::Whole),
-            (Some("bytes=0-0"), Part::Range(0..1)),
-            (Some("bytes=2-5"), Part::Range(2..6)),
-            (Some("bytes=2-"), Part::Range(2..10)),
-            (Some("bytes=-3"), Part::Range(7..10)),
-            (Some("bytes=-30"), Part::Range(0..10)),
-            (Some("bytes=9-18446744073709551615"), Part::Range(9..10)),
-            (Some("bytes=10-"), Part::Outside),
-            (Some("bytes=-0"), Part::Outside),
-            (Some("bytes=5-2"), Part::Whole),
-            (Some("bytes=0-1,4-5"), Part::Whole),
-            (Some("bytes=-"), Part::Whole),
-            (Some("lines=1-2"), Part::Whole),
+            (None, ByteRange::Whole),
+            (Some("bytes=0-0"), ByteRange::Range(0..1)),
+            (Some("bytes=2-5"), ByteRange::Range(2..6)),
+            (Some("bytes=2-"), ByteRange::Range(2..10)),
+            (Some("bytes=-3"), ByteRange::Range(7..10)),
+            (Some("bytes=-30"), ByteRange::Range(0..10)),
+            (
+                Some("bytes=9-18446744073709551615"),
+                ByteRange::Range(9..10),
+            ),
+            (Some("bytes=10-"), ByteRange::Outside),
+            (Some("bytes=-0"), ByteRange::Outside),
+            (Some("bytes=5-2"), ByteRange::Whole),
+            (Some("bytes=0-1,4-5"), ByteRange::Whole),
+            (Some("bytes=-"), ByteRange::Whole),
+            (Some("lines=1-2"), ByteRange::Whole),
         ];
         for (header, expected) in cases {
             assert_eq!(part_of(header, 10), expected, "{header:?}");

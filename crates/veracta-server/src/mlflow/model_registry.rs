@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use veracta_store::Platform;
-use veracta_store::tracking::ModelVersion;
+use veracta_store::tracking::RegisteredVersion;
 use veracta_store::{Noun, Query, Selection};
 use veracta_tracking::model_registry::{
     self as registry, ModelWithLatest, NewModelVersion, Transition, VERSIONS_LIMIT,
@@ -23,7 +23,7 @@ fn one_model((model, latest): &ModelWithLatest) -> Answer {
     answer(&json!({ "registered_model": RegisteredModelOut::new(model, latest) }))
 }
 
-fn one_version(version: &ModelVersion) -> Answer {
+fn one_version(version: &RegisteredVersion) -> Answer {
     answer(&json!({ "model_version": ModelVersionOut::from(version) }))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use veracta_store::Platform;
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Metric, ModelLink, Point, RUN_STATUSES, RunStatus, Stage,
+    Dataset, DatasetInput, MetricValue, ModelLink, Point, RUN_STATUSES, RunStatus, Stage,
 };
 use veracta_store::{Noun, Query, Selection};
 use veracta_tracking::runs::{self, Batch, Interval, NewMetric, NewRun, RunUpdate};
@@ -91,7 +91,7 @@ fn new_metric(fields: &Fields<'_>) -> Result<NewMetric, ApiError> {
     let some =
         |name: &str| Ok::<_, ApiError>(fields.text_or_none(name)?.filter(|text| !text.is_empty()));
     Ok(NewMetric {
-        metric: Metric { name, point },
+        metric: MetricValue { name, point },
         model_id: some("model_id")?,
         dataset_name: some("dataset_name")?,
         dataset_digest: some("dataset_digest")?,

@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, Metric, ModelLink, ModelVersion,
-    Point, RegisteredModel, Run,
+    Dataset, DatasetInput, Experiment, KeyValue, LoggedModel, MetricValue, ModelLink, Point,
+    RegisteredModel, RegisteredVersion, Run,
 };
 use veracta_tracking::runs::RunWithData;
 
@@ -173,8 +173,8 @@ impl<'a> MetricOut<'a> {
     }
 }
 
-impl<'a> From<&'a Metric> for MetricOut<'a> {
-    fn from(metric: &'a Metric) -> Self {
+impl<'a> From<&'a MetricValue> for MetricOut<'a> {
+    fn from(metric: &'a MetricValue) -> Self {
         Self::new(&metric.name, metric.point)
     }
 }
@@ -376,7 +376,7 @@ struct AliasOut<'a> {
 }
 
 impl<'a> RegisteredModelOut<'a> {
-    pub(crate) fn new(model: &'a RegisteredModel, latest: &'a [ModelVersion]) -> Self {
+    pub(crate) fn new(model: &'a RegisteredModel, latest: &'a [RegisteredVersion]) -> Self {
         Self {
             name: &model.name,
             creation_timestamp: model.created_ms,
@@ -417,8 +417,8 @@ pub(crate) struct ModelVersionOut<'a> {
     aliases: &'a [String],
 }
 
-impl<'a> From<&'a ModelVersion> for ModelVersionOut<'a> {
-    fn from(version: &'a ModelVersion) -> Self {
+impl<'a> From<&'a RegisteredVersion> for ModelVersionOut<'a> {
+    fn from(version: &'a RegisteredVersion) -> Self {
         Self {
             name: &version.model,
             version: version.version.to_string(),
@@ -438,7 +438,7 @@ impl<'a> From<&'a ModelVersion> for ModelVersionOut<'a> {
 
 impl<'a> ModelVersionOut<'a> {
     /// Inside a registered model and in searches the aliases are the model's.
-    pub(crate) fn without_aliases(version: &'a ModelVersion) -> Self {
+    pub(crate) fn without_aliases(version: &'a RegisteredVersion) -> Self {
         Self {
             aliases: &[],
             ..version.into()

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{Bootstrap, Estimate, Method, resampled_estimate};
+use crate::interval::{Estimate, Method, Precision, resampled_estimate};
 use veracta_model::numeric::{below, generator};
 
 /// Gain below which features are taken for reordered.
@@ -72,8 +72,7 @@ pub fn attribution_drift(
     names: &[String],
     reference: &[f64],
     current: &[f64],
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> AttributionDrift {
     let n_features = names.len();
     let (before, now) = (
@@ -82,7 +81,7 @@ pub fn attribution_drift(
     );
     let n_rows = current.len() / n_features.max(1);
     let draw = |resample: u32| {
-        let mut rng = generator(bootstrap.seed, u64::from(resample));
+        let mut rng = generator(precision.bootstrap.seed, u64::from(resample));
         let mut drawn = vec![0.0; n_features];
         for _ in 0..n_rows {
             let row = below(&mut rng, n_rows);
@@ -96,18 +95,12 @@ pub fn attribution_drift(
     };
     let estimate = ndcg(&before, &now).filter(|_| n_rows > 0);
     let interval = estimate.and_then(|estimate| {
-        let values = (0..bootstrap.n_resamples)
+        let values = (0..precision.bootstrap.n_resamples)
             .into_par_iter()
             .filter_map(draw)
             .collect();
-        resampled_estimate(
-            Some(estimate),
-            values,
-            level,
-            bootstrap,
-            Method::BootstrapRows,
-        )
-        .map(Estimate::holding_itself)
+        resampled_estimate(Some(estimate), values, precision, Method::BootstrapRows)
+            .map(Estimate::holding_itself)
     });
     let mut features: Vec<(String, [f64; 2])> = names
         .iter()

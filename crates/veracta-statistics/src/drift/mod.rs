@@ -24,17 +24,9 @@ pub mod student;
 pub mod together;
 pub mod transport;
 
+pub use crate::sample::Sample;
 use crate::sketch::{ColumnSketch, SketchError, ValueSketch};
 use veracta_data::table::{Coded, Column, MISSING, Values};
-
-/// The finite values of a numeric column, sorted, with how many rows there were.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Finite values in ascending order.
-    pub sorted: Vec<f64>,
-    /// Rows, missing and infinite ones included.
-    pub n_rows: usize,
-}
 
 /// Counts of each category in both samples, missing values left out.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,7 +85,7 @@ impl TestResult {
 pub struct NumericTest {
     /// Name in files and options, unique among numeric tests.
     pub name: &'static str,
-    /// Name in reports.
+    /// Name for people, in reports.
     pub title: &'static str,
     /// What the statistic is, and its source.
     pub meaning: &'static str,
@@ -106,7 +98,7 @@ pub struct NumericTest {
 pub struct CategoricalTest {
     /// Name in files and options, unique among categorical tests.
     pub name: &'static str,
-    /// Name in reports.
+    /// Name for people, in reports.
     pub title: &'static str,
     /// What the statistic is, and its source.
     pub meaning: &'static str,
@@ -278,44 +270,6 @@ fn has_ties(reference: &Sample, current: &Sample) -> bool {
     let mut n_distinct = 0;
     for_each_distinct(reference, current, |_, _, _| n_distinct += 1);
     n_distinct < reference.n() + current.n()
-}
-
-impl Sample {
-    /// Sorts the finite values of a column.
-    pub fn new(values: &[f64]) -> Self {
-        let finite = values
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite())
-            .collect();
-        Self::from_finite(finite, values.len())
-    }
-
-    /// Sorts values that are known to be finite.
-    pub fn from_finite(mut values: Vec<f64>, n_rows: usize) -> Self {
-        // Minus zero is zero: the two must be one value.
-        values.iter_mut().for_each(|value| *value += 0.0);
-        radsort::sort(&mut values);
-        Self {
-            sorted: values,
-            n_rows,
-        }
-    }
-
-    /// Returns how many finite values there are.
-    pub fn n(&self) -> usize {
-        self.sorted.len()
-    }
-
-    /// Returns how many rows have no finite value.
-    pub fn n_missing(&self) -> usize {
-        self.n_rows - self.sorted.len()
-    }
-
-    /// Returns how many distinct values there are.
-    pub fn n_distinct(&self) -> usize {
-        self.sorted.chunk_by(|a, b| a == b).count()
-    }
 }
 
 impl CountedColumn {

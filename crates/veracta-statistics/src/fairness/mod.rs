@@ -9,7 +9,7 @@ pub mod privileged;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::{
-    Bootstrap, Estimate, Method, newcombe_interval, percentile_interval, wilson_interval,
+    Estimate, Method, Precision, newcombe_interval, percentile_interval, wilson_interval,
 };
 use crate::performance::Confusion;
 use veracta_data::table::Coded;
@@ -335,24 +335,23 @@ impl MetricFrame {
     pub fn disparity_interval(
         &self,
         disparity: Disparity,
-        level: f64,
-        bootstrap: Bootstrap,
+        precision: Precision,
     ) -> Option<Estimate> {
         use rayon::prelude::*;
         let estimate = self.disparity(disparity, Against::BetweenGroups)?;
         let draw = |resample: u32| {
-            let mut rng = generator(bootstrap.seed, u64::from(resample));
+            let mut rng = generator(precision.bootstrap.seed, u64::from(resample));
             let mut drawn = self.clone();
             for group in &mut drawn.groups {
                 group.confusion = group.confusion.redrawn(&mut rng);
             }
             drawn.disparity(disparity, Against::BetweenGroups)
         };
-        let mut values: Vec<f64> = (0..bootstrap.n_resamples)
+        let mut values: Vec<f64> = (0..precision.bootstrap.n_resamples)
             .into_par_iter()
             .filter_map(draw)
             .collect();
-        let (lower, upper) = percentile_interval(&mut values, level)?;
+        let (lower, upper) = percentile_interval(&mut values, precision.level)?;
         // The gap between the extremes of several groups only grows when they are redrawn, so that all percentiles may lie on one
         // side of it: the interval is widened to hold the estimate.
         let (lower, upper) = (lower.min(estimate), upper.max(estimate));
@@ -360,7 +359,7 @@ impl MetricFrame {
             estimate,
             lower,
             upper,
-            level,
+            level: precision.level,
             method: Method::BootstrapStratified,
         })
     }

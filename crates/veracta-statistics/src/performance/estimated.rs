@@ -6,7 +6,7 @@
 
 use super::{Confusion, Metric, Scored};
 use crate::distribution::normal_quantile;
-use crate::interval::{Bootstrap, Estimate, Method, resampled_estimate};
+use crate::interval::{Estimate, Method, Precision, resampled_estimate};
 use veracta_model::model::Batch;
 use veracta_model::numeric::{below, generator, uniform};
 use veracta_model::training::{TrainingError, fit_regression_trees};
@@ -51,10 +51,9 @@ pub fn expected_interval(
     metric: Metric,
     probabilities: &[f64],
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Option<Estimate> {
-    expected_intervals(&[metric], probabilities, threshold, level, bootstrap)
+    expected_intervals(&[metric], probabilities, threshold, precision)
         .pop()
         .flatten()
 }
@@ -64,8 +63,7 @@ pub fn expected_intervals(
     metrics: &[Metric],
     probabilities: &[f64],
     threshold: f64,
-    level: f64,
-    bootstrap: Bootstrap,
+    precision: Precision,
 ) -> Vec<Option<Estimate>> {
     use rayon::prelude::*;
     // In order of score once for all: a draw is how often each row came up with each label.
@@ -73,7 +71,7 @@ pub fn expected_intervals(
     sorted.sort_by(|a, b| b.total_cmp(a));
     let n = sorted.len();
     let draw = |resample: u32| -> Vec<Option<f64>> {
-        let mut rng = generator(bootstrap.seed, u64::from(resample));
+        let mut rng = generator(precision.bootstrap.seed, u64::from(resample));
         let mut times = vec![[0u32; 2]; n];
         for _ in 0..n {
             let row = below(&mut rng, n);
@@ -111,13 +109,13 @@ pub fn expected_intervals(
     if estimates.iter().all(Option::is_none) {
         return vec![None; metrics.len()];
     }
-    let drawn: Vec<Vec<Option<f64>>> = (0..bootstrap.n_resamples)
+    let drawn: Vec<Vec<Option<f64>>> = (0..precision.bootstrap.n_resamples)
         .into_par_iter()
         .map(draw)
         .collect();
     let interval = |(place, estimate): (usize, &Option<f64>)| {
         let values = drawn.iter().filter_map(|values| values[place]).collect();
-        resampled_estimate(*estimate, values, level, bootstrap, Method::ExpectedBand)
+        resampled_estimate(*estimate, values, precision, Method::ExpectedBand)
             .map(Estimate::holding_itself)
     };
     estimates.iter().enumerate().map(interval).collect()

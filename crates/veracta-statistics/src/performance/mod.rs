@@ -30,9 +30,9 @@ pub enum PerformanceError {
     /// Lengths differ, or there are none.
     #[error("{n_labels} labels, {n_scores} scores: they must be as many, and at least one")]
     Length {
-        /// Number of labels given.
+        /// Number of labels that were given.
         n_labels: usize,
-        /// Number of scores given.
+        /// Number of scores that were given.
         n_scores: usize,
     },
     /// A score or weight that is not a finite number.
@@ -92,7 +92,7 @@ pub struct MetricDescriptor {
     pub metric: Metric,
     /// Name in files, as scikit-learn has it where it does.
     pub name: &'static str,
-    /// Name in reports.
+    /// Name for people, in reports and documents.
     pub title: &'static str,
     /// Whether larger is better; `None` when neither is.
     pub higher_is_better: Option<bool>,
@@ -441,8 +441,8 @@ impl Confusion {
         Self { tn, fp, fn_, tp }
     }
 
-    /// Returns the total weight.
-    /// Adds other counts, taken so many times.
+    /// Adds the counts of `other`, each multiplied by `times`: how often a resample of clusters
+    /// drew the rows that they count.
     pub fn add_times(&mut self, other: &Self, times: f64) {
         self.tn += other.tn * times;
         self.fp += other.fp * times;

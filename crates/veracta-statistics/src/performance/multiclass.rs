@@ -57,7 +57,7 @@ pub struct ConfusionMatrix {
 }
 
 impl Classified<'_> {
-    /// Counts the outcomes.
+    /// Returns how often each true class was predicted as each class.
     ///
     /// # Panics
     /// When lengths differ or a class is not below `n_classes`.

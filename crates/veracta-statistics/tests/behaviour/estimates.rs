@@ -5,7 +5,7 @@ use veracta_data::table::{MISSING, Table};
 use veracta_model::numeric::{generator, uniform};
 use veracta_statistics::drift::measurement::{DriftOptions, measure_prepared};
 use veracta_statistics::drift::{Prepared, Sample};
-use veracta_statistics::interval::{Bootstrap, Method, bootstrap_interval};
+use veracta_statistics::interval::{Bootstrap, Method, Precision, bootstrap_interval};
 use veracta_statistics::performance::{Metric, Scored};
 use veracta_statistics::recalibration::{
     Calibrator, Recalibration, cross_fitted, fit, recalibration_gain,
@@ -15,9 +15,12 @@ use veracta_statistics::sketch::{SketchError, TableSketch, ValueSketch};
 
 use crate::samples::{categorical, numeric};
 
-const BOOTSTRAP: Bootstrap = Bootstrap {
-    n_resamples: 400,
-    seed: 3,
+const PRECISION: Precision = Precision {
+    level: 0.95,
+    bootstrap: Bootstrap {
+        n_resamples: 400,
+        seed: 3,
+    },
 };
 
 /// Scores that tell positives from negatives with some error.
@@ -65,11 +68,11 @@ fn bca_intervals_are_near_the_percentiles_of_a_large_sample() {
     let (labels, scores) = scored_rows(3_000, 1);
     let scored = Scored::new(&labels, &scores).unwrap();
     for metric in [Metric::F1, Metric::AveragePrecision, Metric::Brier] {
-        let found = bca_intervals(&scored, &[metric], 0.5, 0.95, BOOTSTRAP)
+        let found = bca_intervals(&scored, &[metric], 0.5, PRECISION)
             .pop()
             .unwrap()
             .unwrap();
-        let plain = bootstrap_interval(&scored, metric, 0.5, 0.95, BOOTSTRAP).unwrap();
+        let plain = bootstrap_interval(&scored, metric, 0.5, PRECISION).unwrap();
         let width = plain.upper - plain.lower;
         assert_eq!(found.method, Method::BootstrapBca);
         assert!(
@@ -102,8 +105,7 @@ fn rows_seen_ten_times_tell_no_more_than_once() {
         },
         &metrics,
         0.5,
-        0.95,
-        BOOTSTRAP,
+        PRECISION,
     );
     // The same clusters are drawn, so that the bounds are the same but for the order of sums.
     let by_row = cluster_intervals(
@@ -114,8 +116,7 @@ fn rows_seen_ten_times_tell_no_more_than_once() {
         },
         &metrics,
         0.5,
-        0.95,
-        BOOTSTRAP,
+        PRECISION,
     );
     for (metric, (found, wanted)) in metrics.iter().zip(by_cluster.iter().zip(&by_row)) {
         let (found, wanted) = (found.as_ref().unwrap(), wanted.as_ref().unwrap());
@@ -123,7 +124,7 @@ fn rows_seen_ten_times_tell_no_more_than_once() {
             (found.lower - wanted.lower).abs() < 1e-9 && (found.upper - wanted.upper).abs() < 1e-9,
             "{metric:?}"
         );
-        let naive = bootstrap_interval(&again, *metric, 0.5, 0.95, BOOTSTRAP).unwrap();
+        let naive = bootstrap_interval(&again, *metric, 0.5, PRECISION).unwrap();
         assert!(
             found.upper - found.lower > 2.0 * (naive.upper - naive.lower),
             "{metric:?}: rows taken for independent are too sure"
@@ -134,7 +135,7 @@ fn rows_seen_ten_times_tell_no_more_than_once() {
         n: 1,
     };
     assert_eq!(
-        cluster_intervals(&once, few, &metrics, 0.5, 0.95, BOOTSTRAP),
+        cluster_intervals(&once, few, &metrics, 0.5, PRECISION),
         [None, None]
     );
 }

@@ -6,7 +6,7 @@ use veracta_model::numeric::{generator, mean, uniform};
 use veracta_statistics::distribution::normal_quantile;
 use veracta_statistics::drift::attribution::{attribution_drift, ndcg};
 use veracta_statistics::drift::principal_components::{PrincipalComponents, SHARE_KEPT};
-use veracta_statistics::interval::Bootstrap;
+use veracta_statistics::interval::{Bootstrap, Precision};
 use veracta_statistics::membership::{attack, confidence, likelihood_ratio, losses};
 use veracta_statistics::neighbours::neighbour_share;
 use veracta_statistics::performance::estimated::{LossModel, expected_interval};
@@ -14,9 +14,12 @@ use veracta_statistics::performance::{Metric, Scored};
 use veracta_statistics::robustness::{SCENARIOS, Scenario, Tried, robustness};
 use veracta_statistics::windows::{Cut, CutError, Delayed, cut, metric_by_window};
 
-const BOOTSTRAP: Bootstrap = Bootstrap {
-    n_resamples: 300,
-    seed: 11,
+const PRECISION: Precision = Precision {
+    level: 0.95,
+    bootstrap: Bootstrap {
+        n_resamples: 300,
+        seed: 11,
+    },
 };
 
 #[test]
@@ -98,7 +101,7 @@ fn late_labels_are_waited_for_and_the_expected_value_stands_in() {
         Metric::RocAuc,
         0.5,
         0.9,
-        (0.95, BOOTSTRAP),
+        PRECISION,
     );
     assert_eq!(
         found
@@ -129,7 +132,7 @@ fn late_labels_are_waited_for_and_the_expected_value_stands_in() {
         );
     }
     assert_eq!(
-        expected_interval(Metric::RocAuc, &[1.2], 0.5, 0.95, BOOTSTRAP),
+        expected_interval(Metric::RocAuc, &[1.2], 0.5, PRECISION),
         None
     );
 }
@@ -196,7 +199,7 @@ fn attributions_in_another_order_lower_the_gain() {
     let names = ["a".to_owned(), "b".to_owned()];
     let reference: Vec<f64> = (0..200).flat_map(|_| [3.0, -1.0]).collect();
     let current: Vec<f64> = (0..200).flat_map(|_| [-1.0, 2.0]).collect();
-    let found = attribution_drift(&names, &reference, &current, 0.95, BOOTSTRAP);
+    let found = attribution_drift(&names, &reference, &current, PRECISION);
     let gain = found.ndcg.unwrap();
     assert!((gain.estimate - turned).abs() < 1e-12 && gain.lower <= gain.upper);
     assert_eq!(found.features[0], ("a".to_owned(), [3.0, 1.0]));
@@ -234,7 +237,7 @@ fn scenarios_change_what_they_say() {
         threshold: 0.5,
         level: 0.95,
     };
-    let found = robustness(&predict, tried, &SCENARIOS, BOOTSTRAP);
+    let found = robustness(&predict, tried, &SCENARIOS, PRECISION.bootstrap);
     let turned = |scenario: Scenario| {
         found
             .iter()
@@ -276,7 +279,7 @@ fn scenarios_change_what_they_say() {
     }
     assert_eq!(
         found,
-        robustness(&predict, tried, &SCENARIOS, BOOTSTRAP),
+        robustness(&predict, tried, &SCENARIOS, PRECISION.bootstrap),
         "the seed decides"
     );
 }

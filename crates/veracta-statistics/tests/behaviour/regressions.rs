@@ -8,7 +8,7 @@ use veracta_model::model::{Model, encode};
 use veracta_model::tree::xgboost::read_xgboost_json;
 use veracta_model::tree::{Arithmetic, Link, Missing, Node, Test, Tree, TreeEnsemble};
 use veracta_statistics::fairness::{Disparity, MetricFrame, Outcomes};
-use veracta_statistics::interval::Bootstrap;
+use veracta_statistics::interval::{Bootstrap, Precision};
 
 use crate::identifiers::read;
 use crate::samples::{Sample, few_trees, numeric};
@@ -205,12 +205,15 @@ fn weighted_disparities_stay_between_0_and_1() {
         weights: Some(&weights),
     };
     let frame = MetricFrame::new(outcomes, &[groups]);
-    let bootstrap = Bootstrap {
-        n_resamples: 200,
-        seed: 1,
+    let precision = Precision {
+        level: 0.95,
+        bootstrap: Bootstrap {
+            n_resamples: 200,
+            seed: 1,
+        },
     };
     let interval = frame
-        .disparity_interval(Disparity::DemographicParityDifference, 0.95, bootstrap)
+        .disparity_interval(Disparity::DemographicParityDifference, precision)
         .unwrap();
     assert!(
         interval.lower >= 0.0 && interval.upper <= 1.0,

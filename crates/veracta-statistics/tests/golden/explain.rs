@@ -14,7 +14,7 @@ use veracta_model::explanation::reason::reason_codes;
 use veracta_model::numeric::{mean, variance};
 use veracta_model::tree::compiled::CompiledTrees;
 use veracta_statistics::performance::{Metric, Scored};
-use veracta_statistics::permutation::{Measured, permutation_importance};
+use veracta_statistics::permutation::{LabelledRows, permutation_importance};
 
 use crate::case::{Case, Check, Comparison, number, numbers, position};
 use crate::model;
@@ -170,7 +170,7 @@ fn importance(data: &Data, check: &Check, comparison: &mut Comparison) {
     for expected in check.value.as_array().unwrap() {
         let feature = data.feature(expected["feature"].as_str().unwrap());
         for (name, metric) in METRICS {
-            let measured = Measured {
+            let measured = LabelledRows {
                 values: &data.values,
                 n_columns: data.n_columns(),
                 labels: &data.labels,

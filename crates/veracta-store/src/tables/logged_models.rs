@@ -7,7 +7,7 @@ use super::search::{Noun, Query, Selection, Viewed};
 use super::values::{self, Owner};
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
-use crate::tracking::{KeyValue, LoggedModel, Metric, ModelMetric, Point, Stage};
+use crate::tracking::{KeyValue, LoggedModel, MetricValue, ModelMetric, Point, Stage};
 use crate::work::{Draft, Recorded, View};
 
 const COLUMNS: &str = "model_id, experiment_id, name, artifact_location, created_ms, updated_ms, status, model_type, source_run_id, stage";
@@ -46,7 +46,7 @@ fn metrics_of(
         };
         let metric = ModelMetric {
             run_id: row.text(1)?,
-            metric: Metric {
+            metric: MetricValue {
                 name: row.text(2)?,
                 point,
             },
@@ -197,7 +197,7 @@ impl Draft<'_> {
         let head = "INSERT INTO logged_model_metrics
                     (model_id, run_id, name, timestamp_ms, step, value, is_nan, dataset_name, dataset_digest)";
         for ModelMetric {
-            metric: Metric { name, point },
+            metric: MetricValue { name, point },
             run_id,
             dataset_name,
             dataset_digest,

@@ -8,7 +8,7 @@ use super::search::Selection;
 use super::values;
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
-use crate::tracking::{Metric, Point, Run};
+use crate::tracking::{MetricValue, Point, Run};
 use crate::work::{Draft, View};
 
 /// Number of a key that was never logged; no value has it.
@@ -42,7 +42,7 @@ fn read_point(row: &Row, column: usize) -> Result<Point, StoreError> {
 pub(super) fn latest(
     db: &Database,
     numbers: &[Value<'_>],
-) -> Result<HashMap<i64, Vec<Metric>>, StoreError> {
+) -> Result<HashMap<i64, Vec<MetricValue>>, StoreError> {
     let sql = "SELECT run_no, key_no, timestamp_ms, step, value, is_nan FROM latest_metrics WHERE run_no IN ({})";
     let (mut points, mut names) = (Vec::new(), HashMap::new());
     values::for_each_of(db, sql, numbers, &mut |row| {
@@ -62,9 +62,9 @@ pub(super) fn latest(
             Ok(())
         },
     )?;
-    let mut found: HashMap<i64, Vec<Metric>> = HashMap::new();
+    let mut found: HashMap<i64, Vec<MetricValue>> = HashMap::new();
     for (run_no, key_no, point) in points {
-        found.entry(run_no).or_default().push(Metric {
+        found.entry(run_no).or_default().push(MetricValue {
             name: names[&key_no].clone(),
             point,
         });
@@ -152,11 +152,11 @@ impl View<'_> {
 
 impl Draft<'_> {
     /// Adds values; one that is there already is not added again.
-    pub fn add_metrics(&self, run: &Run, metrics: &[Metric]) -> Result<(), StoreError> {
+    pub fn add_metrics(&self, run: &Run, metrics: &[MetricValue]) -> Result<(), StoreError> {
         let mut keys: HashMap<&str, i64> = HashMap::new();
         let mut latest: HashMap<i64, Point> = HashMap::new();
         let mut rows = Vec::with_capacity(metrics.len());
-        for Metric { name, point } in metrics {
+        for MetricValue { name, point } in metrics {
             let key_no = match keys.get(name.as_str()) {
                 Some(key_no) => *key_no,
                 None => {

@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod actors;
 mod artifacts;
+mod evidence;
 mod experiments;
 mod logged_models;
 mod metrics;

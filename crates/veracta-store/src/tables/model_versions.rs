@@ -7,13 +7,13 @@ use super::search::{Noun, Query, Selection};
 use super::values;
 use crate::StoreError;
 use crate::database::{Database, Row, Value};
-use crate::tracking::{DELETED_VERSION, KeyValue, ModelVersion};
+use crate::tracking::{DELETED_VERSION, KeyValue, RegisteredVersion};
 use crate::work::{Recorded, View};
 
 const COLUMNS: &str = "model, version, description, created_ms, updated_ms, user_id, stage, source, storage_location, run_id, run_link, model_id";
 
-fn read(row: &mut Row) -> Result<ModelVersion, StoreError> {
-    Ok(ModelVersion {
+fn read(row: &mut Row) -> Result<RegisteredVersion, StoreError> {
+    Ok(RegisteredVersion {
         model: row.text(0)?,
         version: row.integer(1)?,
         description: row.text(2)?,
@@ -33,8 +33,8 @@ fn read(row: &mut Row) -> Result<ModelVersion, StoreError> {
 
 fn complete(
     db: &Database,
-    mut versions: Vec<ModelVersion>,
-) -> Result<Vec<ModelVersion>, StoreError> {
+    mut versions: Vec<RegisteredVersion>,
+) -> Result<Vec<RegisteredVersion>, StoreError> {
     let mut names: Vec<String> = versions
         .iter()
         .map(|version| version.model.clone())
@@ -71,7 +71,7 @@ impl View<'_> {
         &self,
         model: &str,
         version: i64,
-    ) -> Result<Option<ModelVersion>, StoreError> {
+    ) -> Result<Option<RegisteredVersion>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM model_versions WHERE model = $1 AND version = $2 AND stage != '{DELETED_VERSION}'"
         );
@@ -88,7 +88,7 @@ impl View<'_> {
         &self,
         models: &[String],
         with_deleted: bool,
-    ) -> Result<Vec<ModelVersion>, StoreError> {
+    ) -> Result<Vec<RegisteredVersion>, StoreError> {
         let names: Vec<Value<'_>> = models.iter().map(Value::from).collect();
         let sql = format!(
             "SELECT {COLUMNS} FROM model_versions WHERE model IN ({{}}) ORDER BY model, version"
@@ -109,7 +109,7 @@ impl View<'_> {
         &self,
         query: &Query,
         selection: Selection,
-    ) -> Result<Vec<ModelVersion>, StoreError> {
+    ) -> Result<Vec<RegisteredVersion>, StoreError> {
         let mut statement = self.statement(Noun::ModelVersions);
         statement
             .conditions
@@ -127,7 +127,7 @@ impl View<'_> {
         &self,
         run_id: &str,
         model_ids: &[String],
-    ) -> Result<Vec<ModelVersion>, StoreError> {
+    ) -> Result<Vec<RegisteredVersion>, StoreError> {
         let mut places: Vec<Value<'_>> = vec![run_id.into()];
         places.extend(model_ids.iter().map(Value::from));
         let list: Vec<String> = (2..=places.len())
@@ -146,7 +146,7 @@ impl View<'_> {
     }
 
     /// Returns the version whose files are at a location, or in a folder above it or below it.
-    pub fn version_at(&self, location: &str) -> Result<Option<ModelVersion>, StoreError> {
+    pub fn version_at(&self, location: &str) -> Result<Option<RegisteredVersion>, StoreError> {
         let folders = location
             .char_indices()
             .filter(|(_, character)| *character == '/')
@@ -180,7 +180,7 @@ impl View<'_> {
 
 impl Recorded<'_> {
     /// Adds a version of a registered model with its tags.
-    pub fn add_model_version(&self, new: &ModelVersion) -> Result<(), StoreError> {
+    pub fn add_model_version(&self, new: &RegisteredVersion) -> Result<(), StoreError> {
         let row = vec![
             (&new.model).into(),
             new.version.into(),
@@ -204,7 +204,7 @@ impl Recorded<'_> {
     }
 
     /// Changes description, stage and time of a version, and where it came from when it is deleted.
-    pub fn change_model_version(&self, version: &ModelVersion) -> Result<(), StoreError> {
+    pub fn change_model_version(&self, version: &RegisteredVersion) -> Result<(), StoreError> {
         let sql = "UPDATE model_versions SET description = $1, stage = $2, updated_ms = $3, source = $4, storage_location = $5,
                    run_id = $6, run_link = $7, user_id = $8, model_id = $9 WHERE model = $10 AND version = $11";
         let values = [
@@ -224,7 +224,7 @@ impl Recorded<'_> {
     }
 
     /// Removes the aliases and tags of a version.
-    pub fn clear_model_version(&self, version: &ModelVersion) -> Result<(), StoreError> {
+    pub fn clear_model_version(&self, version: &RegisteredVersion) -> Result<(), StoreError> {
         for table in ["registered_model_aliases", "model_version_tags"] {
             let sql = format!("DELETE FROM {table} WHERE model = $1 AND version = $2");
             self.db

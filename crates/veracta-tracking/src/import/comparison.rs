@@ -2,7 +2,7 @@
 
 use veracta_store::Selection;
 use veracta_store::tracking::{
-    ArtifactFile, ForeignRun, KeyValue, ModelVersion, Point, RegisteredModel,
+    ArtifactFile, ForeignRun, KeyValue, Point, RegisteredModel, RegisteredVersion,
 };
 
 use crate::TrackingError;
@@ -105,7 +105,7 @@ pub(super) fn of_run(
 pub(super) fn of_model(
     platform: &Platform,
     theirs: &RegisteredModel,
-    versions: &[ModelVersion],
+    versions: &[RegisteredVersion],
 ) -> Result<Vec<String>, TrackingError> {
     let reading = platform.store.reading()?;
     let name = &theirs.name;
@@ -115,7 +115,7 @@ pub(super) fn of_model(
     let found = reading
         .view()
         .versions_of(std::slice::from_ref(name), true)?;
-    let key = |version: &ModelVersion| {
+    let key = |version: &RegisteredVersion| {
         (
             version.version,
             version.stage.clone(),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use veracta_store::mlflow::logged_model_status;
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink,
-    ModelMetric, ModelVersion, Point, RUN_STATUSES, RegisteredModel, Run, RunStatus, Stage,
+    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, MetricValue, ModelLink,
+    ModelMetric, Point, RUN_STATUSES, RegisteredModel, RegisteredVersion, Run, RunStatus, Stage,
 };
 
 use super::ImportError;
@@ -435,7 +435,7 @@ impl FileStore {
         let mut metrics = Vec::new();
         for (name, path) in files_below(&folder.join("metrics"))? {
             each_line(&path, &name, &mut |line| {
-                metrics.push(Metric {
+                metrics.push(MetricValue {
                     name: name.clone(),
                     point: line.point,
                 })
@@ -536,7 +536,7 @@ impl FileStore {
                     let (run_id, dataset) = line.rest.split_first().unwrap_or((&"", &[]));
                     let (digest, dataset_name) = dataset.split_last().unwrap_or((&"", &[]));
                     metrics.push(ModelMetric {
-                        metric: Metric {
+                        metric: MetricValue {
                             name: name.clone(),
                             point: line.point,
                         },
@@ -598,7 +598,7 @@ impl FileStore {
         Ok(found)
     }
 
-    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, ImportError> {
+    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<RegisteredVersion>, ImportError> {
         let mut found = Vec::new();
         for folder in described(&self.root.join("models").join(model))? {
             let meta: VersionMeta = read_meta(&folder)?;
@@ -612,7 +612,7 @@ impl FileStore {
             } else {
                 meta.storage_location
             };
-            found.push(ModelVersion {
+            found.push(RegisteredVersion {
                 model: model.to_owned(),
                 version: number
                     .ok_or_else(|| malformed(&folder.join(META), 0, "its version is no number"))?,

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use veracta_governance::record::{Attestation, Record};
 use veracta_ledger::Hash;
 use veracta_store::tracking::{
-    ArtifactFile, DELETED_VERSION, Experiment, ForeignRun, LoggedModel, ModelVersion,
-    RegisteredModel, Run,
+    ArtifactFile, DELETED_VERSION, Experiment, ForeignRun, LoggedModel, RegisteredModel,
+    RegisteredVersion, Run,
 };
 use veracta_store::{NewRecord, Work};
 
@@ -376,12 +376,12 @@ impl Import<'_> {
     fn registered_model(
         &mut self,
         theirs: RegisteredModel,
-        versions: Vec<ModelVersion>,
+        versions: Vec<RegisteredVersion>,
     ) -> Result<(), ImportError> {
         self.result.found.registered_models += 1;
         self.result.found.versions += versions.len() as u64;
         let n_versions = versions.len() as u64;
-        let versions: Vec<ModelVersion> = versions
+        let versions: Vec<RegisteredVersion> = versions
             .into_iter()
             .map(|version| self.relocated(version))
             .collect();
@@ -424,7 +424,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn relocated(&self, version: ModelVersion) -> ModelVersion {
+    fn relocated(&self, version: RegisteredVersion) -> RegisteredVersion {
         let storage_location = match &version.model_id {
             Some(id) => self
                 .logged_location(id)
@@ -432,7 +432,7 @@ impl Import<'_> {
             None => self.locations.new_of(&version.storage_location),
         };
         let source = self.locations.new_of_source(&version.source);
-        ModelVersion {
+        RegisteredVersion {
             storage_location,
             source,
             ..version

@@ -9,8 +9,8 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, Metric, ModelLink,
-    ModelMetric, ModelVersion, Point, RegisteredModel, Run, RunStatus, Stage,
+    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, MetricValue, ModelLink,
+    ModelMetric, Point, RegisteredModel, RegisteredVersion, Run, RunStatus, Stage,
 };
 
 use super::ImportError;
@@ -285,7 +285,7 @@ impl TrackingServer {
         {
             let query = [("run_id", run.id.as_str()), ("metric_key", name.as_str())];
             let history = self.search_by_query("metrics/get-history", &query, "metrics")?;
-            metrics.extend(history.iter().map(|value| Metric {
+            metrics.extend(history.iter().map(|value| MetricValue {
                 name: name.clone(),
                 point: point(value),
             }));
@@ -374,14 +374,14 @@ impl TrackingServer {
     }
 
     /// Returns the versions that are there; a server does not show deleted ones.
-    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, ImportError> {
+    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<RegisteredVersion>, ImportError> {
         let quoted = if model.contains('\'') {
             format!("name = \"{model}\"")
         } else {
             format!("name = '{model}'")
         };
         let prompts = format!("{quoted} AND tags.`{PROMPT_TAG}` = 'true'");
-        let mut found: Vec<ModelVersion> = Vec::new();
+        let mut found: Vec<RegisteredVersion> = Vec::new();
         for filter in [&quoted, &prompts] {
             let page = PAGE.to_string();
             for value in self.search_by_query(
@@ -399,7 +399,7 @@ impl TrackingServer {
         Ok(found)
     }
 
-    fn version(&self, model: &str, value: &Value) -> Result<ModelVersion, ImportError> {
+    fn version(&self, model: &str, value: &Value) -> Result<RegisteredVersion, ImportError> {
         let (number, source) = (text(&value["version"]), text(&value["source"]));
         let location = self.get(
             "api/2.0/mlflow/model-versions/get-download-uri",
@@ -413,7 +413,7 @@ impl TrackingServer {
                 .filter(|id| id.starts_with("m-"))
                 .map(str::to_owned)
         });
-        Ok(ModelVersion {
+        Ok(RegisteredVersion {
             model: model.to_owned(),
             version: number.parse().unwrap_or(0),
             description: text(&value["description"]),
@@ -581,7 +581,7 @@ fn links(value: &Value) -> Vec<ModelLink> {
 fn logged_model(value: &Value, experiment_id: i64) -> LoggedModel {
     let (info, data) = (&value["info"], &value["data"]);
     let metric = |value: &Value| ModelMetric {
-        metric: Metric {
+        metric: MetricValue {
             name: text(&value["key"]),
             point: point(value),
         },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use veracta_store::mlflow::MlflowDatabase;
 use veracta_store::tracking::{
-    Experiment, ForeignRun, LoggedModel, ModelVersion, RegisteredModel, Run,
+    Experiment, ForeignRun, LoggedModel, RegisteredModel, RegisteredVersion, Run,
 };
 
 use super::file_store::FileStore;
@@ -216,7 +216,7 @@ impl Source {
         }
     }
 
-    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<ModelVersion>, ImportError> {
+    pub(super) fn versions_of(&self, model: &str) -> Result<Vec<RegisteredVersion>, ImportError> {
         match &self.kind {
             Kind::Files(files) => files.versions_of(model),
             Kind::Database(database, _) => {

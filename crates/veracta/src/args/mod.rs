@@ -73,9 +73,9 @@ pub(crate) enum Format {
     Human,
     /// For programs.
     Json,
-    /// A page (documents).
+    /// A page (documents and reports).
     Html,
-    /// Markdown (documents).
+    /// Markdown (documents and reports).
     Md,
 }
 

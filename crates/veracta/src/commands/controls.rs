@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use veracta_governance::controls::{Catalogue, ControlState};
-use veracta_lifecycle::pipeline::PipelineFile;
-use veracta_lifecycle::registry::{controls, resolve_model};
+use veracta_lifecycle::controls::{ControlStates, control_states};
+use veracta_lifecycle::registry::resolve_model;
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
@@ -17,26 +16,10 @@ pub(super) fn execute(
 ) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
     let (item, _) = resolve_model(&platform.store, reference)?;
-    let known = &Catalogue::shipped().frameworks;
-    if let Some(unknown) = frameworks
-        .iter()
-        .find(|framework| !known.contains_key(*framework))
-    {
-        bail!(
-            "unknown framework `{unknown}`; there are {}",
-            known.keys().cloned().collect::<Vec<_>>().join(", ")
-        );
-    }
-    let frameworks = if frameworks.is_empty() {
-        declared(&platform, item.idx)?
-    } else {
-        frameworks.to_vec()
-    };
-    if frameworks.is_empty() {
-        bail!("the pipeline declares no framework; name one with `--framework gdpr`");
-    }
-    let mut results = controls(&platform, item.idx, &frameworks)?;
-    results.retain(|result| frameworks.contains(&result.control.framework));
+    let ControlStates {
+        frameworks,
+        results,
+    } = control_states(&platform, item.idx, frameworks)?;
     let any_fails = results
         .iter()
         .any(|result| result.state == ControlState::Fail);
@@ -84,20 +67,4 @@ pub(super) fn execute(
     );
     print(&text)?;
     Ok((!any_fails).into())
-}
-
-/// Returns the frameworks that the recorded pipeline declares.
-fn declared(platform: &veracta_store::Platform, idx: u64) -> anyhow::Result<Vec<String>> {
-    let lineage = platform.store.lineage(idx)?;
-    let pipeline = lineage
-        .iter()
-        .rev()
-        .flat_map(|item| &item.entry.artifacts)
-        .find(|artifact| artifact.name == "pipeline");
-    let Some(pipeline) = pipeline else {
-        return Ok(Vec::new());
-    };
-    let text = String::from_utf8_lossy(&platform.store.blobs().get(pipeline.digest)?).into_owned();
-    let file = PipelineFile::parse("pipeline.yaml".as_ref(), ".".as_ref(), text)?;
-    Ok(file.spec.framework_names())
 }

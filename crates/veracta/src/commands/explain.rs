@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use veracta_documents::report::insight::{Curve, Searched};
 use veracta_documents::report::{explanation, insight};
-use veracta_lifecycle::data::read_labels;
+use veracta_lifecycle::data::{file_name, read_labels};
 use veracta_lifecycle::deployment::predict::{Applied, apply, one_output};
 use veracta_lifecycle::validation::attribute::{Attributed, attribute, interactions};
 use veracta_lifecycle::validation::counterfactual::{CHANGES_MAX, change};
@@ -16,7 +16,7 @@ use veracta_lifecycle::validation::reasons::{read_reasons, reasons};
 use veracta_model::explanation::summary::summarise;
 
 use crate::args::{Args, Explain, Format};
-use crate::output::{Answer, csv_options, file_name, note_rounds, print, print_report};
+use crate::output::{Answer, csv_options, note_rounds, print, print_report};
 
 /// Threshold of a positive prediction where a metric needs one.
 const THRESHOLD: f64 = 0.5;

@@ -41,14 +41,14 @@ mod watch;
 use std::path::Path;
 
 use anyhow::Context;
-use veracta_governance::record::Record;
-use veracta_lifecycle::MeasuredOf;
+use serde::Serialize;
+use veracta_lifecycle::Outcome;
 use veracta_lifecycle::deployment::predict::Rounds;
 use veracta_statistics::performance::{METRICS, Metric};
 use veracta_store::{Backend, Platform, Store};
 
-use crate::args::{Args, Command, RecordOption};
-use crate::output::Answer;
+use crate::args::{Args, Command, FileOptions, RecordOption};
+use crate::output::{Answer, print_report};
 
 /// Program with its version, as records name it.
 const PROGRAM: &str = concat!("veracta ", env!("CARGO_PKG_VERSION"));
@@ -139,27 +139,29 @@ fn rounds(best: bool) -> Rounds {
     if best { Rounds::Best } else { Rounds::All }
 }
 
-/// Records what was measured when that was asked for, and says where.
-fn record(
+/// Records what was measured when that was asked for and says where, prints the report, and returns the figures.
+fn answer<T: Serialize>(
     args: &Args,
-    option: &RecordOption,
-    measured: &MeasuredOf,
-    make: impl FnOnce(veracta_ledger::Hash) -> Record,
-) -> anyhow::Result<()> {
-    if let Some(model) = &option.record {
-        let idx = veracta_lifecycle::record_measurement(&platform(args)?, model, measured, make)?;
-        let word = if *measured == MeasuredOf::Scores {
-            "; that the scores are its own is your word"
-        } else {
-            ""
+    files: &FileOptions,
+    option: Option<&RecordOption>,
+    outcome: Outcome<T>,
+) -> anyhow::Result<T> {
+    let Outcome {
+        measurement,
+        report,
+        record,
+    } = outcome;
+    let model = option.and_then(|option| option.record.as_ref());
+    if let (Some(model), Some(record)) = (model, record) {
+        let word = match record.is_on_trust() {
+            true => "; that the scores are its own is your word",
+            false => "",
         };
+        let idx = record.commit(&platform(args)?, model)?;
         eprintln!("note: recorded as evidence about `{model}` (#{idx}){word}");
     }
-    Ok(())
-}
-
-fn digest(file: &Path) -> anyhow::Result<veracta_ledger::Hash> {
-    Ok(veracta_lifecycle::data::hash_file(file)?.0)
+    print_report(args.format, files.output.as_deref(), &report, &measurement)?;
+    Ok(measurement)
 }
 
 fn metric_named(name: &str) -> anyhow::Result<Metric> {

@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde_json::json;
 use veracta_data::csv::CsvOptions;
-use veracta_data::source::ReadTable;
 use veracta_data::table::{ColumnType, ReadLimits};
-use veracta_lifecycle::data::profile::profile_for_storage;
-use veracta_statistics::privacy::scan_identifiers;
-use veracta_statistics::profile::{ColumnProfile, profile};
+use veracta_lifecycle::data::profile::{FileProfile, profile_file, profile_for_storage};
+use veracta_statistics::profile::ColumnProfile;
 
 use crate::args::{Args, Format};
 use crate::output::{Answer, Paint, print, print_json};
@@ -30,20 +27,12 @@ pub(super) fn execute(
         bytes_max: bytes_limit,
         ..ReadLimits::default()
     };
-    let (digest, n_bytes) = veracta_lifecycle::data::hash_file(file)?;
-    let ReadTable {
-        format,
-        table,
-        report: read,
-    } = veracta_lifecycle::data::read_table(
-        file,
-        &CsvOptions {
-            delimiter,
-            limits,
-            ..CsvOptions::default()
-        },
-    )?;
-    let format = format.name();
+    let csv = CsvOptions {
+        delimiter,
+        limits,
+        ..CsvOptions::default()
+    };
+    let (found, table) = profile_file(file, &csv)?;
     if let Some(target) = save {
         let stored = profile_for_storage(&table, merge)?;
         std::fs::write(target, stored.to_bytes())
@@ -54,26 +43,35 @@ pub(super) fn execute(
             target.display()
         );
     }
-    let (statistics, scan) = (profile(&table, &[]), scan_identifiers(&table));
-    if args.format == Format::Json {
-        print_json(
-            &json!({ "file": file, "digest": digest, "bytes": n_bytes, "format": format, "read": read, "profile": statistics, "identifiers": scan }),
-        )?;
-        return Ok(Answer::Yes);
+    match args.format {
+        Format::Json => print_json(&found)?,
+        Format::Human | Format::Html | Format::Md => print(&text_of(&found, Paint::stdout()))?,
     }
-    let paint = Paint::stdout();
+    Ok(Answer::Yes)
+}
+
+fn text_of(found: &FileProfile, paint: Paint) -> String {
+    let FileProfile {
+        file,
+        digest,
+        bytes,
+        format,
+        read,
+        profile,
+        identifiers,
+    } = found;
     let mut text = format!(
-        "{}\n{} rows, {} columns, {n_bytes} bytes of {format}, SHA-256 {digest}\n{} rows repeat an earlier one\n\n",
+        "{}\n{} rows, {} columns, {bytes} bytes of {format}, SHA-256 {digest}\n{} rows repeat an earlier one\n\n",
         paint.strong(&file.display().to_string()),
-        statistics.n_rows,
-        statistics.columns.len(),
-        statistics.n_duplicate_rows
+        profile.n_rows,
+        profile.columns.len(),
+        profile.n_duplicate_rows
     );
     text += &paint.soft(&format!(
         "{:<28} {:<12} {:>9} {:>9}  values\n",
         "column", "type", "missing", "distinct"
     ));
-    statistics
+    profile
         .columns
         .iter()
         .for_each(|column| text += &column_line(column));
@@ -92,7 +90,7 @@ pub(super) fn execute(
     if read.n_infinite > 0 {
         text += &paint.open(&format!("\n{} cells are infinite", read.n_infinite));
     }
-    for found in &scan.findings {
+    for found in &identifiers.findings {
         let place = if found.hidden { "hidden in" } else { "in" };
         text += &paint.bad(&format!(
             "\n{} {place} `{}`: {} of {} values ({})",
@@ -100,8 +98,7 @@ pub(super) fn execute(
         ));
     }
     text.push('\n');
-    print(&text)?;
-    Ok(Answer::Yes)
+    text
 }
 
 fn column_line(column: &ColumnProfile) -> String {

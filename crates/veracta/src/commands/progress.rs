@@ -16,7 +16,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins; quiet prints nothing.
+    /// Begins to show a run; `quiet` prints nothing, and without a terminal lines take the place of spinners.
     pub(super) fn new(quiet: bool) -> Self {
         let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
         Self {
@@ -26,7 +26,7 @@ impl Progress {
         }
     }
 
-    /// Shows one event.
+    /// Prints a line for a step that has ended or would run; on a terminal a spinner shows one that is under way.
     pub(super) fn show(&self, event: &StepEvent) {
         if self.quiet {
             return;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use veracta_governance::access::Roles;
+use veracta_store::Platform;
 use veracta_store::access::Token;
 use veracta_tracking::access::{issue_token, revoke_token, tokens, users};
 
@@ -45,42 +46,38 @@ pub(super) fn execute(args: &Args, action: &TokenAction) -> anyhow::Result<Answe
                 }
             }
         }
-        TokenAction::List => {
-            let names = users(&platform)?;
-            let name_of = |handle: &str| {
-                names
-                    .iter()
-                    .find(|(user, _)| user.handle == handle)
-                    .and_then(|(_, name)| name.clone())
-            };
-            let now_ms = Timestamp::now().as_millisecond();
-            let all = tokens(&platform)?;
-            if args.format == Format::Json {
-                print_json(
-                    &all.iter()
-                        .map(|token| as_json(token, name_of(&token.handle).as_deref()))
-                        .collect::<Vec<_>>(),
-                )?;
-            } else {
-                let line = |token: &Token| {
-                    let state = if token.is_revoked {
-                        "revoked".to_owned()
-                    } else if token.expires_ms <= now_ms {
-                        format!("ended {}", date(token.expires_ms))
-                    } else {
-                        format!("until {}", date(token.expires_ms))
-                    };
-                    let name = name_of(&token.handle).unwrap_or_else(|| "(erased)".to_owned());
-                    format!(
-                        "{}  {:<7}  {name:<32}  {}  {state}\n",
-                        token.id, token.factor, token.roles
-                    )
-                };
-                print(&all.iter().map(line).collect::<String>())?;
-            }
-        }
+        TokenAction::List => list(args, &platform)?,
     }
     Ok(Answer::Yes)
+}
+
+fn list(args: &Args, platform: &Platform) -> anyhow::Result<()> {
+    let names = users(platform)?;
+    let name_of = |handle: &str| {
+        let found = names.iter().find(|(user, _)| user.handle == handle);
+        found.and_then(|(_, name)| name.clone())
+    };
+    let now_ms = Timestamp::now().as_millisecond();
+    let all = tokens(platform)?;
+    if args.format == Format::Json {
+        let value = |token: &Token| as_json(token, name_of(&token.handle).as_deref());
+        return print_json(&all.iter().map(value).collect::<Vec<_>>());
+    }
+    let line = |token: &Token| {
+        let state = if token.is_revoked {
+            "revoked".to_owned()
+        } else if token.expires_ms <= now_ms {
+            format!("ended {}", date(token.expires_ms))
+        } else {
+            format!("until {}", date(token.expires_ms))
+        };
+        let name = name_of(&token.handle).unwrap_or_else(|| "(erased)".to_owned());
+        format!(
+            "{}  {:<7}  {name:<32}  {}  {state}\n",
+            token.id, token.factor, token.roles
+        )
+    };
+    print(&all.iter().map(line).collect::<String>())
 }
 
 fn date(ms: i64) -> String {

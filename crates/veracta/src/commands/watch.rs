@@ -1,40 +1,25 @@
 //! `veracta watch`: where a stream of numbers changes.
 
 use anyhow::bail;
-use veracta_documents::report::changes::stream;
-use veracta_lifecycle::monitoring::watch::{DETECTORS, watch};
+use veracta_lifecycle::monitoring::watch::{DETECTORS, WatchRequest};
 
 use crate::args::{Args, Watch};
-use crate::output::{Answer, csv_options, file_name, print_report};
+use crate::output::{Answer, csv_options};
 
-pub(super) fn execute(
-    args: &Args,
-    Watch {
-        data,
-        column,
-        detector,
-        files,
-    }: &Watch,
-) -> anyhow::Result<Answer> {
-    if let Some(unknown) = detector
-        .iter()
-        .find(|name| !DETECTORS.contains(&name.as_str()))
-    {
+pub(super) fn execute(args: &Args, options: &Watch) -> anyhow::Result<Answer> {
+    let is_unknown = |name: &&String| !DETECTORS.contains(&name.as_str());
+    if let Some(unknown) = options.detector.iter().find(is_unknown) {
         bail!(
             "unknown detector `{unknown}`; there are {}",
             DETECTORS.join(", ")
         );
     }
-    let found = watch(data, &csv_options(files)?, column, detector)?;
-    let rows: Vec<(String, Vec<usize>)> = found
-        .iter()
-        .map(|found| (found.detector.clone(), found.rows.clone()))
-        .collect();
-    print_report(
-        args.format,
-        files.output.as_deref(),
-        &stream(&format!("{column} of {}", file_name(data)), &rows),
-        &found,
-    )?;
+    let request = WatchRequest {
+        data: &options.data,
+        csv: csv_options(&options.files)?,
+        column: options.column.clone(),
+        detectors: options.detector.clone(),
+    };
+    let found = super::answer(args, &options.files, None, request.measure()?)?;
     Ok(found.iter().all(|found| found.rows.is_empty()).into())
 }

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 use veracta_data::table::ColumnType;
-use veracta_governance::record::DataNature;
+use veracta_governance::record::{DataNature, Processing};
+use veracta_statistics::minimisation::MinimisationPlan;
+
+use super::{PipelineSpec, Rule, is_share};
 
 /// The dataset and what was declared about it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -247,4 +250,84 @@ impl Default for MinimisationSpec {
 
 const fn undeclared() -> DataNature {
     DataNature::Undeclared
+}
+
+impl SplitSpec {
+    /// Returns the limits of its numbers, each with whether it is kept.
+    pub(in crate::pipeline) fn rules(&self) -> Vec<Rule> {
+        vec![
+            (is_share(self.test), "split.test must be between 0 and 1"),
+            (
+                (0.0..1.0).contains(&self.tune) && self.tune + self.test < 1.0,
+                "split.tune and split.test must leave rows to train on",
+            ),
+        ]
+    }
+}
+
+impl MinimisationSpec {
+    /// Returns the limits of its numbers, each with whether it is kept.
+    pub(in crate::pipeline) fn rules(&self) -> Vec<Rule> {
+        vec![
+            (
+                (2..=20).contains(&self.folds),
+                "minimisation.folds must be between 2 and 20",
+            ),
+            (
+                (1..=20).contains(&self.repeats),
+                "minimisation.repeats must be between 1 and 20",
+            ),
+            (
+                self.tolerance >= 0.0 && self.group_tolerance >= 0.0,
+                "minimisation tolerances must not be negative",
+            ),
+        ]
+    }
+}
+
+impl PipelineSpec {
+    /// Returns how the need for inputs is tested.
+    pub fn minimisation_plan(&self) -> MinimisationPlan {
+        let section = &self.minimisation;
+        MinimisationPlan {
+            folds: section.folds,
+            repeats: section.repeats,
+            tolerance: section.tolerance,
+            group_tolerance: section.group_tolerance,
+            level: self.validation.level,
+            group_class_rows_min: section.group_class_rows_min,
+            seed: section.seed,
+        }
+    }
+
+    /// Returns what was declared about the processing of personal data.
+    pub fn processing(&self) -> Processing {
+        let data = self.data.clone();
+        Processing {
+            controller: data.controller,
+            licence: data.licence,
+            region: data.region,
+            purposes: data.purposes,
+            lawful_basis: data.lawful_basis,
+            special_categories: data.special_categories,
+            special_category_exception: data.special_category_exception,
+            protected: data
+                .protected
+                .into_iter()
+                .map(|attribute| attribute.value)
+                .collect(),
+            personal: data.personal,
+            collected_from: data.collected_from.map(|date| date.value),
+            collected_to: data.collected_to.map(|date| date.value),
+            retention_until: data.retention_until.map(|date| date.value),
+        }
+    }
+
+    /// Returns the columns that are declared as protected attributes.
+    pub fn protected(&self) -> Vec<String> {
+        let attributes = self.data.protected.iter();
+        attributes
+            .map(|attribute| attribute.value.clone())
+            .collect()
+    }
 }

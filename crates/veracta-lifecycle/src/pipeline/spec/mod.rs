@@ -1,12 +1,12 @@
 //! The pipeline file: its fields, one file a stage, and its JSON Schema.
 //!
-//! These types are what a person writes. Steps never see them: `requests.rs` translates them into what a step is asked.
+//! These types are what a person writes. A step that runs never sees them: its `request` translates what it needs with the methods
+//! that stand beside the fields, every default written out.
 
 mod command;
 mod data;
 mod monitoring;
 mod people;
-mod requests;
 mod training;
 mod validation;
 
@@ -29,7 +29,7 @@ pub use validation::{
     ValidationSpec,
 };
 
-/// Version of the format.
+/// Version of the format: what `schema` says in a pipeline file.
 pub const PIPELINE_SCHEMA: &str = "veracta.pipeline/1";
 /// Largest pipeline file, in bytes.
 pub(in crate::pipeline) const FILE_BYTES_LIMIT: u64 = 1 << 20;
@@ -41,9 +41,9 @@ pub struct PipelineFile {
     pub path: PathBuf,
     /// Folder that relative paths in it start from.
     pub folder: PathBuf,
-    /// Its text.
+    /// Text of the file as it was read; runs keep it with their records.
     pub text: String,
-    /// Its meaning.
+    /// Specification that the text was parsed into; it has passed every check that needs no data.
     pub spec: PipelineSpec,
 }
 
@@ -106,6 +106,23 @@ pub struct PipelineSpec {
     /// Rules or controls that a named person waives until a day.
     #[serde(default)]
     pub waivers: Vec<WaiverSpec>,
+}
+
+/// Whether a number of the file is within its limit, and what is said when it is not: the key, then the limit.
+pub(in crate::pipeline) type Rule = (bool, &'static str);
+
+fn is_share(share: f64) -> bool {
+    share > 0.0 && share < 1.0
+}
+
+impl PipelineSpec {
+    /// Returns the frameworks whose controls apply.
+    pub fn framework_names(&self) -> Vec<String> {
+        self.frameworks
+            .iter()
+            .map(|framework| framework.value.clone())
+            .collect()
+    }
 }
 
 fn all_documents() -> Vec<Spanned<String>> {

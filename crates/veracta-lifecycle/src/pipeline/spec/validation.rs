@@ -3,9 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
-use veracta_governance::plan::{Limit, PrivacyCriterion, RobustnessCriterion};
+use veracta_governance::plan::{
+    DisparityCriterion, Limit, MetricCriterion, PrivacyCriterion, RobustnessCriterion,
+    ValidationPlan,
+};
+use veracta_statistics::fairness::Disparity;
+use veracta_statistics::interval::Bootstrap;
 use veracta_statistics::performance::Metric;
 use veracta_statistics::robustness::{SCENARIOS, Scenario};
+
+use super::{PipelineSpec, Rule, is_share};
 
 /// What must hold.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,6 +51,80 @@ pub struct ValidationSpec {
     /// How little the model may give away of its training rows; not tried when absent.
     #[serde(default)]
     pub privacy: Option<PrivacySpec>,
+}
+
+impl ValidationSpec {
+    /// Returns the limits of its numbers, each with whether it is kept.
+    pub(in crate::pipeline) fn rules(&self) -> Vec<Rule> {
+        vec![
+            (
+                is_share(self.level),
+                "validation.level must be between 0 and 1",
+            ),
+            (
+                (0.0..=1.0).contains(&self.threshold),
+                "validation.threshold must be between 0 and 1",
+            ),
+            (
+                (100..=100_000).contains(&self.resamples),
+                "validation.resamples must be between 100 and 100,000",
+            ),
+        ]
+    }
+}
+
+impl PipelineSpec {
+    /// Returns the validation plan: criteria, groups, threshold and intervals, with every default written out.
+    pub fn validation_plan(&self) -> ValidationPlan {
+        let section = &self.validation;
+        let limit = |at_least: Option<f64>, at_most: Option<f64>| match at_least {
+            Some(limit) => Limit::AtLeast(limit),
+            None => {
+                Limit::AtMost(at_most.expect("one limit is given: checked when the file was read"))
+            }
+        };
+        let metric = |spec: &CriterionSpec| MetricCriterion {
+            metric: Metric::named(&spec.metric.value)
+                .expect("the metric is known: checked when the file was read"),
+            limit: limit(spec.at_least, spec.at_most),
+        };
+        let disparity = |spec: &FairnessSpec| DisparityCriterion {
+            by: spec.by.names(),
+            disparity: Disparity::named(&spec.metric.value)
+                .expect("the gap is known: checked when the file was read"),
+            limit: limit(spec.at_least, spec.at_most),
+        };
+        let fairness: Vec<DisparityCriterion> = section.fairness.iter().map(disparity).collect();
+        let mut groups: Vec<Vec<String>> = section.groups.iter().map(OneOrMany::names).collect();
+        if groups.is_empty() {
+            groups = self
+                .data
+                .protected
+                .iter()
+                .map(|attribute| vec![attribute.value.clone()])
+                .collect();
+        }
+        for criterion in &fairness {
+            if !groups.contains(&criterion.by) {
+                groups.push(criterion.by.clone());
+            }
+        }
+        ValidationPlan {
+            level: section.level,
+            threshold: section.threshold,
+            bootstrap: Bootstrap {
+                n_resamples: section.resamples,
+                seed: section.seed,
+            },
+            criteria: section.criteria.iter().map(metric).collect(),
+            groups,
+            group_rows_min: section.group_rows_min,
+            fairness,
+            clusters: section.clusters.as_ref().map(|column| column.value.clone()),
+            robustness: section.robustness.as_ref().map(RobustnessSpec::criterion),
+            privacy: section.privacy.as_ref().map(PrivacySpec::criterion),
+        }
+    }
 }
 
 /// A limit on a metric under scenarios.
@@ -189,5 +270,15 @@ pub struct ExplanationSpec {
 impl Default for ExplanationSpec {
     fn default() -> Self {
         Self { rows_max: 1000 }
+    }
+}
+
+impl ExplanationSpec {
+    /// Returns the limits of its numbers, each with whether it is kept.
+    pub(in crate::pipeline) fn rules(self) -> Vec<Rule> {
+        vec![(
+            (1..=1_000_000).contains(&self.rows_max),
+            "explanation.rows_max must be between 1 and 1,000,000",
+        )]
     }
 }

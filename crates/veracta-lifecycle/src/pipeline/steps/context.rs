@@ -154,7 +154,7 @@ impl Context<'_> {
             .get_or_make(&assignment, || read_parts(self.blobs(), assignment))
     }
 
-    /// Returns a model.
+    /// Returns the model that is meant, read from the store once in a run.
     pub(super) fn model(&self, request: &ModelRequest) -> Result<Arc<Model>, LifecycleError> {
         self.memory
             .models

@@ -48,13 +48,13 @@ pub(in crate::pipeline) struct Done<'r> {
     pub(in crate::pipeline) folder: &'r Path,
     /// A file that is read in place of the one the specification names.
     pub(in crate::pipeline) data_file: Option<&'r Path>,
-    /// The records.
+    /// The store of the workspace, where earlier records are looked up.
     pub(in crate::pipeline) store: &'r Store,
-    /// The day, ISO 8601.
+    /// Day on which the run began, in UTC, such as `2026-01-31`; a waiver that ended before it does not count.
     pub(in crate::pipeline) today: String,
-    /// Program with its version.
+    /// Name and version of this program, as records state it.
     pub(in crate::pipeline) program: &'r str,
-    /// Results by step.
+    /// Results of the steps that have ended in this run, or whose earlier records count.
     pub(in crate::pipeline) results: Mutex<BTreeMap<Step, StepResult>>,
     /// Where bytes by digest lie on this machine.
     pub(in crate::pipeline) files: Mutex<BTreeMap<Hash, PathBuf>>,

@@ -44,9 +44,9 @@ pub(super) use done::{Done, StepResult, dataset_request, lock};
 pub(super) enum Step {
     /// A command, by its position among `steps:`.
     Command(usize),
-    /// Which rows there are.
+    /// Which rows there are: their bytes, their columns, and what was declared of them.
     Data,
-    /// What their columns hold.
+    /// What their columns hold: missing values, distributions and frequent values.
     Profile,
     /// Which columns may identify people.
     Scan,
@@ -56,25 +56,25 @@ pub(super) enum Step {
     Criteria,
     /// What each input says alone of the label and of protected groups.
     Screen,
-    /// Which inputs are needed.
+    /// Which inputs the model needs, tested on the rows outside the sealed test part.
     Minimise,
-    /// The model.
+    /// The model, trained here or brought from elsewhere.
     Train,
     /// Its performance on the test part.
     Validate,
-    /// Its performance by group.
+    /// Its performance by group on the test part, and the gaps between groups.
     Fairness,
-    /// What drives it.
+    /// Which inputs drive its predictions of test rows.
     Explain,
     /// What becomes of it when inputs go wrong.
     Robustness,
     /// What it gives away of its training rows.
     Privacy,
-    /// Whether it is registered.
+    /// Whether it is registered or refused, by the rules of the gate.
     Gate,
     /// What people read of it.
     Documents,
-    /// How newer rows differ.
+    /// How newer rows differ from the training part.
     Monitor,
 }
 

@@ -4,7 +4,6 @@ use serde::Serialize;
 use veracta_governance::evidence::Evidence;
 use veracta_governance::record::Record;
 use veracta_ledger::Hash;
-use veracta_statistics::interval::Precision;
 
 use super::done::{model_subject, reading};
 use super::validate::test_request;
@@ -48,10 +47,7 @@ pub(super) fn request(spec: &PipelineSpec, done: &Done<'_>) -> Result<Request, L
             without: asked.without.clone(),
             threshold: plan.threshold,
             group_rows_min: plan.group_rows_min,
-            precision: Precision {
-                level: plan.level,
-                bootstrap: plan.bootstrap,
-            },
+            precision: plan.precision(),
         },
     })
 }

@@ -34,17 +34,17 @@ pub(super) struct Tracked {
     pub(super) file: String,
     /// SHA-256 of the model's file.
     pub(super) digest: Hash,
-    /// The run.
+    /// Id of the run that made the version.
     pub(super) run_id: String,
-    /// Its experiment.
+    /// Id of the run's experiment, a number in decimal digits.
     pub(super) experiment_id: String,
-    /// Its name.
+    /// Name of the run in the tracking server.
     pub(super) name: String,
-    /// Its parameters.
+    /// Parameters that the client logged for the run, by name.
     pub(super) params: BTreeMap<String, String>,
     /// When it began, in milliseconds since 1970.
     pub(super) start_ms: i64,
-    /// When it ended.
+    /// When it ended, in milliseconds since 1970; `None` when the client gave no time.
     pub(super) end_ms: Option<i64>,
     /// The records of the run and of the version. Places in the ledger are how a result came about, never what it is.
     #[serde(skip)]

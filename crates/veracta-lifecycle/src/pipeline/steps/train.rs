@@ -39,16 +39,16 @@ pub(super) struct Request {
 /// Where the model's bytes come from.
 #[derive(Serialize)]
 enum Origin {
-    /// From training here.
+    /// From training by this program on the training part.
     Trained {
         /// Most categories of an input.
         categories_max: usize,
     },
     /// From a file in the pipeline's folder.
     File {
-        /// Its path there.
+        /// Path of the file, relative to that folder.
         path: String,
-        /// Its SHA-256.
+        /// SHA-256 of the file: the recorded one when a command wrote it, else of what is on disk.
         digest: Hash,
     },
     /// From a version that a client of the tracking server registered.

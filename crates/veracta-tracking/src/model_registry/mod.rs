@@ -1,15 +1,17 @@
 //! Registered models, their versions, aliases and stages: every change is a record.
 
-use veracta_store::tracking::{DELETED_VERSION, KeyValue, ModelVersion, RegisteredModel};
-use veracta_store::{Query, Selection, View, Work};
+mod stages;
+mod version_source;
+
+use veracta_store::tracking::{DELETED_VERSION, KeyValue, RegisteredModel, RegisteredVersion};
+use veracta_store::{Platform, Query, Selection, View, Work};
+
+pub use stages::{Transition, latest_versions, transition};
+use version_source::locate;
 
 use super::evidence::{Event, of_model_version, of_registered_model};
-use super::version_source::locate;
 use super::{TrackingError, names, now_ms};
-use veracta_store::Platform;
 
-/// Stages that a version may be in, in the spelling of the API.
-const STAGES: [&str; 4] = ["None", "Staging", "Production", "Archived"];
 /// Most registered models of one answer.
 const MODELS_LIMIT: u64 = 1_000;
 /// Most versions of one answer.
@@ -18,7 +20,7 @@ pub const VERSIONS_LIMIT: u64 = 200_000;
 const DESCRIPTION_CHARS: usize = 100_000;
 
 /// A registered model with its latest version in each stage.
-pub type ModelWithLatest = (RegisteredModel, Vec<ModelVersion>);
+pub type ModelWithLatest = (RegisteredModel, Vec<RegisteredVersion>);
 
 pub(super) fn find(view: View<'_>, name: &str) -> Result<RegisteredModel, TrackingError> {
     view.registered_model(name)?.ok_or_else(|| {
@@ -30,7 +32,7 @@ pub(super) fn find_version(
     view: View<'_>,
     model: &str,
     version: i64,
-) -> Result<ModelVersion, TrackingError> {
+) -> Result<RegisteredVersion, TrackingError> {
     let found = view.model_version(model, version)?;
     found.ok_or_else(|| {
         TrackingError::missing(format!(
@@ -49,7 +51,7 @@ fn with_latest(
     models: Vec<RegisteredModel>,
 ) -> Result<Vec<ModelWithLatest>, TrackingError> {
     let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
-    let mut latest: std::collections::HashMap<String, Vec<ModelVersion>> =
+    let mut latest: std::collections::HashMap<String, Vec<RegisteredVersion>> =
         std::collections::HashMap::new();
     for version in view.versions_of(&names, false)? {
         let of_model = latest.entry(version.model.clone()).or_default();
@@ -330,7 +332,7 @@ pub fn version_by_alias(
     platform: &Platform,
     name: &str,
     alias: &str,
-) -> Result<ModelVersion, TrackingError> {
+) -> Result<RegisteredVersion, TrackingError> {
     names::check_alias(alias)?;
     let reading = platform.store.reading()?;
     let model = find(reading.view(), name)?;
@@ -346,36 +348,6 @@ pub fn version_by_alias(
             "Registered model alias {alias} not found."
         ))),
     }
-}
-
-/// Returns the latest version in each of these stages; in all when none is named.
-pub fn latest_versions(
-    platform: &Platform,
-    name: &str,
-    stages: &[String],
-) -> Result<Vec<ModelVersion>, TrackingError> {
-    let stages = stages
-        .iter()
-        .map(|stage| stage_named(stage))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (_, latest) = get(platform, name)?;
-    Ok(latest
-        .into_iter()
-        .filter(|version| stages.is_empty() || stages.contains(&version.stage.as_str()))
-        .collect())
-}
-
-/// Returns a stage in its own spelling.
-fn stage_named(stage: &str) -> Result<&'static str, TrackingError> {
-    STAGES
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(stage))
-        .ok_or_else(|| {
-            TrackingError::invalid(format!(
-                "Invalid Model Version stage: {stage}. Value must be one of {}.",
-                STAGES.join(", ")
-            ))
-        })
 }
 
 /// A version of a registered model that is to be created.
@@ -401,7 +373,7 @@ pub struct NewModelVersion {
 pub fn create_version(
     platform: &Platform,
     new: NewModelVersion,
-) -> Result<ModelVersion, TrackingError> {
+) -> Result<RegisteredVersion, TrackingError> {
     names::check_model_name(&new.model, "name")?;
     names::check_registry_tags(&new.tags)?;
     check_description(&new.description)?;
@@ -427,14 +399,14 @@ pub fn create_version(
             + 1;
         let mut tags = Vec::new();
         new.tags.into_iter().for_each(|tag| put(&mut tags, tag));
-        let version = ModelVersion {
+        let version = RegisteredVersion {
             model: new.model,
             version,
             description: new.description,
             created_ms: now,
             updated_ms: now,
             user_id,
-            stage: STAGES[0].to_owned(),
+            stage: stages::STAGES[0].to_owned(),
             source: new.source,
             storage_location,
             run_id,
@@ -474,7 +446,7 @@ pub fn get_version(
     platform: &Platform,
     model: &str,
     version: i64,
-) -> Result<ModelVersion, TrackingError> {
+) -> Result<RegisteredVersion, TrackingError> {
     names::check_model_name(model, "name")?;
     find_version(platform.store.reading()?.view(), model, version)
 }
@@ -484,8 +456,8 @@ fn change_version(
     platform: &Platform,
     (model, version): (String, i64),
     event: &'static str,
-    change: impl FnOnce(&mut ModelVersion) -> Result<bool, TrackingError> + Send + 'static,
-) -> Result<ModelVersion, TrackingError> {
+    change: impl FnOnce(&mut RegisteredVersion) -> Result<bool, TrackingError> + Send + 'static,
+) -> Result<RegisteredVersion, TrackingError> {
     platform.begin().work(move |work| {
         let before = find_version(work.view(), &model, version)?;
         let mut version = before.clone();
@@ -499,8 +471,8 @@ fn change_version(
 /// Records a version as it is now, and makes the tables say the same.
 fn write_version(
     work: &mut Work<'_>,
-    before: &ModelVersion,
-    now: &ModelVersion,
+    before: &RegisteredVersion,
+    now: &RegisteredVersion,
     event: Event<'_>,
 ) -> Result<(), TrackingError> {
     let recorded = work.commit(of_model_version(work.view(), now, event)?)?;
@@ -528,82 +500,12 @@ pub fn update_version(
     platform: &Platform,
     id: (String, i64),
     description: String,
-) -> Result<ModelVersion, TrackingError> {
+) -> Result<RegisteredVersion, TrackingError> {
     check_description(&description)?;
     let now = now_ms(platform);
     change_version(platform, id, "described", move |version| {
         (version.description, version.updated_ms) = (description, now);
         Ok(true)
-    })
-}
-
-/// The change of a version to another stage.
-#[derive(Debug, Clone)]
-pub struct Transition {
-    /// Word for the new stage, in any case of letters.
-    pub stage: String,
-    /// Whether the other versions in that stage are archived.
-    pub archive_existing: bool,
-    /// The reason, recorded with the change; `None` when none was given.
-    pub reason: Option<String>,
-}
-
-/// Moves a version to another stage.
-pub fn transition(
-    platform: &Platform,
-    (model, version): (String, i64),
-    transition: Transition,
-) -> Result<ModelVersion, TrackingError> {
-    let stage = stage_named(&transition.stage)?;
-    if transition.archive_existing && !matches!(stage, "Staging" | "Production") {
-        return Err(TrackingError::invalid(format!(
-            "Model version transition cannot archive existing model versions because '{stage}' is not an Active stage. \
-             Valid stages are ['Staging', 'Production']"
-        )));
-    }
-    let now = now_ms(platform);
-    platform.begin().work(move |work| {
-        let before = find_version(work.view(), &model, version)?;
-        let reason = transition.reason.as_deref();
-        if transition.archive_existing {
-            let others = work
-                .view()
-                .versions_of(std::slice::from_ref(&model), false)?;
-            for other in others
-                .into_iter()
-                .filter(|other| other.stage == stage && other.version != version)
-            {
-                let archived = ModelVersion {
-                    stage: "Archived".to_owned(),
-                    updated_ms: now,
-                    ..other.clone()
-                };
-                write_version(
-                    work,
-                    &other,
-                    &archived,
-                    Event {
-                        event: "archived",
-                        reason,
-                    },
-                )?;
-            }
-        }
-        let staged = ModelVersion {
-            stage: stage.to_owned(),
-            updated_ms: now,
-            ..before.clone()
-        };
-        write_version(
-            work,
-            &before,
-            &staged,
-            Event {
-                event: "staged",
-                reason,
-            },
-        )?;
-        Ok(staged)
     })
 }
 
@@ -628,7 +530,7 @@ pub fn delete_version(
         let recorded = work.commit(of_model_version(work.view(), &version, event)?)?;
         recorded.clear_model_version(&version)?;
         let redacted = || "REDACTED".to_owned();
-        recorded.change_model_version(&ModelVersion {
+        recorded.change_model_version(&RegisteredVersion {
             stage: DELETED_VERSION.to_owned(),
             updated_ms: now,
             description: String::new(),
@@ -690,7 +592,7 @@ pub fn search_versions(
     platform: &Platform,
     query: &Query,
     selection: Selection,
-) -> Result<(Vec<ModelVersion>, bool), TrackingError> {
+) -> Result<(Vec<RegisteredVersion>, bool), TrackingError> {
     if selection.limit == 0 || selection.limit > VERSIONS_LIMIT {
         return Err(TrackingError::invalid(format!(
             "Invalid value for request parameter max_results. It must be at most {VERSIONS_LIMIT}, but got value {}",

@@ -2,10 +2,10 @@
 
 use veracta_store::View;
 
-use super::model_registry::{NewModelVersion, find, find_version};
-use super::path_of;
-use super::search::PROMPT_TAG;
-use super::{TrackingError, logged_models, names};
+use super::{NewModelVersion, find, find_version};
+use crate::path_of;
+use crate::search::PROMPT_TAG;
+use crate::{TrackingError, logged_models, names};
 
 /// What clients send as the source of a prompt.
 const PROMPT_SOURCE: &str = "dummy-source";
@@ -104,7 +104,7 @@ fn is_own(view: View<'_>, location: &str, new: &NewModelVersion) -> Result<bool,
     if new.run_id.is_empty() {
         return Ok(false);
     }
-    let run = super::runs::find(view, &new.run_id)?;
+    let run = crate::runs::find(view, &new.run_id)?;
     // Files of a model that the run made count as the run's.
     let mut folders = vec![run.artifact_uri.clone()];
     for link in view
