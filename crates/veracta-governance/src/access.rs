@@ -75,7 +75,7 @@ impl Role {
     ///
     /// Who registers a version does not put it to use, and who manages users does neither: duties are separate unless somebody is given both
     /// roles.
-    pub fn permissions(self) -> &'static [Permission] {
+    pub(crate) fn permissions(self) -> &'static [Permission] {
         use Permission::{
             Administer, Annotate, Audit, Erase, Promote, Public, Read, Register, Track,
         };

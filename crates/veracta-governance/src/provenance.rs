@@ -6,7 +6,7 @@ use veracta_ledger::statement::{ResourceDescriptor, SLSA_PROVENANCE, STATEMENT_T
 use crate::record::{ModelVersion, Run};
 
 /// Build type of models trained by this program.
-pub const BUILD_TYPE: &str = "https://veracta.invalid/build/pipeline@v1";
+pub(crate) const BUILD_TYPE: &str = "https://veracta.invalid/build/pipeline@v1";
 
 /// Returns the statement: hyperparameters are external parameters, datasets are resolved dependencies.
 ///

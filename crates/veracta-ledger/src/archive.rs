@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 /// Most bytes of an archive: its offsets are 32 bits wide.
-pub const ARCHIVE_BYTES_LIMIT: usize = u32::MAX as usize;
+pub(crate) const ARCHIVE_BYTES_LIMIT: usize = u32::MAX as usize;
 /// Most files of an archive: their count is 16 bits wide.
-pub const ARCHIVE_FILES_LIMIT: usize = u16::MAX as usize - 1;
+pub(crate) const ARCHIVE_FILES_LIMIT: usize = u16::MAX as usize - 1;
 const LOCAL_MAGIC: u32 = 0x0403_4b50;
 const CENTRAL_MAGIC: u32 = 0x0201_4b50;
 const END_MAGIC: u32 = 0x0605_4b50;

@@ -18,7 +18,7 @@ use crate::archive::{ArchiveError, Files, write_archive};
 use crate::note::{NoteError, SignedNote};
 
 /// First line of a manifest; never an origin, so that a manifest cannot pass for a checkpoint.
-pub const MANIFEST_HEADER: &str = "veracta evidence bundle v1";
+pub(crate) const MANIFEST_HEADER: &str = "veracta evidence bundle v1";
 /// Path of the manifest, the one file that it does not list.
 pub const MANIFEST_PATH: &str = "manifest";
 /// Path of the signed checkpoint that tiles and receipts are checked against.

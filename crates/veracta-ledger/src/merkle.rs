@@ -104,7 +104,7 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
 }
 
 /// Returns the hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
-pub fn node_hash(left: Hash, right: Hash) -> Hash {
+pub(crate) fn node_hash(left: Hash, right: Hash) -> Hash {
     let mut block = [1; 65];
     block[1..33].copy_from_slice(&left.0);
     block[33..].copy_from_slice(&right.0);

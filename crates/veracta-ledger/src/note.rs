@@ -317,7 +317,11 @@ pub fn cosignature_message(seconds: u64, checkpoint_text: &str) -> String {
 }
 
 /// Returns the time a witness states, in seconds since 1970, when its cosignature (8-byte time, 64-byte signature) holds.
-pub fn verify_cosignature(key: &VerifyingKey, checkpoint_text: &str, bytes: &[u8]) -> Option<u64> {
+pub(crate) fn verify_cosignature(
+    key: &VerifyingKey,
+    checkpoint_text: &str,
+    bytes: &[u8],
+) -> Option<u64> {
     let (time, signature) = bytes.split_first_chunk::<8>()?;
     let seconds = u64::from_be_bytes(*time);
     let message = cosignature_message(seconds, checkpoint_text);

@@ -29,7 +29,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 }
 
 /// Returns P(Z > z) for a standard normal Z, with relative accuracy far into the tail.
-pub fn normal_upper_tail(z: f64) -> f64 {
+pub(crate) fn normal_upper_tail(z: f64) -> f64 {
     0.5 * statrs::function::erf::erfc(z / std::f64::consts::SQRT_2)
 }
 
@@ -42,7 +42,7 @@ pub fn normal_two_sided(z: f64) -> f64 {
 ///
 /// # Panics
 /// When `degrees` is not positive or `p` is not inside 0 to 1.
-pub fn student_quantile(p: f64, degrees: f64) -> f64 {
+pub(crate) fn student_quantile(p: f64, degrees: f64) -> f64 {
     assert!(
         p > 0.0 && p < 1.0,
         "a t quantile needs a share inside 0 to 1"
@@ -56,7 +56,7 @@ pub fn student_quantile(p: f64, degrees: f64) -> f64 {
 ///
 /// # Panics
 /// When `degrees` is not positive.
-pub fn student_two_sided(t: f64, degrees: f64) -> f64 {
+pub(crate) fn student_two_sided(t: f64, degrees: f64) -> f64 {
     assert!(degrees > 0.0, "degrees of freedom are positive");
     if t == 0.0 {
         1.0
@@ -69,7 +69,7 @@ pub fn student_two_sided(t: f64, degrees: f64) -> f64 {
 ///
 /// # Panics
 /// When `degrees` is not positive.
-pub fn chi_squared_tail(x: f64, degrees: f64) -> f64 {
+pub(crate) fn chi_squared_tail(x: f64, degrees: f64) -> f64 {
     assert!(degrees > 0.0, "degrees of freedom are positive");
     if x <= 0.0 {
         return 1.0;

@@ -436,7 +436,7 @@ pub fn renumbered(clusters: impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn cluster_counts(
+pub(crate) fn cluster_counts(
     (labels, predicted): (&[bool], &[bool]),
     coded: &[Coded],
     (of_row, n): (Vec<u32>, usize),

@@ -186,7 +186,11 @@ pub fn proportion_interval(
 }
 
 /// Returns Newcombe's interval for the difference of two independent proportions, first minus second.
-pub fn newcombe_interval(first: (f64, f64), second: (f64, f64), level: f64) -> Option<Estimate> {
+pub(crate) fn newcombe_interval(
+    first: (f64, f64),
+    second: (f64, f64),
+    level: f64,
+) -> Option<Estimate> {
     let (a, b) = (
         wilson_interval(first.0, first.1, level)?,
         wilson_interval(second.0, second.1, level)?,
@@ -315,7 +319,7 @@ impl Delong {
 ///
 /// With perfect separation the logit does not exist and the normal interval has no width; the bound is then that of a
 /// proportion over the smaller class, which is wider.
-pub fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
+pub(crate) fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
     let delong = delong(scored)?;
     if let Some((lower, upper)) = delong
         .logit_interval(level)
@@ -418,7 +422,7 @@ pub fn bootstrap_interval(
 ///
 /// A metric of the four counts needs two binomial draws a resample. For the others a resample is a weight for each row, rows being in
 /// order of score once for all.
-pub fn bootstrap_intervals(
+pub(crate) fn bootstrap_intervals(
     scored: &Scored<'_>,
     metrics: &[Metric],
     threshold: f64,

@@ -12,7 +12,7 @@ use veracta_model::model::Batch;
 use veracta_model::numeric::{generator, shuffle};
 
 /// Most rows compared of each table: a hundred million distances.
-pub const ROWS_MAX: usize = 10_000;
+pub(crate) const ROWS_MAX: usize = 10_000;
 
 /// How near synthetic rows are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

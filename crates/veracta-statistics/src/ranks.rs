@@ -3,7 +3,7 @@
 use veracta_model::numeric::{mean, sum, variance};
 
 /// Returns midranks (ties share the mean of their positions), one-based.
-pub fn midranks(values: &[f64]) -> Vec<f64> {
+pub(crate) fn midranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
@@ -24,7 +24,7 @@ pub fn midranks(values: &[f64]) -> Vec<f64> {
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn rank_correlation(first: &[f64], second: &[f64]) -> Option<f64> {
+pub(crate) fn rank_correlation(first: &[f64], second: &[f64]) -> Option<f64> {
     assert_eq!(first.len(), second.len(), "a correlation is over pairs");
     let (a, b) = (midranks(first), midranks(second));
     let (mean_a, mean_b) = (mean(&a)?, mean(&b)?);

@@ -12,7 +12,7 @@ use crate::performance::{Metric, Scored};
 use veracta_model::numeric::{generator, mean, shuffle, variance};
 
 /// Folds in which recalibration is tried.
-pub const FOLDS: usize = 5;
+pub(crate) const FOLDS: usize = 5;
 const RELIABILITY_BINS: usize = 10;
 const NEWTON_STEPS: usize = 100;
 
@@ -27,7 +27,8 @@ pub enum Recalibration {
 }
 
 /// Every family, in the order of reports.
-pub const RECALIBRATIONS: [Recalibration; 2] = [Recalibration::Isotonic, Recalibration::Platt];
+pub(crate) const RECALIBRATIONS: [Recalibration; 2] =
+    [Recalibration::Isotonic, Recalibration::Platt];
 
 /// A fitted map from scores to probabilities between 0 and 1.
 #[derive(Debug, Clone, PartialEq)]

@@ -107,7 +107,7 @@ pub struct ClusteredFrame {
 ///
 /// # Panics
 /// When there are not as many counts and marks as groups.
-pub fn clustered_frame(
+pub(crate) fn clustered_frame(
     frame: &MetricFrame,
     counts: &[Vec<Confusion>],
     is_compared: &[bool],

@@ -21,7 +21,7 @@ impl Sample {
     }
 
     /// Sorts values that are known to be finite.
-    pub fn from_finite(mut values: Vec<f64>, n_rows: usize) -> Self {
+    pub(crate) fn from_finite(mut values: Vec<f64>, n_rows: usize) -> Self {
         // Minus zero is zero: the two must be one value.
         values.iter_mut().for_each(|value| *value += 0.0);
         radsort::sort(&mut values);

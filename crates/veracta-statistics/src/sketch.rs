@@ -15,7 +15,7 @@ use crate::sample::Sample;
 use veracta_data::table::{Column, ColumnType, MISSING, Table, Values};
 
 /// Format that is written, and the only one that is read.
-pub const SKETCH_FORMAT: &str = "veracta-profile/1";
+pub(crate) const SKETCH_FORMAT: &str = "veracta-profile/1";
 /// Values of a level; the bound of ranks is about log2(rows / 2,048) / 2,048.
 const LEVEL_VALUES: usize = 2048;
 /// Most levels: 2,048 values of the 30th stand for 2^29 rows each, 2^40 in all.
@@ -25,7 +25,7 @@ pub const CATEGORIES_MAX: usize = 100_000;
 /// Most rows of a stored summary: the sum of two is far from any overflow.
 const ROWS_MAX: u64 = 1 << 40;
 /// Most rows that are laid out to be compared.
-pub const COMPARED_ROWS_MAX: u64 = 1 << 27;
+pub(crate) const COMPARED_ROWS_MAX: u64 = 1 << 27;
 
 /// Why two summaries cannot be one, or bytes are none.
 #[derive(Debug, thiserror::Error)]

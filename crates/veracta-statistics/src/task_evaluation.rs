@@ -11,7 +11,7 @@ use crate::performance::regression::{Regressed, RegressionMetric, kendall, pears
 use veracta_model::numeric::{below, generator};
 
 /// Metrics of a regression, by their names in files.
-pub const REGRESSION_METRICS: [&str; 9] = [
+pub(crate) const REGRESSION_METRICS: [&str; 9] = [
     "rmse",
     "mae",
     "r2",

@@ -10,7 +10,7 @@ use crate::performance::estimated::expected_interval;
 use crate::performance::{Metric, Scored};
 
 /// Most windows of one cut; a width that gives more is refused before any is made.
-pub const WINDOWS_MAX: usize = 10_000;
+pub(crate) const WINDOWS_MAX: usize = 10_000;
 
 /// How rows are cut into windows.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -30,7 +30,7 @@ pub use names::{experiment_number, version_number};
 use veracta_store::Platform;
 
 /// Artifacts of these places go through this server.
-pub const PROXY_SCHEME: &str = "mlflow-artifacts:";
+pub(crate) const PROXY_SCHEME: &str = "mlflow-artifacts:";
 
 /// Returns the path that an artifact URI of this server stands for.
 pub fn path_of(uri: &str) -> Option<String> {

@@ -61,7 +61,7 @@ impl BiasReport {
     }
 
     /// Returns the inputs that stand in for a protected attribute.
-    pub fn strong_proxies(&self) -> impl Iterator<Item = &InputAssociation> {
+    pub(crate) fn strong_proxies(&self) -> impl Iterator<Item = &InputAssociation> {
         self.proxies
             .iter()
             .filter(|found| found.auc.lower >= self.proxy_limit)

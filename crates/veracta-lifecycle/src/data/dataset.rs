@@ -259,7 +259,7 @@ impl Dataset {
     }
 
     /// Returns the record of this version.
-    pub fn version_record(
+    pub(crate) fn version_record(
         &self,
         name: &str,
         file_name: &str,
@@ -299,7 +299,7 @@ impl Dataset {
     }
 
     /// Returns the record of its profile.
-    pub fn profile_record(&self) -> DatasetProfile {
+    pub(crate) fn profile_record(&self) -> DatasetProfile {
         let identifiers: Vec<&str> = self.identifiers.iter().map(String::as_str).collect();
         let mut profile = profile(&self.table, &identifiers);
         hide_identifying_values(&mut profile, &self.identifiers);
@@ -310,7 +310,7 @@ impl Dataset {
     }
 
     /// Returns the record of the search for identifiers.
-    pub fn phi_scan_record(&self) -> DatasetPhiScan {
+    pub(crate) fn phi_scan_record(&self) -> DatasetPhiScan {
         DatasetPhiScan {
             dataset: self.digest,
             scan: scan_identifiers(&self.table),

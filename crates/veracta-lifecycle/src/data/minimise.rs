@@ -43,7 +43,7 @@ pub struct MinimiseRequest {
 
 impl Dataset {
     /// Returns the record of which inputs are needed.
-    pub fn minimisation_record(
+    pub(crate) fn minimisation_record(
         &self,
         request: &MinimiseRequest,
         parts: &[Part],

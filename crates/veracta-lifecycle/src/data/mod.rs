@@ -18,7 +18,7 @@ use veracta_ledger::Hash;
 use crate::LifecycleError;
 
 /// Reads a CSV or Parquet file; the format is told by its first bytes, not by its name.
-pub fn read_table(path: &Path, csv: &CsvOptions) -> Result<ReadTable, LifecycleError> {
+pub(crate) fn read_table(path: &Path, csv: &CsvOptions) -> Result<ReadTable, LifecycleError> {
     read_source(&Source::file(path), csv)
 }
 
@@ -31,7 +31,7 @@ pub fn file_name(path: &Path) -> String {
 }
 
 /// Returns the SHA-256 and the length of a file, without holding it in memory.
-pub fn hash_file(path: &Path) -> Result<(Hash, u64), LifecycleError> {
+pub(crate) fn hash_file(path: &Path) -> Result<(Hash, u64), LifecycleError> {
     let digest = Source::file(path).digest();
     let (digest, n_bytes) = digest.map_err(LifecycleError::file(path))?;
     Ok((Hash(digest), n_bytes))

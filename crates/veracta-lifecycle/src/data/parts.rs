@@ -89,7 +89,7 @@ fn order_of(column: &Column) -> Vec<f64> {
 }
 
 /// Returns the rows that development may look at: all but the sealed test part and the excluded ones.
-pub fn development_rows(parts: &[Part]) -> Vec<usize> {
+pub(crate) fn development_rows(parts: &[Part]) -> Vec<usize> {
     let is_open = |row: &usize| matches!(parts[*row], Part::Train | Part::Tune);
     (0..parts.len()).filter(is_open).collect()
 }
@@ -100,7 +100,7 @@ pub fn rows_of(parts: &[Part], part: Part) -> Vec<usize> {
 }
 
 /// Returns the assignment of rows to parts, one letter a row.
-pub fn encode_parts(parts: &[Part]) -> Vec<u8> {
+pub(crate) fn encode_parts(parts: &[Part]) -> Vec<u8> {
     let letter = |part: &Part| match part {
         Part::Train => b'r',
         Part::Tune => b'u',
@@ -123,7 +123,7 @@ fn decode_parts(bytes: &[u8]) -> Option<Vec<Part>> {
 }
 
 /// Reads the part of each row from a stored assignment; other bytes are an error.
-pub fn read_parts(blobs: &Blobs, assignment: Hash) -> Result<Vec<Part>, LifecycleError> {
+pub(crate) fn read_parts(blobs: &Blobs, assignment: Hash) -> Result<Vec<Part>, LifecycleError> {
     let parts = decode_parts(&blobs.get(assignment)?);
     parts.ok_or(LifecycleError::MissingEvidence {
         kind: "assignment of rows to parts",

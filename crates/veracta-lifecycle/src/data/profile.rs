@@ -57,7 +57,7 @@ pub fn profile_file(file: &Path, csv: &CsvOptions) -> Result<(FileProfile, Table
 }
 
 /// Reads a profile that `veracta profile --save` wrote; a file over 1 GiB is refused.
-pub fn read_profile(path: &Path) -> Result<TableSketch, LifecycleError> {
+pub(crate) fn read_profile(path: &Path) -> Result<TableSketch, LifecycleError> {
     let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
     if metadata.len() > PROFILE_BYTES_MAX {
         return Err(refuse_profile(path)(SketchError::TooLarge {

@@ -38,7 +38,7 @@ struct Group {
 
 impl Dataset {
     /// Returns the record of single-input screening, on the rows outside the sealed test part.
-    pub fn bias_record(
+    pub(crate) fn bias_record(
         &self,
         request: &ScreenRequest,
         parts: &[Part],

@@ -34,7 +34,7 @@ pub enum Rounds {
 }
 
 /// Reads a model file of any known format.
-pub fn load_model(path: &Path) -> Result<Model, LifecycleError> {
+pub(crate) fn load_model(path: &Path) -> Result<Model, LifecycleError> {
     let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
     let limit = MODEL_BYTES_LIMIT as u64;
     if metadata.len() > limit {
@@ -84,7 +84,11 @@ pub fn apply(
 }
 
 /// Reads a data file for a model: a column of words that an ONNX graph takes is read as it stands, whatever it looks like.
-pub fn table_for(model: &Model, data: &Path, csv: &CsvOptions) -> Result<Table, LifecycleError> {
+pub(crate) fn table_for(
+    model: &Model,
+    data: &Path,
+    csv: &CsvOptions,
+) -> Result<Table, LifecycleError> {
     let table = read_table(data, csv)?.table;
     let Form::Graph(graph) = &model.form else {
         return Ok(table);

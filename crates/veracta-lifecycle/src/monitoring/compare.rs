@@ -46,7 +46,7 @@ pub struct Compared<'c> {
 }
 
 /// Returns how the inputs drifted, and how well the model does when the newer rows have every input and the label.
-pub fn drift_and_performance(
+pub(crate) fn drift_and_performance(
     request: &CompareRequest,
     compared: &Compared<'_>,
     dataset: &Dataset,

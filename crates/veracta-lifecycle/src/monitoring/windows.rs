@@ -29,7 +29,7 @@ pub struct NamedWindow {
 }
 
 /// Cuts the rows of a table into windows, earliest first; windows without rows are left out. Errors name `file`.
-pub fn windows_of(
+pub(crate) fn windows_of(
     table: &Table,
     how: &WindowColumns,
     file: &Path,

@@ -12,7 +12,8 @@ use veracta_store::Blobs;
 
 use crate::LifecycleError;
 
-pub use train::{bring, seed_of, train};
+pub(crate) use train::seed_of;
+pub use train::{bring, train};
 
 /// A model that was trained here or brought from elsewhere, measured on the training part.
 #[derive(Debug)]

@@ -85,7 +85,7 @@ fn figures_of_merit(
 }
 
 /// Returns the seed, when training involves chance.
-pub fn seed_of(training: &TrainingSpec) -> Option<u64> {
+pub(crate) fn seed_of(training: &TrainingSpec) -> Option<u64> {
     match training {
         TrainingSpec::GradientBoosting(parameters) => Some(parameters.seed),
         TrainingSpec::LogisticRegression(_)

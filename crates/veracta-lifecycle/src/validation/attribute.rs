@@ -23,7 +23,7 @@ const GRAPH_SAMPLING: Sampling = Sampling {
     seed: 7,
 };
 /// Most pairs of a row and a background row.
-pub const PAIRS_MAX: usize = 1 << 24;
+pub(crate) const PAIRS_MAX: usize = 1 << 24;
 
 /// Attributions of some rows, and how they were found.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub fn attribute(
 }
 
 /// Attributes predictions without background rows: what a feature that is not known is replaced by stands in the model.
-pub fn attribute_alone(model: &Model, batch: &Batch) -> Result<Attributed, LifecycleError> {
+pub(crate) fn attribute_alone(model: &Model, batch: &Batch) -> Result<Attributed, LifecycleError> {
     let method = match &model.form {
         Form::Logistic(_) => "linear attribution against the mean of the training rows",
         Form::Trees { ensemble, .. } if ensemble.linear.is_some() => {
@@ -81,7 +81,7 @@ pub fn attribute_alone(model: &Model, batch: &Batch) -> Result<Attributed, Lifec
 }
 
 /// Attributes predictions against background rows, from which a feature that is not known is taken.
-pub fn attribute_against(
+pub(crate) fn attribute_against(
     model: &Model,
     batch: &Batch,
     background: &Batch,
@@ -110,7 +110,7 @@ pub fn attribute_against(
 }
 
 /// Attributes predictions without background rows where the model allows it, else against those that `background` gives.
-pub fn attribute_any(
+pub(crate) fn attribute_any(
     model: &Model,
     batch: &Batch,
     background: impl FnOnce() -> Batch,

@@ -22,7 +22,7 @@ const BACKGROUND_EXPLAINED_ROWS: usize = 100;
 const CASE_INPUTS: usize = 5;
 
 /// Returns what drives the model on the first `rows_max` test rows.
-pub fn explain_record(
+pub(crate) fn explain_record(
     dataset: &Dataset,
     (model, digest): (&Model, Hash),
     parts: &[Part],

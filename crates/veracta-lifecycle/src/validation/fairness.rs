@@ -20,7 +20,7 @@ use crate::LifecycleError;
 use crate::data::dataset::Dataset;
 
 /// Returns performance by each attribute of the plan.
-pub fn fairness_record(
+pub(crate) fn fairness_record(
     judged: &Judged,
     dataset: &Dataset,
     test: &TestScores,

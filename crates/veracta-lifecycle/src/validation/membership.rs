@@ -197,7 +197,7 @@ pub struct Side {
 
 /// Attacks a model: rows it was trained on first, then others. Shadows, as many as said with their seed, are trained by
 /// `shadow_training`.
-pub fn attack_model(
+pub(crate) fn attack_model(
     model: &Model,
     [members, others]: [Side; 2],
     shadow_training: &TrainingSpec,

@@ -125,7 +125,7 @@ impl RobustnessRequest<'_> {
 }
 
 /// Tries a model under every scenario.
-pub fn try_scenarios(
+pub(crate) fn try_scenarios(
     model: &Model,
     rows: &Batch,
     labels: Option<&[bool]>,

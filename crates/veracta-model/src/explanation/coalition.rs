@@ -9,7 +9,7 @@ use super::{Attribution, ExplanationError};
 use crate::numeric::{generator, mean, shuffle, sum, variance};
 
 /// Most features of the exact form: 2^16 coalitions.
-pub const EXACT_FEATURES_MAX: usize = 16;
+pub(crate) const EXACT_FEATURES_MAX: usize = 16;
 
 /// Predicts rows that stand one after the other; gives the outputs of each row one after the other.
 pub type Predict<'p> = dyn Fn(&[f64]) -> Vec<f64> + Sync + 'p;

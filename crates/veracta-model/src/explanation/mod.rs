@@ -48,7 +48,7 @@ pub enum ExplanationError {
 }
 
 /// Returns the contributions of a linear model: coefficient × (value − mean value), in margin units.
-pub fn linear_attribution(
+pub(crate) fn linear_attribution(
     coefficients: &[f64],
     intercept: f64,
     row: &[f64],

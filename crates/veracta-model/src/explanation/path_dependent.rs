@@ -107,7 +107,7 @@ impl<'e> TreeExplainer<'e> {
     }
 
     /// Returns the margin expected without knowing any feature, for each output.
-    pub fn base_values(&self) -> Vec<f64> {
+    pub(crate) fn base_values(&self) -> Vec<f64> {
         let mut base = self.ensemble.base_margins.clone();
         self.trees
             .iter()

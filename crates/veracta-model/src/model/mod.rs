@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 pub use encode::{describe_inputs, encode};
 pub use logistic::{Logistic, Term, TermKind};
-pub use own::MODEL_FORMAT;
+pub(crate) use own::MODEL_FORMAT;
 pub use signature::{Input, Label, Signature};
 
 pub use crate::batch::{Batch, Outputs};
@@ -358,7 +358,7 @@ impl Model {
     }
 
     /// Returns whether it was trained here.
-    pub fn is_trained_here(&self) -> bool {
+    pub(crate) fn is_trained_here(&self) -> bool {
         match &self.form {
             Form::Trees { origin, .. } => matches!(origin, TreeOrigin::Own { .. }),
             Form::Logistic(_) => true,

@@ -8,7 +8,7 @@ use crate::tree::Link;
 use crate::tree::xgboost::read_xgboost_json;
 
 /// Format that is written, and the only one that is read, of models trained here.
-pub const MODEL_FORMAT: &str = "veracta-model/1";
+pub(crate) const MODEL_FORMAT: &str = "veracta-model/1";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

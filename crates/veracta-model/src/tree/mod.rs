@@ -15,9 +15,9 @@ pub const MODEL_BYTES_LIMIT: usize = 1 << 30;
 /// Deepest tree read; explanation keeps a path of this length.
 pub const DEPTH_LIMIT: usize = 64;
 /// Most outputs of a model: a classifier of 100,000 classes.
-pub const OUTPUTS_LIMIT: usize = 100_000;
+pub(crate) const OUTPUTS_LIMIT: usize = 100_000;
 /// Most features of a model: 2^20, which a row of 64-bit numbers holds in 8 MiB.
-pub const FEATURES_LIMIT: usize = 1 << 20;
+pub(crate) const FEATURES_LIMIT: usize = 1 << 20;
 
 /// How a margin becomes a prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -385,7 +385,7 @@ impl TreeEnsemble {
     }
 
     /// Returns for each feature whether it holds numbers: no split asks for a category, and it has no names of any.
-    pub fn numeric_features(&self) -> Vec<bool> {
+    pub(crate) fn numeric_features(&self) -> Vec<bool> {
         let mut is_number: Vec<bool> = (0..self.n_features)
             .map(|feature| self.categories.get(feature).is_none_or(Option::is_none))
             .collect();

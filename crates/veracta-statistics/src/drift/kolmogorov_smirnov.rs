@@ -9,7 +9,7 @@ use statrs::function::gamma::ln_gamma;
 use super::{Sample, TestResult, for_each_distinct};
 
 /// Most rows of a sample for which the exact p-value is the default.
-pub const EXACT_ROWS_MAX: usize = 10_000;
+pub(crate) const EXACT_ROWS_MAX: usize = 10_000;
 
 /// How the p-value is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn test(reference: &Sample, current: &Sample, method: Method) -> Option<Test
 }
 
 /// Returns the test of a distance that is known already, for samples of `n` and `m` values.
-pub fn test_at(statistic: f64, n: usize, m: usize, method: Method) -> TestResult {
+pub(crate) fn test_at(statistic: f64, n: usize, m: usize, method: Method) -> TestResult {
     let is_exact = match method {
         Method::Auto => n.max(m) <= EXACT_ROWS_MAX,
         Method::Exact => true,

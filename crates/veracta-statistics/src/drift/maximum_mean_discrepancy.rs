@@ -6,7 +6,7 @@ use super::Sample;
 use veracta_model::numeric::sum;
 
 /// Most rows of a sample: 10,000 × 10,000 kernel values take about half a second.
-pub const ROWS_MAX: usize = 5_000;
+pub(crate) const ROWS_MAX: usize = 5_000;
 
 /// The discrepancy with the width of its kernel.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -17,7 +17,7 @@ use veracta_data::table::Column;
 /// Reference rows up to which Evidently tests with p-values.
 const EVIDENTLY_SMALL: f64 = 1000.0;
 /// Tests measured unless others are asked for: quick ones on any number of rows.
-pub const DEFAULT_TESTS: [&str; 7] = [
+pub(crate) const DEFAULT_TESTS: [&str; 7] = [
     "ks",
     "wasserstein",
     "psi",

@@ -40,7 +40,7 @@ pub fn evidently(reference: &Sample, current: &Sample) -> EvidentlyVerdict {
 }
 
 /// Returns the same with a way to know the Wasserstein distance over the reference's spread.
-pub fn evidently_at(
+pub(crate) fn evidently_at(
     reference: &Sample,
     current: &Sample,
     wasserstein: &dyn Fn() -> Option<f64>,
@@ -199,7 +199,7 @@ pub fn judge_numeric(
 }
 
 /// Judges a numeric column whose Kolmogorov-Smirnov distance is known already, with how wrong it may be.
-pub fn judge_numeric_at(
+pub(crate) fn judge_numeric_at(
     distance: Option<(f64, f64)>,
     reference: &Sample,
     current: &Sample,

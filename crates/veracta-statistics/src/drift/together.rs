@@ -14,9 +14,9 @@ use veracta_model::numeric::{generator, mean, quantile_sorted, shuffle, variance
 use veracta_model::training::{BoostingParameters, TrainingSpec, fit};
 
 /// Rows of each side that are looked at.
-pub const ROWS_MAX: usize = 10_000;
+pub(crate) const ROWS_MAX: usize = 10_000;
 /// Rows of each side for the kernel, whose cost grows with their square.
-pub const KERNEL_ROWS_MAX: usize = 1_000;
+pub(crate) const KERNEL_ROWS_MAX: usize = 1_000;
 const FOLDS: usize = 5;
 const PERMUTATIONS: usize = 200;
 

@@ -38,7 +38,7 @@ pub fn wasserstein_normed(reference: &Sample, current: &Sample) -> Option<f64> {
 }
 
 /// Returns a Wasserstein distance that is known already over the spread of the reference.
-pub fn normed(distance: f64, reference: &Sample) -> Option<f64> {
+pub(crate) fn normed(distance: f64, reference: &Sample) -> Option<f64> {
     let centre = mean(&reference.sorted)?;
     let squares: Vec<f64> = reference
         .sorted

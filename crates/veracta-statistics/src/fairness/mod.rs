@@ -56,7 +56,7 @@ pub enum Rate {
 }
 
 /// Every rate, in the order of tables.
-pub const RATES: [Rate; 7] = [
+pub(crate) const RATES: [Rate; 7] = [
     Rate::SelectionRate,
     Rate::TruePositiveRate,
     Rate::FalsePositiveRate,
@@ -252,7 +252,7 @@ impl MetricFrame {
     }
 
     /// Returns the groups with at least `n_min` rows: gaps are taken over these.
-    pub fn without_small(&self, n_min: usize) -> Self {
+    pub(crate) fn without_small(&self, n_min: usize) -> Self {
         let groups = self
             .groups
             .iter()
@@ -308,24 +308,12 @@ impl MetricFrame {
     }
 
     /// Returns a rate of each group with Wilson's interval.
-    pub fn rate_intervals(&self, rate: Rate, level: f64) -> Vec<Option<Estimate>> {
+    pub(crate) fn rate_intervals(&self, rate: Rate, level: f64) -> Vec<Option<Estimate>> {
         let interval = |group: &GroupCounts| {
             let (successes, trials) = rate.proportion(&group.confusion);
             wilson_interval(successes, trials, level)
         };
         self.groups.iter().map(interval).collect()
-    }
-
-    /// Returns Newcombe's interval for a rate of one group minus that of another.
-    pub fn rate_gap(
-        &self,
-        rate: Rate,
-        first: usize,
-        second: usize,
-        level: f64,
-    ) -> Option<Estimate> {
-        let proportion = |idx: usize| rate.proportion(&self.groups[idx].confusion);
-        newcombe_interval(proportion(first), proportion(second), level)
     }
 
     /// Returns a disparity between groups with a bootstrap interval.

@@ -17,35 +17,6 @@ pub struct Privileged {
     benefits: Vec<(f64, bool)>,
 }
 
-/// Every metric of predictions, by name.
-pub const CLASSIFICATION_METRICS: [&str; 25] = [
-    "disparate_impact",
-    "statistical_parity_difference",
-    "average_odds_difference",
-    "average_abs_odds_difference",
-    "equal_opportunity_difference",
-    "true_positive_rate_difference",
-    "false_positive_rate_difference",
-    "false_negative_rate_difference",
-    "false_omission_rate_difference",
-    "false_discovery_rate_difference",
-    "error_rate_difference",
-    "error_rate_ratio",
-    "false_positive_rate_ratio",
-    "false_negative_rate_ratio",
-    "false_discovery_rate_ratio",
-    "false_omission_rate_ratio",
-    "theil_index",
-    "coefficient_of_variation",
-    "between_group_theil_index",
-    "between_group_coefficient_of_variation",
-    "generalized_entropy_index",
-    "between_group_generalized_entropy_index",
-    "average_predictive_value_difference",
-    "equalized_odds_difference",
-    "differential_fairness_bias_amplification",
-];
-
 /// A rate of a side.
 type Rate = fn(&Confusion) -> f64;
 
@@ -125,7 +96,7 @@ impl Privileged {
         value.is_finite().then_some(value)
     }
 
-    /// Returns a metric of [`CLASSIFICATION_METRICS`]; `None` when it is unknown or not defined.
+    /// Returns a metric of predictions by the name that AI Fairness 360 gives it; `None` when it is unknown or not defined.
     pub fn classification_metric(&self, name: &str) -> Option<f64> {
         let (tpr, fpr) = (
             self.difference(TRUE_POSITIVE),

@@ -443,7 +443,7 @@ impl Confusion {
 
     /// Adds the counts of `other`, each multiplied by `times`: how often a resample of clusters
     /// drew the rows that they count.
-    pub fn add_times(&mut self, other: &Self, times: f64) {
+    pub(crate) fn add_times(&mut self, other: &Self, times: f64) {
         self.tn += other.tn * times;
         self.fp += other.fp * times;
         self.fn_ += other.fn_ * times;
@@ -530,7 +530,7 @@ fn roc_auc(scored: &Scored<'_>) -> Option<f64> {
 }
 
 /// Returns the ROC curve as (false positive rate, true positive rate), from (0, 0) to (1, 1); `None` with one class.
-pub fn roc_curve(scored: &Scored<'_>) -> Option<Vec<(f64, f64)>> {
+pub(crate) fn roc_curve(scored: &Scored<'_>) -> Option<Vec<(f64, f64)>> {
     let points = scored.cumulative();
     let (_, fp_total, tp_total) = *points.last()?;
     if fp_total == 0.0 || tp_total == 0.0 {

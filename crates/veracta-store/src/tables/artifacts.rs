@@ -57,7 +57,7 @@ impl View<'_> {
     }
 
     /// Returns which of these bytes no file has.
-    pub fn without_file(&self, digests: &[Hash]) -> Result<Vec<Hash>, StoreError> {
+    pub(crate) fn without_file(&self, digests: &[Hash]) -> Result<Vec<Hash>, StoreError> {
         let mut found = Vec::new();
         for digest in digests {
             let row = self.db.row(

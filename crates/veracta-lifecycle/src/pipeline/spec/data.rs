@@ -287,7 +287,7 @@ impl MinimisationSpec {
 
 impl PipelineSpec {
     /// Returns how the need for inputs is tested.
-    pub fn minimisation_plan(&self) -> MinimisationPlan {
+    pub(crate) fn minimisation_plan(&self) -> MinimisationPlan {
         let section = &self.minimisation;
         MinimisationPlan {
             folds: section.folds,

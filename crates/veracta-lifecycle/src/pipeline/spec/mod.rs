@@ -30,7 +30,7 @@ pub use validation::{
 };
 
 /// Version of the format: what `schema` says in a pipeline file.
-pub const PIPELINE_SCHEMA: &str = "veracta.pipeline/1";
+pub(crate) const PIPELINE_SCHEMA: &str = "veracta.pipeline/1";
 /// Largest pipeline file, in bytes.
 pub(in crate::pipeline) const FILE_BYTES_LIMIT: u64 = 1 << 20;
 
@@ -117,7 +117,7 @@ fn is_share(share: f64) -> bool {
 
 impl PipelineSpec {
     /// Returns the frameworks whose controls apply.
-    pub fn framework_names(&self) -> Vec<String> {
+    pub(crate) fn framework_names(&self) -> Vec<String> {
         self.frameworks
             .iter()
             .map(|framework| framework.value.clone())

@@ -97,7 +97,7 @@ impl TrainingSection {
 
 impl PipelineSpec {
     /// Returns what is trained, with every default spelt out.
-    pub fn training_spec(&self) -> TrainingSpec {
+    pub(crate) fn training_spec(&self) -> TrainingSpec {
         let section = &self.training;
         match section.algorithm {
             AlgorithmName::GradientBoosting => {
@@ -142,7 +142,7 @@ impl PipelineSpec {
     }
 
     /// Returns what is trained again and again to measure something: of a model that was trained elsewhere boosted trees stand in.
-    pub fn refit_spec(&self) -> TrainingSpec {
+    pub(crate) fn refit_spec(&self) -> TrainingSpec {
         match self.training_spec() {
             TrainingSpec::Tracked { .. } | TrainingSpec::File { .. } => {
                 TrainingSpec::GradientBoosting(BoostingParameters::default())
