@@ -169,7 +169,7 @@ fn split_point(n_leaves: u64) -> u64 {
 }
 
 /// Reads the hash of the complete subtree of 2^level leaves at a position of that level.
-pub type ReadNode<'a, E> = dyn FnMut(u8, u64) -> Result<Hash, E> + 'a;
+pub(crate) type ReadNode<'a, E> = dyn FnMut(u8, u64) -> Result<Hash, E> + 'a;
 
 /// Returns the root of the first `size` leaves of a tree read through `read`.
 pub fn root_at<E>(size: u64, read: &mut ReadNode<'_, E>) -> Result<Hash, E> {

@@ -95,7 +95,7 @@ pub fn cluster_intervals(
 
 /// Rates of groups and gaps between them, with cluster bootstrap intervals.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClusteredFrame {
+pub(crate) struct ClusteredFrame {
     /// For each group of the frame, the interval of each rate asked for.
     pub rates: Vec<Vec<Option<Estimate>>>,
     /// The interval of each disparity asked for.

@@ -92,7 +92,7 @@ pub fn attributions(found: &AttributionDrift) -> ReportSection {
 }
 
 /// A window: where it starts, its rows, and the drift of each column.
-pub type DriftWindow = (String, usize, Vec<(String, ColumnDrift)>);
+pub(crate) type DriftWindow = (String, usize, Vec<(String, ColumnDrift)>);
 
 /// Gathers the report of windows.
 pub fn windows(subject: &str, found: &[DriftWindow], tolerance: f64) -> Report {

@@ -72,7 +72,7 @@ pub fn dependence(subject: &str, curve: Curve<'_>) -> Report {
 }
 
 /// An input with the mean loss of shuffling it and its bounds.
-pub type ShuffledInput = (String, f64, Option<(f64, f64)>);
+pub(crate) type ShuffledInput = (String, f64, Option<(f64, f64)>);
 
 /// Gathers the report of shuffling, the most important input first.
 pub fn shuffled(
@@ -122,7 +122,7 @@ pub fn shuffled(
 }
 
 /// A row, counted from 1, with the (code, text, points) of its reasons.
-pub type RowReasons = (usize, Vec<(String, String, f64)>);
+pub(crate) type RowReasons = (usize, Vec<(String, String, f64)>);
 
 /// Gathers the report of reasons.
 pub fn reasons(subject: &str, rows: &[RowReasons]) -> Report {

@@ -25,7 +25,7 @@ const LABEL_ROWS_MIN: usize = 10;
 
 /// Which rows are meant, how they are read and what their columns are for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DatasetRequest {
+pub(crate) struct DatasetRequest {
     /// SHA-256 of the file's bytes, under which the store keeps them.
     pub digest: Hash,
     /// How its cells are read.
@@ -54,7 +54,7 @@ pub struct Reading {
 
 /// Column of the label, and which of its values are positive and negative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LabelRequest {
+pub(crate) struct LabelRequest {
     /// Name of the label's column; no row may lack a value in it.
     pub column: String,
     /// The value that counts as positive.
@@ -90,7 +90,7 @@ pub struct Dataset {
 
 impl LabelRequest {
     /// Returns what a model of this label predicts.
-    pub fn label(&self) -> Label {
+    pub(crate) fn label(&self) -> Label {
         Label {
             column: self.column.clone(),
             positive: self.positive.clone(),
@@ -119,7 +119,7 @@ impl Reading {
 
 impl DatasetRequest {
     /// Reads the rows and finds out what their columns are for. `check_columns` is asked first whether it knows better names.
-    pub fn load(
+    pub(crate) fn load(
         &self,
         source: &Source,
         check_columns: &dyn Fn(&[String]) -> Result<(), LifecycleError>,

@@ -22,7 +22,7 @@ const GROUPS_MAX: usize = 50;
 
 /// How the need for inputs is tested.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MinimiseRequest {
+pub(crate) struct MinimiseRequest {
     /// What is trained with and without an input.
     pub training: TrainingSpec,
     /// Most categories of an input.

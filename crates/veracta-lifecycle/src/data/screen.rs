@@ -15,7 +15,7 @@ use crate::LifecycleError;
 
 /// How single inputs are screened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ScreenRequest {
+pub(crate) struct ScreenRequest {
     /// Columns of protected attributes. Every other input is tested as a proxy of their groups.
     pub protected: Vec<String>,
     /// Lower bound of an input's own ROC AUC for the label from which it counts as leaking it.

@@ -20,7 +20,7 @@ use crate::data::parts::rows_of;
 
 /// How newer rows are compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CompareRequest {
+pub(crate) struct CompareRequest {
     /// Share of rows by which the distribution of an input may differ.
     pub tolerance: f64,
     /// Inputs that are left out.
@@ -34,7 +34,7 @@ pub struct CompareRequest {
 }
 
 /// Newer rows that are compared with the training part.
-pub struct Compared<'c> {
+pub(crate) struct Compared<'c> {
     /// What the rows were read from; errors about their labels name its path.
     pub source: &'c Source,
     /// SHA-256 of the bytes they were read from; both reports name it as the data that was measured.

@@ -21,7 +21,7 @@ pub struct WindowColumns {
 
 /// A window with a name for people.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NamedWindow {
+pub(crate) struct NamedWindow {
     /// Where it starts: a row, a number or a date.
     pub name: String,
     /// Start of the window, and positions of its rows in the table in the order of their times.

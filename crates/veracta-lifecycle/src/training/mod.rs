@@ -28,7 +28,7 @@ pub struct Trained {
 
 /// Which model is meant, and as what it is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ModelRequest {
+pub(crate) struct ModelRequest {
     /// SHA-256 of the model's bytes, under which they are in the store.
     pub digest: Hash,
     /// Column and positive value whose probability the model is taken to predict.
@@ -39,7 +39,7 @@ pub struct ModelRequest {
 
 impl ModelRequest {
     /// Returns the model of a version.
-    pub fn of(version: &ModelVersion) -> Self {
+    pub(crate) fn of(version: &ModelVersion) -> Self {
         let inputs = version.inputs.iter().map(|input| input.name.clone());
         Self {
             digest: version.digest,
@@ -49,7 +49,7 @@ impl ModelRequest {
     }
 
     /// Reads the model from the store, and refuses one that cannot be judged as a classifier of `label`.
-    pub fn read(&self, blobs: &Blobs) -> Result<Model, LifecycleError> {
+    pub(crate) fn read(&self, blobs: &Blobs) -> Result<Model, LifecycleError> {
         let model = Model::read(&blobs.get(self.digest)?)?;
         Ok(model.judged_as(self.label.clone(), &self.inputs)?)
     }

@@ -28,7 +28,7 @@ use crate::training::ModelRequest;
 
 /// Which rows and which model are tested.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TestRequest {
+pub(crate) struct TestRequest {
     /// The dataset whose test part is scored.
     pub dataset: DatasetRequest,
     /// SHA-256 of the assignment of rows to parts.
@@ -39,7 +39,7 @@ pub struct TestRequest {
 
 /// The sealed test part with a model's scores.
 #[derive(Debug)]
-pub struct TestScores {
+pub(crate) struct TestScores {
     /// Positions of the test part's rows in the table, ascending.
     pub rows: Vec<usize>,
     /// Whether each of these rows is positive.
@@ -50,7 +50,11 @@ pub struct TestScores {
 
 impl TestScores {
     /// Returns the rows of the test part with their labels and the model's probabilities.
-    pub fn new(dataset: &Dataset, model: &Model, parts: &[Part]) -> Result<Self, LifecycleError> {
+    pub(crate) fn new(
+        dataset: &Dataset,
+        model: &Model,
+        parts: &[Part],
+    ) -> Result<Self, LifecycleError> {
         let rows = rows_of(parts, Part::Test);
         let batch = model.batch(&dataset.table)?.select_rows(&rows);
         let labels = dataset.target.binary()?;
@@ -62,7 +66,7 @@ impl TestScores {
     }
 
     /// Returns the cluster of each row and how many there are, when rows are not independent.
-    pub fn clusters(
+    pub(crate) fn clusters(
         &self,
         dataset: &Dataset,
         column: Option<&String>,

@@ -19,7 +19,7 @@ const RELIABILITY_BINS: usize = 10;
 
 /// The plan that results are held against.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// The plan with every default written out.
     pub plan: ValidationPlan,
     /// SHA-256 of the plan, which the report names.
@@ -40,7 +40,7 @@ impl Judged {
 
 /// What is needed to validate beside rows and model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ValidateRequest {
+pub(crate) struct ValidateRequest {
     /// The plan that results are held against, with its place in the ledger.
     pub judged: Judged,
     /// Digest of the rows of the test part.
@@ -51,7 +51,7 @@ pub struct ValidateRequest {
 
 impl ValidateRequest {
     /// Returns performance on the test part.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         dataset: &Dataset,
         test: &TestScores,

@@ -8,9 +8,7 @@ pub mod privileged;
 
 use serde::{Deserialize, Serialize};
 
-use crate::interval::{
-    Estimate, Method, Precision, newcombe_interval, percentile_interval, wilson_interval,
-};
+use crate::interval::{Estimate, Method, Precision, percentile_interval, wilson_interval};
 use crate::performance::Confusion;
 use veracta_data::table::Coded;
 use veracta_model::numeric::generator;
