@@ -86,6 +86,14 @@ pub enum LifecycleError {
         /// Names of the frameworks of the catalogue.
         known: Vec<String>,
     },
+    /// No streaming detector has this name.
+    #[error("unknown detector `{detector}`; there are {}", .known.join(", "))]
+    UnknownDetector {
+        /// Name that was asked for.
+        detector: String,
+        /// Names of all there are.
+        known: &'static [&'static str],
+    },
     /// Controls were asked for, and neither the caller nor the pipeline says of which framework.
     #[error("the pipeline declares no framework")]
     NoFramework,

@@ -1,7 +1,7 @@
 //! Dividing the rows into parts, and the bytes that say which row is in which.
 
 use serde::Serialize;
-use veracta_data::table::{Column, Values};
+use veracta_data::table::{Column, MISSING, Values};
 use veracta_governance::record::{DatasetSplit, SplitMethod};
 use veracta_ledger::Hash;
 use veracta_statistics::split::{
@@ -84,7 +84,14 @@ fn given_parts(column: &Column) -> Vec<Option<Part>> {
 fn order_of(column: &Column) -> Vec<f64> {
     match &column.values {
         Values::Numeric(values) => values.clone(),
-        Values::Coded(coded) => coded.codes.iter().map(|code| f64::from(*code)).collect(),
+        Values::Coded(coded) => {
+            // A row without a time has no place in the order, and `split_by_time` refuses it.
+            let place = |code: &u32| match *code {
+                MISSING => f64::NAN,
+                code => f64::from(code),
+            };
+            coded.codes.iter().map(place).collect()
+        }
     }
 }
 
@@ -128,4 +135,20 @@ pub(crate) fn read_parts(blobs: &Blobs, assignment: Hash) -> Result<Vec<Part>, L
     parts.ok_or(LifecycleError::MissingEvidence {
         kind: "assignment of rows to parts",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use veracta_data::csv::{CsvOptions, read_csv};
+
+    use super::*;
+
+    #[test]
+    fn a_row_without_a_date_has_no_place_in_time() {
+        let text = "day\n2026-01-02\n\"\"\n2026-01-01\n";
+        let (table, _) = read_csv(&mut text.as_bytes(), &CsvOptions::default())
+            .expect("three rows of one column");
+        let order = order_of(&table.columns[0]);
+        assert!(order[1].is_nan() && order[2] < order[0], "{order:?}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::data::{file_name, numbers, read_table};
 use crate::outcome::Outcome;
 
 /// Names of the streaming detectors.
-pub const DETECTORS: [&str; 5] = ["adwin", "page_hinkley", "ddm", "eddm", "hddm_a"];
+const DETECTORS: [&str; 5] = ["adwin", "page_hinkley", "ddm", "eddm", "hddm_a"];
 
 /// Where a detector says that a stream changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,9 +101,9 @@ fn watch(
                 Box::new(move |x| detector.update(x == 1.0))
             }
             _ => {
-                return Err(LifecycleError::UnknownColumn {
-                    column: name.clone(),
-                    columns: DETECTORS.map(str::to_owned).to_vec(),
+                return Err(LifecycleError::UnknownDetector {
+                    detector: name.clone(),
+                    known: &DETECTORS,
                 });
             }
         };
