@@ -17,7 +17,7 @@ cargo xtask <what>
   test    everything CI checks: format, lints, dependencies, tidiness, documentation and all tests; installs what they need
   conformance   only the stock MLflow clients against this server, and its own API against its description
   tidy    crate graph, module heads, budgets, names, ARCHITECTURE.md
-  soak    every test that depends on time, 50 times while both cores are busy (hours)
+  soak [N]   every test that depends on time, N times (50) while both cores are busy (hours)
   bench   one row, the ledger and the pipeline, as in docs/benchmarks.md (release build)
 
 VERACTA_DATA names the folder of the public data sets; without it the tests on them are left out, and say so.
@@ -140,7 +140,11 @@ fn deny() -> anyhow::Result<()> {
 fn soak() -> anyhow::Result<()> {
     install::postgres()?;
     install::s3_server(&root())?;
-    soak::run(&root())
+    let n_times = match std::env::args().nth(2) {
+        Some(n) => n.parse().context("`soak` takes a number of times")?,
+        None => soak::N_TIMES,
+    };
+    soak::run(&root(), n_times)
 }
 
 fn bench() -> anyhow::Result<()> {

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-/// Times that each test runs.
-const N_TIMES: usize = 50;
+/// Times that each test runs unless told otherwise.
+pub(crate) const N_TIMES: usize = 50;
 /// Threads that keep the processors busy beside the test.
 const N_BUSY: usize = 2;
 
@@ -36,8 +36,8 @@ const TESTS: [(&str, &str, &str); 10] = [
     ("veracta-store", "workspaces", "outages"),
 ];
 
-/// Runs every test `N_TIMES` times under load, and says how often each failed.
-pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+/// Runs every test `n_times` under load, and says how often each failed.
+pub(crate) fn run(root: &Path, n_times: usize) -> anyhow::Result<()> {
     let build = ["test", "--workspace", "--no-run", "--quiet"];
     if !Command::new("cargo")
         .args(build)
@@ -59,7 +59,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
                 }
             });
         }
-        let failed = TESTS.map(|test| repeat(root, test));
+        let failed = TESTS.map(|test| repeat(root, n_times, test));
         is_done.store(true, Ordering::Relaxed);
         failed
     });
@@ -67,39 +67,36 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     for ((package, _, test), failed) in TESTS.iter().zip(failed) {
         let failed = failed?;
         n_failed += failed;
-        println!("{package} {test}: {failed} of {N_TIMES} failed");
+        println!("{package} {test}: {failed} of {n_times} failed");
     }
     if n_failed > 0 {
-        bail!("{n_failed} of {} runs failed", N_TIMES * TESTS.len());
+        bail!("{n_failed} of {} runs failed", n_times * TESTS.len());
     }
     println!("every run passed");
     Ok(())
 }
 
 /// Runs one test again and again; returns how often it failed. The output of a failure is printed.
-fn repeat(root: &Path, (package, binary, test): (&str, &str, &str)) -> anyhow::Result<usize> {
+fn repeat(
+    root: &Path,
+    n_times: usize,
+    (package, binary, test): (&str, &str, &str),
+) -> anyhow::Result<usize> {
     let begun = Instant::now();
     let mut n_failed = 0;
-    for time in 1..=N_TIMES {
+    for time in 1..=n_times {
         let mut command = Command::new("cargo");
-        command.args([
-            "test",
-            "--quiet",
-            "--package",
-            package,
-            "--test",
-            binary,
-            test,
-        ]);
+        // The whole workspace, so that nothing is compiled with fewer features than the line above did.
+        command.args(["test", "--quiet", "--workspace", "--test", binary, test]);
         let output = command.current_dir(root).stdin(Stdio::null()).output()?;
         if !output.status.success() {
             n_failed += 1;
-            eprintln!("── {package} {binary} {test}, time {time} of {N_TIMES}");
+            eprintln!("── {package} {binary} {test}, time {time} of {n_times}");
             eprintln!("{}", String::from_utf8_lossy(&output.stdout));
             eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    eprintln!("{package} {binary} {test}: {n_failed} of {N_TIMES} failed, {seconds:.0} s");
+    eprintln!("{package} {binary} {test}: {n_failed} of {n_times} failed, {seconds:.0} s");
     Ok(n_failed)
 }
