@@ -10,6 +10,7 @@ use veracta_governance::record::{
 };
 use veracta_ledger::Hash;
 use veracta_ledger::entry::Link;
+use veracta_model::numeric::largest_difference;
 use veracta_model::training::TrainingSpec;
 use veracta_store::{InitOptions, NewRecord, Platform, Store};
 
@@ -128,7 +129,9 @@ fn materialise(
             write(&scratch.join(&input.name), &blobs.get(input.digest)?)?;
         }
     }
-    let file = PipelineFile::parse(&path, scratch, text)?;
+    let mut file = PipelineFile::parse(&path, scratch, text)?;
+    // A model does not rest on what was monitored afterwards, and its rows need not be there any more.
+    file.spec.monitoring = None;
     // A model's file that nothing writes is an input of the run that took it.
     for run in runs().filter(|run| run.log.is_none()) {
         for input in run
@@ -240,10 +243,5 @@ fn score_delta(
         Ok(TestScores::new(&dataset, &model, &parts)?.scores)
     };
     let (a, b) = (score(&platform.store, first)?, score(&again.store, second)?);
-    Ok(Some(
-        a.iter()
-            .zip(&b)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f64::max),
-    ))
+    Ok(Some(largest_difference(&a, &b)))
 }

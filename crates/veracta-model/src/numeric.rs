@@ -80,3 +80,36 @@ pub fn shuffle<T>(values: &mut [T], rng: &mut rand_chacha::ChaCha8Rng) {
         values.swap(end, below(rng, end + 1));
     }
 }
+
+/// Returns the largest absolute difference of two lists at the same positions; 0 of empty ones, NaN when a difference is none
+/// or one list is longer.
+pub fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+    if a.len() != b.len() {
+        return f64::NAN;
+    }
+    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    // `f64::max` passes over NaN, which would call a score that is none equal to any other.
+    differences.fold(0.0, |largest, difference| match largest > difference {
+        true => largest,
+        false if f64::is_nan(largest) => largest,
+        false => difference,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_with_what_is_no_number_is_none() {
+        assert_eq!(largest_difference(&[1.0, 2.0], &[1.5, 1.9]), 0.5);
+        assert_eq!(largest_difference(&[], &[]), 0.0);
+        for (a, b) in [
+            (&[f64::NAN, 2.0][..], &[1.0, 0.0][..]),
+            (&[2.0, f64::NAN], &[0.0, 1.0]),
+            (&[1.0], &[1.0, 2.0]),
+        ] {
+            assert!(largest_difference(a, b).is_nan(), "{a:?} {b:?}");
+        }
+    }
+}

@@ -325,3 +325,123 @@ pub(super) fn invented_name(random: [u8; 4]) -> String {
         ANIMALS[usize::from(random[1] % 16)]
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(name: &str, value: &str) -> KeyValue {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn keys_are_relative_paths_in_their_shortest_form() {
+        let check = |name: &str| check_registry_tags(&[tag(name, "")]).is_ok();
+        for name in [
+            "a",
+            "val/loss",
+            "a.b-c_d:e f",
+            "größe",
+            &"k".repeat(KEY_CHARS),
+        ] {
+            assert!(check(name), "{name}");
+        }
+        for name in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "a/../b",
+            "./a",
+            "..",
+            "a\nb",
+            "a;b",
+            &"k".repeat(KEY_CHARS + 1),
+        ] {
+            assert!(!check(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn long_values_are_cut_between_characters() {
+        let long = "ü".repeat(PARAM_CHARS + 1);
+        let kept = checked_params(vec![tag("p", &long)], |_| String::new()).unwrap();
+        assert_eq!(kept[0].1.chars().count(), PARAM_CHARS);
+        let kept = checked_tags(vec![tag("t", &"x".repeat(TAG_CHARS))], |_| String::new()).unwrap();
+        assert_eq!(kept[0].1.len(), TAG_CHARS);
+        let over = tag("t", &"x".repeat(EXPERIMENT_TAG_CHARS + 1));
+        assert!(check_experiment_tags(std::slice::from_ref(&over)).is_err());
+        assert!(check_registry_tags(&[over]).is_ok());
+    }
+
+    #[test]
+    fn a_batch_has_limits_and_each_parameter_once() {
+        let params = |n: usize| {
+            (0..n)
+                .map(|i| tag(&format!("p{i}"), ""))
+                .collect::<Vec<_>>()
+        };
+        assert!(check_batch(BATCH_METRICS, &[], 0).is_ok());
+        assert!(check_batch(BATCH_METRICS + 1, &[], 0).is_err());
+        assert!(check_batch(0, &params(BATCH_PARAMS), 0).is_ok());
+        assert!(check_batch(0, &params(BATCH_PARAMS + 1), 0).is_err());
+        assert!(check_batch(0, &[], BATCH_PARAMS + 1).is_err());
+        assert!(check_batch(BATCH_METRICS, &params(1), 0).is_err(), "in all");
+        let twice = [tag("a", "1"), tag("b", "1"), tag("a", "2")];
+        let error = check_batch(0, &twice, 0).unwrap_err().to_string();
+        assert!(error.contains("['a']"), "{error}");
+    }
+
+    #[test]
+    fn models_aliases_and_ids_have_their_own_forms() {
+        for name in ["churn", "a b", "v1.2"] {
+            assert!(check_model_name(name, "name").is_ok(), "{name}");
+        }
+        for name in ["", "  ", "a/b", "a:b", "..", "."] {
+            assert!(check_model_name(name, "name").is_err(), "{name}");
+        }
+        for alias in ["champion", "a-b_1"] {
+            assert!(check_alias(alias).is_ok() && check_alias_is_free(alias).is_ok());
+        }
+        for alias in ["", "a b", "a.b", &"a".repeat(ALIAS_CHARS + 1)] {
+            assert!(check_alias(alias).is_err(), "{alias}");
+        }
+        for alias in ["latest", "LATEST", "v1", "V12"] {
+            assert!(check_alias_is_free(alias).is_err(), "{alias}");
+        }
+        for id in ["0123456789abcdef0123456789abcdef", "run-1_b"] {
+            assert!(check_run_id(id).is_ok(), "{id}");
+        }
+        for id in ["", "-a", "a/b", "a b", &"a".repeat(257)] {
+            assert!(check_run_id(id).is_err(), "{id}");
+        }
+        assert_eq!(experiment_number("12").unwrap(), 12);
+        assert!(experiment_number("1.0").is_err());
+        assert_eq!(version_number(" 3 ").unwrap(), 3);
+        assert!(version_number("three").is_err());
+        assert!(check_logged_model_name("m-1").is_ok());
+        assert!(check_logged_model_name("a.b").is_err());
+    }
+
+    #[test]
+    fn files_of_an_experiment_are_not_put_above_or_behind_a_question() {
+        for location in ["s3://bucket/a", "mlflow-artifacts:/1"] {
+            assert!(check_artifact_location(location).is_ok(), "{location}");
+        }
+        for location in [
+            "runs:/1/a",
+            "s3://b/../c",
+            "s3://b/a?x",
+            "s3://b/a#x",
+            "s3://b\\a",
+        ] {
+            assert!(check_artifact_location(location).is_err(), "{location}");
+        }
+    }
+
+    #[test]
+    fn invented_names_are_of_their_bytes() {
+        assert_eq!(invented_name([0, 0, 0, 7]), "able-badger-7");
+        assert_eq!(invented_name([15, 31, 3, 232]), "upright-wren-0");
+    }
+}

@@ -1,4 +1,5 @@
 //! The command line: translates arguments into lifecycle calls, prints, and chooses the exit code (0 yes, 1 no, 2 error).
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod args;
 mod commands;

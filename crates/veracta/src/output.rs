@@ -42,6 +42,12 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Writes a line to the error stream. That nobody reads it, or that it is full, is no reason to stop: what is told there is told beside
+/// the answer.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// Prints a value as JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
@@ -70,9 +76,9 @@ pub(crate) fn print_report(
 /// Says on the error stream that a model goes on past the round that early stopping found best.
 pub(crate) fn note_rounds(rounds_past_best: Option<(usize, usize)>) {
     if let Some((best, n_rounds)) = rounds_past_best {
-        eprintln!(
+        tell(&format!(
             "note: early stopping found round {best} best; all {n_rounds} are used (`--best` stops there)"
-        );
+        ));
     }
 }
 
@@ -112,14 +118,12 @@ pub(crate) fn check_level(level: f64) -> anyhow::Result<()> {
 
 /// Returns how CSV files are read.
 pub(crate) fn csv_options(files: &FileOptions) -> anyhow::Result<CsvOptions> {
-    let delimiter = u8::try_from(files.delimiter)
-        .map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
     let limits = ReadLimits {
         bytes_max: files.bytes_limit,
         ..ReadLimits::default()
     };
     Ok(CsvOptions {
-        delimiter,
+        delimiter: files.delimiter,
         limits,
         ..CsvOptions::default()
     })
@@ -177,7 +181,10 @@ pub(crate) fn print_error(error: &anyhow::Error, format: Format) {
     let hint = lifecycle.and_then(LifecycleError::hint);
     if format == Format::Json {
         let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-        eprintln!("{}", serde_json::json!({ "error": causes, "hint": hint }));
+        tell(&format!(
+            "{}",
+            serde_json::json!({ "error": causes, "hint": hint })
+        ));
         return;
     }
     if let Some(LifecycleError::Spec(problems)) = lifecycle {
@@ -186,21 +193,27 @@ pub(crate) fn print_error(error: &anyhow::Error, format: Format) {
     }
     let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     causes.dedup();
-    eprintln!("error: {}", causes.join(": "));
+    tell(&format!("error: {}", causes.join(": ")));
     if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
+        tell(&format!("hint: {hint}"));
     }
+}
+
+/// Whether a file is one that a person wrote as settings: of any other, such as a table given in its place, no line is shown.
+fn is_yaml(file: &str) -> bool {
+    let extension = Path::new(file).extension();
+    extension.is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// Prints a problem in a file with the line it is about.
 fn print_problem(problem: &Problem) {
     let source = std::fs::read_to_string(&problem.file)
         .ok()
-        .filter(|_| problem.line > 0);
+        .filter(|_| problem.line > 0 && is_yaml(&problem.file));
     let Some(source) = source else {
-        eprintln!("error: {problem}");
+        tell(&format!("error: {problem}"));
         if let Some(hint) = &problem.hint {
-            eprintln!("hint: {hint}");
+            tell(&format!("hint: {hint}"));
         }
         return;
     };
@@ -224,8 +237,8 @@ fn print_problem(problem: &Problem) {
         .render_report(&mut text, report.as_ref())
         .is_ok()
     {
-        eprintln!("error:{text}");
+        tell(&format!("error:{text}"));
     } else {
-        eprintln!("error: {problem}");
+        tell(&format!("error: {problem}"));
     }
 }

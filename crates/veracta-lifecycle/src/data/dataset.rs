@@ -17,7 +17,7 @@ use veracta_statistics::privacy::scan_identifiers;
 use veracta_statistics::profile::{Profile, profile, round_outwards};
 use veracta_statistics::target::Target;
 
-use super::read_source;
+use super::{class_names, read_source};
 use crate::LifecycleError;
 
 /// Fewest rows of each label: with fewer a split leaves a part without one.
@@ -213,15 +213,10 @@ impl DatasetRequest {
 
 /// Returns the code of the positive value, or why these values are not those of two labels.
 fn check_levels(levels: &[String], positive: &str, negative: &[String]) -> Result<usize, String> {
-    let shown = |levels: &[&String]| {
-        let first = levels.iter().take(10).map(|level| level.as_str());
-        first.collect::<Vec<_>>().join("`, `")
-    };
     let Some(code) = levels.iter().position(|level| level == positive) else {
-        let all: Vec<&String> = levels.iter().collect();
         return Err(format!(
-            "no row has the positive value `{positive}`; there are `{}`",
-            shown(&all)
+            "no row has the positive value `{positive}`; there are {}",
+            class_names(levels)
         ));
     };
     if levels.len() < 2 {
@@ -243,8 +238,8 @@ fn check_levels(levels: &[String], positive: &str, negative: &[String]) -> Resul
         return Ok(code);
     }
     Err(format!(
-        "besides `{positive}` there are `{}`; correct the values, or list those that count as negative under `data.label.negative`",
-        shown(&undeclared)
+        "besides `{positive}` there are {}; correct the values, or list those that count as negative under `data.label.negative`",
+        class_names(undeclared)
     ))
 }
 

@@ -60,6 +60,39 @@ pub(crate) fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, Lif
     })
 }
 
+/// Most different values of a column of classes; one with more holds something else.
+const CLASSES_MAX: usize = 20;
+/// Most values that a message names.
+const NAMED_MAX: usize = 5;
+/// Longest name of a class, in characters.
+const CLASS_CHARS_MAX: usize = 20;
+/// Digits from which on a value may be a number of a person.
+const DIGITS_MAX: usize = 4;
+
+/// Returns the values of a label for a message: those that are names of classes, the others as their number. What a person wrote in
+/// a wrong column, an address or a number of a customer, is nobody's to read in a log.
+pub(crate) fn class_names<'l>(levels: impl IntoIterator<Item = &'l String>) -> String {
+    let levels: Vec<&String> = levels.into_iter().collect();
+    let is_name = |level: &&&String| {
+        level.chars().count() <= CLASS_CHARS_MAX
+            && !level.contains(['@', '/'])
+            && level.chars().filter(char::is_ascii_digit).count() <= DIGITS_MAX
+    };
+    let names: Vec<String> = match levels.len() > CLASSES_MAX {
+        true => Vec::new(),
+        false => {
+            let names = levels.iter().filter(is_name).take(NAMED_MAX);
+            names.map(|level| format!("`{level}`")).collect()
+        }
+    };
+    match (names.len(), levels.len() - names.len()) {
+        (0, 1) => "one value".to_owned(),
+        (0, n) => format!("{n} different values"),
+        (_, 0) => names.join(", "),
+        (_, n) => format!("{} and {n} more", names.join(", ")),
+    }
+}
+
 /// Returns a column of finite numbers, one a row.
 pub(crate) fn numbers(table: &Table, name: &str, file: &Path) -> Result<Vec<f64>, LifecycleError> {
     let refuse = |reason: String| LifecycleError::ScoreColumn {
@@ -128,4 +161,28 @@ pub(crate) fn binary_labels(
         ))
     })?;
     Ok(codes.iter().map(|held| *held as usize == code).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_named_only_where_they_are_names_of_classes() {
+        let said = |levels: &[&str]| {
+            let levels: Vec<String> = levels.iter().map(|level| (*level).to_owned()).collect();
+            class_names(&levels)
+        };
+        assert_eq!(said(&["no", "yes"]), "`no`, `yes`");
+        assert_eq!(said(&["no", "bob@example.org"]), "`no` and 1 more");
+        assert_eq!(said(&["0041791234567", "4"]), "`4` and 1 more");
+        assert_eq!(said(&["ada@example.org"]), "one value");
+        let many: Vec<String> = (0..562).map(|i| format!("c{i}")).collect();
+        assert_eq!(class_names(&many), "562 different values");
+        let some: Vec<String> = (0..7).map(|i| format!("c{i}")).collect();
+        assert_eq!(
+            class_names(&some),
+            "`c0`, `c1`, `c2`, `c3`, `c4` and 2 more"
+        );
+    }
 }

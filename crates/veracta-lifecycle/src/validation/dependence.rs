@@ -1,8 +1,7 @@
 //! How the predictions of a model move with one input, the others as they are.
 
 use serde::Serialize;
-use veracta_model::explanation::dependence::{grid, individual_expectation};
-use veracta_model::numeric::{mean, quantile_sorted};
+use veracta_model::explanation::dependence::{grid, individual_expectation, spread};
 
 use crate::LifecycleError;
 use crate::deployment::predict::{Applied, one_output, predictor};
@@ -61,27 +60,13 @@ pub fn dependence(applied: &Applied, input: &str) -> Result<Dependence, Lifecycl
     };
     let predict = predictor(&applied.model, applied.rows.n_columns, 0);
     let curves = individual_expectation(&predict, &rows.values, rows.n_columns, feature, &grid, 0);
-    let (mut means, mut quantiles) = (Vec::new(), Vec::new());
-    for point in 0..grid.len() {
-        let mut values: Vec<f64> = curves
-            .iter()
-            .map(|curve| curve[point])
-            .filter(|value| value.is_finite())
-            .collect();
-        values.sort_by(f64::total_cmp);
-        means.push(mean(&values).unwrap_or(f64::NAN));
-        quantiles.push(if values.is_empty() {
-            [f64::NAN; 3]
-        } else {
-            [0.1, 0.5, 0.9].map(|share| quantile_sorted(&values, share))
-        });
-    }
+    let (mean, quantiles) = (0..grid.len()).map(|point| spread(&curves, point)).unzip();
     Ok(Dependence {
         input: input.to_owned(),
         n_rows,
         grid,
         categories,
-        mean: means,
+        mean,
         quantiles,
     })
 }

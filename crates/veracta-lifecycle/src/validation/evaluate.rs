@@ -14,7 +14,7 @@ use veracta_statistics::performance::Scored;
 use veracta_statistics::resampling::{CLUSTERS_MIN, Clusters};
 
 use crate::LifecycleError;
-use crate::data::{clusters, column, file_name, hash_file, numbers, read_table};
+use crate::data::{class_names, clusters, column, file_name, hash_file, numbers, read_table};
 use crate::outcome::{MeasuredOf, Outcome, Recordable};
 
 /// Which columns hold labels and scores.
@@ -66,12 +66,7 @@ fn read(data: &Path, csv: &CsvOptions, columns: &ScoredColumns) -> Result<Rows, 
     }
     let Coded { codes, levels } = label.groups();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
-    let shown = levels
-        .iter()
-        .take(10)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("`, `");
+    let shown = class_names(&levels);
     // Labels that are all 0 are of one class, which leaves most of it undefined but says so.
     let is_all_negative = columns.positive.is_none() && levels == ["0"];
     let Some(code) = levels
@@ -80,12 +75,12 @@ fn read(data: &Path, csv: &CsvOptions, columns: &ScoredColumns) -> Result<Rows, 
         .or(is_all_negative.then_some(usize::MAX))
     else {
         return Err(refuse_label(format!(
-            "no row has the positive value `{positive}`; there are `{shown}` (`--positive` says which)"
+            "no row has the positive value `{positive}`; there are {shown} (`--positive` says which)"
         )));
     };
     if levels.len() > 2 {
         return Err(refuse_label(format!(
-            "there are more than two values: `{shown}`"
+            "there are more than two values: {shown}"
         )));
     }
     let scores = columns

@@ -9,7 +9,7 @@ use veracta_documents::report::tasks;
 use veracta_model::model::{Input, encode};
 use veracta_statistics::interval::{Estimate, Precision};
 use veracta_statistics::performance::estimated::{
-    LossModel, expected_confusion, expected_intervals,
+    LossModel, absolute_errors, expected_confusion, expected_intervals,
 };
 use veracta_statistics::performance::{Confusion, METRICS, Metric};
 
@@ -183,11 +183,7 @@ fn expected_error(request: &ExpectedErrorRequest<'_>) -> Result<ExpectedError, L
             levels: None,
         })
         .collect();
-    let losses: Vec<f64> = truths
-        .iter()
-        .zip(&predictions)
-        .map(|(truth, prediction)| (truth - prediction).abs())
-        .collect();
+    let losses = absolute_errors(&truths, &predictions);
     let model = LossModel::fit(&encode(&before, &described)?, &losses)?;
     Ok(ExpectedError {
         n: [before.n_rows, now.n_rows],

@@ -6,13 +6,13 @@ use veracta_data::csv::CsvOptions;
 use veracta_data::table::{Coded, MISSING, Table};
 use veracta_documents::report::tasks::report;
 use veracta_statistics::interval::Precision;
-use veracta_statistics::performance::multiclass::Classified;
+use veracta_statistics::performance::multiclass::{Classified, is_distribution, most_probable};
 use veracta_statistics::task_evaluation::{
     TaskEvaluation, evaluate_multiclass, evaluate_ranking, evaluate_regression,
 };
 
 use crate::LifecycleError;
-use crate::data::{clusters, column, file_name, numbers, read_table};
+use crate::data::{class_names, clusters, column, file_name, numbers, read_table};
 use crate::outcome::Outcome;
 
 /// What is predicted, and which columns hold it.
@@ -139,12 +139,8 @@ impl TaskRequest<'_> {
             ),
             several => {
                 let probabilities = self.probabilities(table, several, label, &levels)?;
-                let best = |row: &[f64]| {
-                    (0..row.len())
-                        .reduce(|best, idx| if row[idx] > row[best] { idx } else { best })
-                        .unwrap_or(0)
-                };
-                let predicted = probabilities.chunks(levels.len()).map(best).collect();
+                let rows = probabilities.chunks(levels.len());
+                let predicted = rows.map(most_probable).collect();
                 (predicted, probabilities)
             }
         };
@@ -230,7 +226,7 @@ impl TaskRequest<'_> {
                 "it has {} labels and there are {} score columns; one each in the order {}",
                 levels.len(),
                 scores.len(),
-                levels.join(", ")
+                class_names(levels)
             );
             return Err(self.refuse(label, reason));
         }
@@ -239,10 +235,6 @@ impl TaskRequest<'_> {
         let probabilities: Vec<f64> = (0..table.n_rows)
             .flat_map(|row| columns.iter().map(move |column| column[row]))
             .collect();
-        let is_distribution = |row: &[f64]| {
-            row.iter().all(|p| (0.0..=1.0).contains(p))
-                && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3
-        };
         let mut rows = probabilities.chunks(levels.len());
         if let Some(row) = rows.position(|row| !is_distribution(row)) {
             let reason = format!(

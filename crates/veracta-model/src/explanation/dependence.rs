@@ -124,3 +124,17 @@ pub fn partial_dependence_pair(
         .map(|first| grids[1].iter().map(|second| at(*first, *second)).collect())
         .collect()
 }
+
+/// Returns the mean of all curves at a point of the grid, and their 10 %, 50 % and 90 % quantiles; NaN where no curve is finite.
+pub fn spread(curves: &[Vec<f64>], point: usize) -> (f64, [f64; 3]) {
+    let values = curves.iter().map(|curve| curve[point]);
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    match mean(&values) {
+        Some(mean) => (
+            mean,
+            [0.1, 0.5, 0.9].map(|share| quantile_sorted(&values, share)),
+        ),
+        None => (f64::NAN, [f64::NAN; 3]),
+    }
+}

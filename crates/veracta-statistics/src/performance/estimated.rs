@@ -182,3 +182,11 @@ impl LossModel {
         })
     }
 }
+
+/// Returns the absolute error of each prediction, |truth − prediction|.
+pub fn absolute_errors(truths: &[f64], predictions: &[f64]) -> Vec<f64> {
+    let pairs = truths.iter().zip(predictions);
+    pairs
+        .map(|(truth, prediction)| (truth - prediction).abs())
+        .collect()
+}

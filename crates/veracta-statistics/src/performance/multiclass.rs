@@ -312,3 +312,15 @@ impl ConfusionMatrix {
         (expected > 0.0).then(|| 1.0 - observed / expected)
     }
 }
+
+/// Returns the position of the largest probability of a row, the first of equal ones; 0 of an empty row.
+pub fn most_probable(row: &[f64]) -> usize {
+    (0..row.len())
+        .reduce(|best, idx| if row[idx] > row[best] { idx } else { best })
+        .unwrap_or(0)
+}
+
+/// Returns whether the numbers of a row are probabilities that add up to 1, to the digits that people round to.
+pub fn is_distribution(row: &[f64]) -> bool {
+    row.iter().all(|p| (0.0..=1.0).contains(p)) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3
+}

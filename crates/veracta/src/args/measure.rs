@@ -24,12 +24,21 @@ pub(crate) struct MeasureOptions {
     pub(crate) group_rows_min: usize,
 }
 
+/// Reads one ASCII character, or `\t` for a tab, which shells hardly let anybody type.
+pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [one] if one.is_ascii() => Ok(*one),
+        _ => Err("a delimiter is one ASCII character, or `\\t` for a tab".to_owned()),
+    }
+}
+
 /// How files are read and a report is written.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileOptions {
-    /// Character between cells of a CSV file.
-    #[arg(long, default_value = ",")]
-    pub(crate) delimiter: char,
+    /// Character between cells of a CSV file; `\t` is a tab.
+    #[arg(long, default_value = ",", value_parser = parse_delimiter)]
+    pub(crate) delimiter: u8,
     /// Largest file, in bytes.
     #[arg(long, default_value_t = 1 << 30)]
     pub(crate) bytes_limit: u64,

@@ -8,7 +8,7 @@ use veracta_lifecycle::documents::{DocumentFormat, document, render};
 use veracta_lifecycle::registry::resolve_model;
 
 use crate::args::{Args, Format};
-use crate::output::{Answer, print};
+use crate::output::{Answer, print, tell};
 
 pub(super) fn execute(
     args: &Args,
@@ -33,12 +33,12 @@ pub(super) fn execute(
         Some(path) => {
             std::fs::write(path, bytes)
                 .with_context(|| format!("`{}` cannot be written", path.display()))?;
-            eprintln!(
+            tell(&format!(
                 "wrote {} ({} gaps, {} records)",
                 path.display(),
                 document.n_gaps,
                 document.sources.len()
-            );
+            ));
         }
         None => print(&String::from_utf8_lossy(&bytes))?,
     }

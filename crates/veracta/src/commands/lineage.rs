@@ -7,7 +7,7 @@ use veracta_lifecycle::lineage::{lineage, to_svg, to_text};
 use veracta_lifecycle::registry::resolve;
 
 use crate::args::{Args, Format};
-use crate::output::{Answer, print, print_json};
+use crate::output::{Answer, print, print_json, tell};
 
 pub(super) fn execute(args: &Args, reference: &str, svg: Option<&Path>) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
@@ -16,7 +16,11 @@ pub(super) fn execute(args: &Args, reference: &str, svg: Option<&Path>) -> anyho
     if let Some(path) = svg {
         std::fs::write(path, to_svg(&nodes))
             .with_context(|| format!("`{}` cannot be written", path.display()))?;
-        eprintln!("drew {} ({} records)", path.display(), nodes.len());
+        tell(&format!(
+            "drew {} ({} records)",
+            path.display(),
+            nodes.len()
+        ));
     } else if args.format == Format::Json {
         print_json(&nodes)?;
     } else {

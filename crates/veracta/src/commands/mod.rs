@@ -48,7 +48,7 @@ use veracta_statistics::performance::{METRICS, Metric};
 use veracta_store::{Backend, Platform, Store};
 
 use crate::args::{Args, Command, FileOptions, RecordOption};
-use crate::output::{Answer, print_report};
+use crate::output::{Answer, print_report, tell};
 
 /// Program with its version, as records name it.
 const PROGRAM: &str = concat!("veracta ", env!("CARGO_PKG_VERSION"));
@@ -158,7 +158,9 @@ fn answer<T: Serialize>(
             false => "",
         };
         let idx = record.commit(&platform(args)?, model)?;
-        eprintln!("note: recorded as evidence about `{model}` (#{idx}){word}");
+        tell(&format!(
+            "note: recorded as evidence about `{model}` (#{idx}){word}"
+        ));
     }
     print_report(args.format, files.output.as_deref(), &report, &measurement)?;
     Ok(measurement)

@@ -9,20 +9,18 @@ use veracta_lifecycle::data::profile::{FileProfile, profile_file, profile_for_st
 use veracta_statistics::profile::ColumnProfile;
 
 use crate::args::{Args, Format};
-use crate::output::{Answer, Paint, print, print_json};
+use crate::output::{Answer, Paint, print, print_json, tell};
 
 pub(super) fn execute(
     args: &Args,
     file: &Path,
-    (delimiter, bytes_limit): (char, u64),
+    (delimiter, bytes_limit): (u8, u64),
     save: Option<&Path>,
     merge: &[PathBuf],
 ) -> anyhow::Result<Answer> {
     if matches!(args.format, Format::Html | Format::Md) {
         anyhow::bail!("a profile is printed with `--format human` or `--format json`");
     }
-    let delimiter = u8::try_from(delimiter)
-        .map_err(|_| anyhow::anyhow!("a delimiter is one ASCII character"))?;
     let limits = ReadLimits {
         bytes_max: bytes_limit,
         ..ReadLimits::default()
@@ -37,11 +35,11 @@ pub(super) fn execute(
         let stored = profile_for_storage(&table, merge)?;
         std::fs::write(target, stored.to_bytes())
             .with_context(|| format!("`{}` cannot be written", target.display()))?;
-        eprintln!(
+        tell(&format!(
             "note: a profile of {} rows is in `{}`; it is as personal as the data",
             stored.n_rows,
             target.display()
-        );
+        ));
     }
     match args.format {
         Format::Json => print_json(&found)?,

@@ -8,6 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use veracta_lifecycle::pipeline::{StepEvent, StepState};
 
+use crate::output::tell;
+
 /// Shows the events of one run on the standard error.
 pub(super) struct Progress {
     bars: Option<MultiProgress>,
@@ -52,7 +54,7 @@ impl Progress {
         match &self.bars {
             // A line that cannot be shown is not worth ending the run for.
             Some(bars) => drop(bars.println(&line)),
-            None => eprintln!("{}", line.trim_end()),
+            None => tell(&format!("{}", line.trim_end())),
         }
     }
 

@@ -8,7 +8,7 @@ use veracta_store::access::Token;
 use veracta_tracking::access::{issue_token, revoke_token, tokens, users};
 
 use crate::args::{Args, Format, TokenAction};
-use crate::output::{Answer, print, print_json};
+use crate::output::{Answer, print, print_json, tell};
 
 pub(super) fn execute(args: &Args, action: &TokenAction) -> anyhow::Result<Answer> {
     let platform = super::platform(args)?;
@@ -23,11 +23,11 @@ pub(super) fn execute(args: &Args, action: &TokenAction) -> anyhow::Result<Answe
                 print_json(&value)?;
             } else {
                 // Only the token itself goes to the standard output, so that a script can keep it.
-                eprintln!(
+                tell(&format!(
                     "note: for `{name}`, as {}, until {}; it is not shown again",
                     issued.token.roles,
                     date(issued.token.expires_ms)
-                );
+                ));
                 print(&text)?;
             }
         }

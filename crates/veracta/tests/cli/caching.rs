@@ -342,3 +342,35 @@ fn monitoring_uses_the_resamples_of_the_validation() {
     let (_, report) = project.latest("performance.report");
     assert_eq!(report["n"], N_PEOPLE / 2, "{report}");
 }
+
+#[test]
+fn a_model_is_reproduced_without_what_was_monitored() {
+    let project = Project::new(&format!("{PIPELINE}monitoring: {{current: newer.csv}}\n"));
+    project.write("newer.csv", simulate_people(N_PEOPLE / 2));
+    assert_eq!(project.run(&[]).code, 0);
+    let told = project.veracta(&["reproduce", "small"]);
+    assert_eq!(told.code, 0, "{told:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_error_stream_ends_no_run() {
+    let project = Project::new(PIPELINE);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = project
+        .program()
+        .args(["run", "pipeline.yaml"])
+        .stdout(std::process::Stdio::null())
+        .stderr(full)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    let unknown = fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = project
+        .program()
+        .args(["gate", "nope"])
+        .stderr(unknown)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(2));
+}
