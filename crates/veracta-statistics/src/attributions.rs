@@ -8,6 +8,9 @@ use crate::ranks::rank_correlation;
 /// Returns the rank correlation between the mean absolute contributions over the first and the second half of the rows; `None` when
 /// it is not defined. Near 1 the order of the inputs does not depend on which rows were explained.
 pub fn stability(attributions: &[&Attribution]) -> Option<f64> {
+    if attributions.len() < 2 {
+        return None;
+    }
     let (first, second) = attributions.split_at(attributions.len() / 2);
     rank_correlation(&strengths(first), &strengths(second))
 }
@@ -45,4 +48,20 @@ pub fn additivity_error_max(
         .zip(probabilities)
         .map(error)
         .fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_row_says_nothing_of_stability() {
+        let row = Attribution {
+            base_value: 0.0,
+            contributions: vec![1.0, 2.0, 3.0],
+        };
+        assert_eq!(stability(&[]), None);
+        assert_eq!(stability(&[&row]), None);
+        assert_eq!(stability(&[&row, &row]), Some(1.0));
+    }
 }

@@ -319,7 +319,7 @@ impl Delong {
 ///
 /// With perfect separation the logit does not exist and the normal interval has no width; the bound is then that of a
 /// proportion over the smaller class, which is wider.
-pub(crate) fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
+pub fn delong_interval(scored: &Scored<'_>, level: f64) -> Option<Estimate> {
     let delong = delong(scored)?;
     if let Some((lower, upper)) = delong
         .logit_interval(level)

@@ -29,8 +29,12 @@ impl Dataset {
         &self,
         request: &SplitRequest,
     ) -> Result<(DatasetSplit, Vec<Part>), LifecycleError> {
-        let identifiers: Vec<&str> = self.identifiers.iter().map(String::as_str).collect();
-        let digests = self.table.row_digests(&identifiers);
+        let mut left_out: Vec<&str> = self.identifiers.iter().map(String::as_str).collect();
+        if let SplitMethod::Given { column } = &request.method {
+            // The column that says the part differs between two copies of a row in different parts, and would hide them.
+            left_out.push(column);
+        }
+        let digests = self.table.row_digests(&left_out);
         let subjects = request
             .subject
             .as_ref()

@@ -41,15 +41,18 @@ impl Checker<'_> {
 
     /// Refuses a setting at the line of the key that its message begins with, such as `training.rounds must …`.
     fn refuse_at_key(&mut self, message: &str) {
-        let words = message
-            .split([' ', '.'])
-            .map(|word| word.trim_end_matches(','));
+        let key = message.split(" must").next().unwrap_or_default();
+        let words = key.split([' ', '.']);
         let mut place = (0, 0);
         for (idx, content) in self.text.lines().enumerate() {
-            let found = words
-                .clone()
-                .skip(1)
-                .find_map(|word| Some(content.find(&format!("{word}:"))? + 1));
+            // `most:` is not the end of `at_most:`.
+            let column = |word: &str| {
+                let at = content.find(&format!("{word}:"))?;
+                let before = content[..at].chars().next_back();
+                let is_whole = before.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+                is_whole.then_some(at + 1)
+            };
+            let found = words.clone().skip(1).find_map(column);
             if let Some(column) = found {
                 place = (idx + 1, column);
                 break;
@@ -306,6 +309,33 @@ fn check_untrained(spec: &PipelineSpec, named: &Spanned<String>, checker: &mut C
     }
 }
 
+/// Returns a path in its shortest form: without `.` and doubled slashes, by which the step that writes a file is found.
+fn shortest(path: &str) -> String {
+    let parts = Path::new(path).components();
+    let parts = parts.filter(|part| !matches!(part, std::path::Component::CurDir));
+    parts.collect::<std::path::PathBuf>().display().to_string()
+}
+
+/// Refuses paths that are not in their shortest form: under another spelling a step that writes the file would not be waited for.
+fn check_paths(spec: &PipelineSpec, checker: &mut Checker<'_>) {
+    let monitoring = spec.monitoring.iter().map(|monitoring| &monitoring.current);
+    let steps = spec
+        .steps
+        .iter()
+        .flat_map(|step| step.inputs.iter().chain(&step.outputs));
+    let one = [&spec.data.path].into_iter().chain(&spec.training.path);
+    for path in one.chain(monitoring).chain(steps) {
+        let short = shortest(&path.value);
+        if short != path.value {
+            checker.refuse(
+                path,
+                format!("`{}` is not in its shortest form", path.value),
+                Some(format!("write `{short}`")),
+            );
+        }
+    }
+}
+
 /// Returns whether a path stays in the pipeline's folder.
 fn is_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
@@ -429,6 +459,7 @@ fn check_numbers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let rules = [
         spec.validation.rules(),
         spec.split.rules(),
+        spec.screening.rules(),
         spec.minimisation.rules(),
         training.rules(),
         spec.explanation.rules(),
@@ -456,6 +487,7 @@ fn check_numbers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
 }
 
 fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
+    check_paths(spec, checker);
     let mut writers: BTreeMap<&str, &str> = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for step in &spec.steps {
@@ -506,6 +538,12 @@ fn check_commands(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     }
 }
 
+/// Returns whether a text is a day in the one form that days are compared in: `2027-01-31`, not `20270131`.
+fn is_day(text: &str) -> bool {
+    let day = text.parse::<jiff::civil::Date>();
+    day.is_ok_and(|day| day.to_string() == text)
+}
+
 fn check_dates(spec: &PipelineSpec, checker: &mut Checker<'_>) {
     let data = &spec.data;
     let dates = [
@@ -519,10 +557,7 @@ fn check_dates(spec: &PipelineSpec, checker: &mut Checker<'_>) {
         .statements
         .iter()
         .filter_map(|statement| statement.valid_until.as_ref());
-    for date in dates
-        .chain(statements)
-        .filter(|date| date.value.parse::<jiff::civil::Date>().is_err())
-    {
+    for date in dates.chain(statements).filter(|date| !is_day(&date.value)) {
         checker.refuse(
             date,
             format!("`{}` is not a day", date.value),
@@ -561,7 +596,14 @@ fn check_waivers(spec: &PipelineSpec, checker: &mut Checker<'_>) {
                 Some(hint),
             );
         }
-        if waiver.valid_until.parse::<jiff::civil::Date>().is_err() {
+        if waiver.signer.trim().is_empty() || waiver.reason.trim().is_empty() {
+            checker.refuse(
+                &waiver.subject,
+                format!("the waiver of `{subject}` needs a signer and a reason"),
+                Some("name who accepts what, and why".to_owned()),
+            );
+        }
+        if !is_day(&waiver.valid_until) {
             checker.refuse(
                 &waiver.subject,
                 format!("`{}` is not a day", waiver.valid_until),

@@ -18,6 +18,8 @@ use veracta_store::{Platform, Store};
 
 use crate::LifecycleError;
 
+/// Wait for the rest of the log of a command that was ended.
+const LOG_WAIT: Duration = Duration::from_secs(2);
 /// Most bytes kept of a log; the middle of a longer one is left out.
 const LOG_BYTES_LIMIT: usize = 4 << 20;
 const MASK: &str = "***";
@@ -249,7 +251,7 @@ fn execute(
     // The command's own copies of the pipe's end go with it; ours must go now, or the reader never ends.
     drop(shell);
     let (finished, on_finish) = channel();
-    let collector = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         let (mut log, mut chunk) = (Vec::new(), [0; 1 << 16]);
         while let Ok(n) = reader.read(&mut chunk) {
             if n == 0 {
@@ -262,15 +264,20 @@ fn execute(
             }
         }
         // The receiver is gone only when the caller has given up on the command.
-        let _ = finished.send(());
-        log
+        let _ = finished.send(log);
     });
-    let timed_out = on_finish.recv_timeout(longest) == Err(RecvTimeoutError::Timeout);
-    if timed_out {
-        end_group(&mut child);
-    }
+    let (log, timed_out) = match on_finish.recv_timeout(longest) {
+        Ok(log) => (log, false),
+        Err(RecvTimeoutError::Disconnected) => (Vec::new(), false),
+        Err(RecvTimeoutError::Timeout) => {
+            end_group(&mut child);
+            // What left the group on purpose may hold the pipe open for ever: its log is given up.
+            let rest = on_finish.recv_timeout(LOG_WAIT);
+            (rest.unwrap_or_default(), true)
+        }
+    };
     let status = child.wait().map_err(failed)?;
-    let mut log = String::from_utf8_lossy(&collector.join().unwrap_or_default()).into_owned();
+    let mut log = String::from_utf8_lossy(&log).into_owned();
     if timed_out {
         log += &format!(
             "\nended after {} s, the longest this step may run\n",

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Instant;
@@ -132,6 +132,7 @@ pub fn run_pipeline(
     };
     let steps = schedule(&file.spec);
     refuse_missing_files(file, options)?;
+    refuse_own_files(file, platform.store.folder())?;
     if options.dry_run {
         return execution.dry_run(&steps);
     }
@@ -164,6 +165,41 @@ fn refuse_missing_files(file: &PipelineFile, options: &RunOptions) -> Result<(),
         hint: Some(format!("paths are relative to `{}`", file.folder.display())),
     };
     let problems: Vec<Problem> = missing.map(problem).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(LifecycleError::Spec(problems))
+}
+
+/// Refuses files of the workspace itself: a command that writes there would take its key or its records away, and one that reads there
+/// would store the key beside the data.
+fn refuse_own_files(file: &PipelineFile, workspace: &Path) -> Result<(), LifecycleError> {
+    let Ok(workspace) = workspace.canonicalize() else {
+        return Ok(());
+    };
+    // What is not there yet is judged by the folder it would be in.
+    let real = |path: &Path| {
+        let there = path.ancestors().find_map(|part| part.canonicalize().ok());
+        there.unwrap_or_else(|| path.to_owned())
+    };
+    let is_own =
+        |name: &&Spanned<String>| real(&file.folder.join(&name.value)).starts_with(&workspace);
+    let steps = file.spec.steps.iter();
+    let named = steps.flat_map(|step| step.inputs.iter().chain(&step.outputs));
+    let named = named
+        .chain([&file.spec.data.path])
+        .chain(&file.spec.training.path);
+    let problem = |name: &Spanned<String>| Problem {
+        file: file.path.display().to_string(),
+        line: name.referenced.line() as usize,
+        column: name.referenced.column() as usize,
+        message: format!(
+            "`{}` is in the workspace, which keeps its own files there",
+            name.value
+        ),
+        hint: Some("name a file beside it".to_owned()),
+    };
+    let problems: Vec<Problem> = named.filter(is_own).map(problem).collect();
     if problems.is_empty() {
         return Ok(());
     }
@@ -389,10 +425,7 @@ fn check_known_columns(
 }
 
 /// Reads the rows of a pipeline from a file, outside a run.
-pub(crate) fn load_rows(
-    file: &PipelineFile,
-    path: &std::path::Path,
-) -> Result<Dataset, LifecycleError> {
+pub(crate) fn load_rows(file: &PipelineFile, path: &Path) -> Result<Dataset, LifecycleError> {
     let (digest, _) = hash_file(path)?;
     let check = |names: &[String]| check_columns(file, names);
     dataset_request(&file.spec.data, digest).load(&Source::file(path), &check)

@@ -227,7 +227,7 @@ fn misspelt_names_are_answered_with_the_nearest_one() {
 }
 
 #[test]
-fn limits_and_waivers() {
+fn limits_days_and_waivers() {
     let waiver = |subject: &str, until: &str| {
         format!(
             "waivers:\n  - {{subject: {subject}, signer: A, role: B, reason: C, valid_until: {until}}}\nminimisation:"
@@ -267,6 +267,27 @@ fn limits_and_waivers() {
             "minimisation:",
             waiver("rule:no_leakage", "soon"),
             ["pipeline.yaml:31:15", "`soon` is not a day"],
+        ),
+        // A day has one form: others would be compared as text, and count when they are over.
+        (
+            "minimisation:",
+            waiver("rule:no_leakage", "'20260101'"),
+            ["pipeline.yaml:31:15", "`20260101` is not a day"],
+        ),
+        (
+            "retention_until: \"2030-12-31\"",
+            "retention_until: \"20301231\"".to_owned(),
+            ["pipeline.yaml:19:20", "`20301231` is not a day"],
+        ),
+        (
+            "minimisation:",
+            waiver("rule:no_leakage", "2030-01-01").replace("signer: A", "signer: ' '"),
+            ["pipeline.yaml:31:15", "needs a signer and a reason"],
+        ),
+        (
+            "minimisation:",
+            "screening: {leakage_limit: 7}\nminimisation:".to_owned(),
+            ["pipeline.yaml:30:13", "screening.leakage_limit must be"],
         ),
     ];
     for (from, to, words) in &cases {

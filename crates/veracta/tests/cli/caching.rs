@@ -374,3 +374,70 @@ fn a_full_error_stream_ends_no_run() {
         .unwrap();
     assert_eq!(status.code(), Some(2));
 }
+
+/// Coming back to rows that were watched before measures them again: what people see is of the rows the pipeline names.
+#[test]
+fn watching_earlier_rows_again_measures_and_documents_them_again() {
+    let project = Project::new(&format!("{PIPELINE}monitoring: {{current: newer.csv}}\n"));
+    project.write("newer.csv", simulate_people(N_PEOPLE / 2));
+    project.write("other.csv", simulate_people(N_PEOPLE / 3));
+    assert_eq!(project.run(&[]).code, 0);
+    let (_, first) = project.latest("drift.report");
+    for (from, to) in [("newer.csv", "other.csv"), ("other.csv", "newer.csv")] {
+        project.edit("pipeline.yaml", from, to);
+        let ran = project.run(&[]);
+        assert_eq!(ran.in_state("done"), ["documents", "monitor"], "{to}");
+        assert_eq!(project.run(&[]).in_state("done"), Vec::<&str>::new());
+    }
+    assert_eq!(project.latest("drift.report").1, first);
+    assert!(project.latest("model.card").0 > project.latest("drift.report").0);
+}
+
+/// The frameworks decide which controls are asked; the decision keeps the text that says them.
+#[test]
+fn other_frameworks_are_asked_of_the_model() {
+    let project = Project::new(PIPELINE);
+    assert_eq!(project.run(&[]).code, 0);
+    project.edit("pipeline.yaml", "frameworks: [gdpr]", "frameworks: [mrm]");
+    let ran = project.run(&[]);
+    assert_eq!(ran.in_state("done"), ["documents", "gate"]);
+    let controls = project.json(&["controls", "small"]);
+    let asked = controls.as_array().unwrap();
+    assert!(
+        !asked.is_empty() && asked.iter().all(|control| control["framework"] == "mrm"),
+        "{controls}"
+    );
+}
+
+/// Two copies of a row in different parts differ in the column that says the part, and are copies all the same.
+#[test]
+fn copies_of_rows_in_different_parts_are_found() {
+    let text = PIPELINE.replacen(
+        "    sex: protected attribute\n",
+        "    sex: protected attribute\n    part: says the part\n",
+        1,
+    );
+    let project = Project::new(&format!("{text}split: {{method: column, column: part}}\n"));
+    let people = simulate_people(N_PEOPLE);
+    let (head, rows) = people.split_once('\n').unwrap();
+    let copy = |part: &str, letter: &str| {
+        let rows = rows
+            .lines()
+            .map(|row| row.replacen("QX", letter, 1) + "," + part + "\n");
+        rows.collect::<String>()
+    };
+    let rows = format!("{head},part\n{}{}", copy("train", "QX"), copy("test", "QY"));
+    project.write("customers.csv", rows);
+    let ran = project.run(&[]);
+    assert_eq!(ran.code, 1, "{:#}", ran.outcome["gate"]);
+    let findings = ran.outcome["gate"]["findings"].as_array().unwrap();
+    let overlap = findings
+        .iter()
+        .find(|finding| finding["rule"] == "no_overlap");
+    assert_eq!(
+        overlap.unwrap()["outcome"],
+        "fail",
+        "{:#}",
+        ran.outcome["gate"]
+    );
+}

@@ -281,3 +281,54 @@ fn a_command_with_chance_in_it_is_not_reproduced() {
         "differs"
     );
 }
+
+/// What leaves the group of the command on purpose keeps its streams open, and is not waited for.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_leaves_something_running_is_ended_in_time() {
+    let project = Project::with_steps();
+    project.edit(
+        "pipeline.yaml",
+        "run: sh note.sh\n",
+        "run: sh note.sh\n    seconds_max: 1\n",
+    );
+    project.write(
+        "note.sh",
+        "setsid sleep 60 &\nmkdir -p out\necho x > out/note.txt\n",
+    );
+    let begun = std::time::Instant::now();
+    let ended = project.veracta(&["run", "pipeline.yaml"]);
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.err.contains("ended after 1 s"), "{ended:?}");
+    assert!(begun.elapsed().as_secs() < 50, "{:?}", begun.elapsed());
+}
+
+/// The workspace's own files are neither read nor written by a step, and paths have one spelling.
+#[test]
+fn paths_into_the_workspace_and_other_spellings_are_refused() {
+    let project = Project::with_steps();
+    let whole = project.read("pipeline.yaml");
+    for (from, to, words) in [
+        ("out/note.txt", ".veracta/ledger.key", "is in the workspace"),
+        (
+            "inputs: [note.sh]",
+            "inputs: [note.sh, .veracta/ledger.key]",
+            "is in the workspace",
+        ),
+        (
+            "path: customers.csv",
+            "path: ./customers.csv",
+            "write `customers.csv`",
+        ),
+        ("out/note.txt", "out//note.txt", "write `out/note.txt`"),
+    ] {
+        project.write("pipeline.yaml", whole.replacen(from, to, 1));
+        let refused = project.veracta(&["run", "pipeline.yaml"]);
+        assert_eq!(refused.code, 2, "{to}: {refused:?}");
+        let place = refused.err.contains("pipeline.yaml:") && refused.err.contains(words);
+        assert!(place, "{to}: {refused:?}");
+    }
+    assert!(project.path(".veracta/ledger.key").exists());
+    project.write("pipeline.yaml", whole);
+    assert_eq!(project.run(&[]).code, 0);
+}

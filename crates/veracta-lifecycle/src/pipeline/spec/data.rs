@@ -265,6 +265,22 @@ impl SplitSpec {
     }
 }
 
+impl ScreeningSpec {
+    /// Returns the limits of its numbers, each with whether it is kept.
+    pub(in crate::pipeline) fn rules(self) -> Vec<Rule> {
+        vec![
+            (
+                self.leakage_limit > 0.5 && self.leakage_limit <= 1.0,
+                "screening.leakage_limit must be above 0.5 and at most 1",
+            ),
+            (
+                self.proxy_limit > 0.5 && self.proxy_limit <= 1.0,
+                "screening.proxy_limit must be above 0.5 and at most 1",
+            ),
+        ]
+    }
+}
+
 impl MinimisationSpec {
     /// Returns the limits of its numbers, each with whether it is kept.
     pub(in crate::pipeline) fn rules(&self) -> Vec<Rule> {
@@ -278,8 +294,10 @@ impl MinimisationSpec {
                 "minimisation.repeats must be between 1 and 20",
             ),
             (
-                self.tolerance >= 0.0 && self.group_tolerance >= 0.0,
-                "minimisation tolerances must not be negative",
+                [self.tolerance, self.group_tolerance]
+                    .iter()
+                    .all(|tolerance| (0.0..=1.0).contains(tolerance)),
+                "minimisation tolerances must be between 0 and 1",
             ),
         ]
     }

@@ -11,7 +11,7 @@ use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, Link};
 use veracta_model::model::Model;
 use veracta_statistics::split::Part;
-use veracta_store::{Blobs, NewRecord, Platform};
+use veracta_store::{Blobs, NewRecord, Platform, StoreError};
 
 use super::done::lock;
 use crate::LifecycleError;
@@ -90,6 +90,30 @@ impl Context<'_> {
         artifacts: Vec<Artifact>,
     ) -> Result<Evidence, LifecycleError> {
         self.commit_resting(record, subject, artifacts, self.rests_on.clone())
+    }
+
+    /// Commits records that are one result: all of them or none.
+    pub(super) fn commit_together(
+        &self,
+        records: Vec<(Record, Vec<Artifact>)>,
+        subject: &str,
+    ) -> Result<Vec<Evidence>, LifecycleError> {
+        let new = records.into_iter().map(|(record, artifacts)| NewRecord {
+            record,
+            subject: subject.to_owned(),
+            key: Some(self.key),
+            links: self.rests_on.clone(),
+            artifacts,
+        });
+        let new: Vec<NewRecord> = new.collect();
+        let committed = self.platform.begin().work(move |work| {
+            let committed = new.into_iter().map(|new| Ok(work.commit(new)?.idx));
+            committed.collect::<Result<Vec<u64>, StoreError>>()
+        })?;
+        let evidence = committed
+            .into_iter()
+            .map(|idx| self.platform.store.evidence(idx));
+        Ok(evidence.collect::<Result<_, _>>()?)
     }
 
     /// Commits a record that rests on others.

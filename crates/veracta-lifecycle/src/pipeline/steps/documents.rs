@@ -17,7 +17,8 @@ pub(super) const STEP: Descriptor = Descriptor {
     id: "documents",
     version: 2,
     reads: &[Step::Gate],
-    follows: &[],
+    // What it measures is printed, when it was asked for.
+    follows: &[Step::Monitor],
 };
 
 #[derive(Serialize)]
@@ -27,6 +28,8 @@ pub(super) struct Request {
     /// What the gate decided, and all that it saw: a document also prints what people stated.
     decision: Hash,
     seen: Hash,
+    /// What was measured of the model beside its pipeline, which documents print as well.
+    reports: Vec<Hash>,
     kinds: Vec<(DocumentKind, &'static str)>,
     program: String,
     #[serde(skip)]
@@ -40,9 +43,20 @@ pub(super) fn request(spec: &PipelineSpec, done: &Done<'_>) -> Result<Request, L
         let kind = kind.expect("documents are checked when the file is read");
         (kind, kind.template_version())
     });
+    let is_document = |item: &&Evidence| {
+        matches!(
+            item.record,
+            Record::ModelCard(_) | Record::DocumentExport(_)
+        )
+    };
+    let evidence = evidence_for(done.store, decision.idx)?;
+    let reports = evidence
+        .iter()
+        .filter(|item| item.record.reported_model().is_some() && !is_document(item));
     Ok(Request {
         model: spec.name.value.clone(),
         digest: model.digest,
+        reports: reports.map(|item| item.entry.body).collect(),
         decision: decision.entry.body,
         seen: decision.entry.key.unwrap_or(decision.entry.body),
         kinds: kinds.collect(),
@@ -96,12 +110,20 @@ impl super::Request for Request {
                     status,
                 }),
             };
-            made.push(context.commit(record, model_subject(&self.model), artifacts)?);
+            made.push((record, artifacts));
         }
-        Ok(made)
+        context.commit_together(made, &model_subject(&self.model))
     }
 
+    /// Each kind of document is there: a run of the program before may have ended between two of them.
     fn is_complete(&self, known: &[Evidence], _: &Done<'_>) -> Result<bool, LifecycleError> {
-        Ok(known.len() >= self.kinds.len())
+        let is_there = |kind: &DocumentKind| {
+            known.iter().any(|item| match (&item.record, kind) {
+                (Record::ModelCard(_), DocumentKind::ModelCard) => true,
+                (Record::DocumentExport(body), kind) => body.document == kind.id(),
+                _ => false,
+            })
+        };
+        Ok(self.kinds.iter().all(|(kind, _)| is_there(kind)))
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Request {
     /// Which waivers hold on this day.
     is_waiver_valid: Vec<bool>,
     rules: Vec<&'static str>,
+    /// What the controls of the model are chosen by: the text that is kept with the decision says it.
+    frameworks: Vec<String>,
     model: String,
     digest: Hash,
     #[serde(skip)]
@@ -61,6 +63,7 @@ pub(super) fn request(spec: &PipelineSpec, done: &Done<'_>) -> Result<Request, L
             .map(|waiver| waiver.valid_until >= done.today)
             .collect(),
         rules: RULES.iter().map(|rule| rule.id).collect(),
+        frameworks: spec.framework_names(),
         model: spec.name.value.clone(),
         digest: candidate.digest,
         evidence,

@@ -94,8 +94,8 @@ pub(super) const BUILT_IN: [Step; 16] = [
     Step::Robustness,
     Step::Privacy,
     Step::Gate,
-    Step::Documents,
     Step::Monitor,
+    Step::Documents,
 ];
 
 /// What is fixed about a step.

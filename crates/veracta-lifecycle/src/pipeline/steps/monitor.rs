@@ -73,10 +73,18 @@ impl super::Request for Request {
             drift_and_performance(&self.compare, &compared, &dataset, (&model, digest), &parts)?;
         let drift = Record::DriftReport(found.0);
         let performance = found.1.map(Record::PerformanceReport);
-        [drift]
-            .into_iter()
-            .chain(performance)
-            .map(|record| context.commit(record, model_subject(&self.model), Vec::new()))
-            .collect()
+        let records = [drift].into_iter().chain(performance);
+        let records = records.map(|record| (record, Vec::new())).collect();
+        context.commit_together(records, &model_subject(&self.model))
+    }
+
+    /// What was measured of other rows since is what people see: coming back to these rows, they are measured again.
+    fn is_complete(&self, known: &[Evidence], done: &Done<'_>) -> Result<bool, LifecycleError> {
+        let reports = done
+            .store
+            .about("drift.report", &model_subject(&self.model))?;
+        // Those of the command line say nothing of what the pipeline watches.
+        let newest = reports.iter().rev().find(|item| item.entry.key.is_some());
+        Ok(newest.is_some_and(|newest| known.iter().any(|item| item.idx == newest.idx)))
     }
 }

@@ -109,16 +109,12 @@ minimisation: {folds: 2}
 "#;
 
 /// Settings that no result of a step depends on. The list may only shrink.
-const NO_RESULT: [(&str, &str); 7] = [
+const NO_RESULT: [(&str, &str); 6] = [
     (
         "steps.*.seconds_max",
         "ends a command that takes too long; one that ended is the same under any limit",
     ),
     ("schema", "says how the file is read; there is one"),
-    (
-        "frameworks.*",
-        "chooses which controls `veracta controls` shows of the same evidence",
-    ),
     (
         "data.bytes_limit",
         "refuses a file; what was read under one limit is the same under any other",
