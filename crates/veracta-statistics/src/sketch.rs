@@ -75,7 +75,7 @@ pub enum SketchError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableSketch {
-    /// Always [`SKETCH_FORMAT`]; another one is refused.
+    /// Always `SKETCH_FORMAT`; another one is refused.
     pub format: String,
     /// Rows summarised; at most 2^40 in a file.
     pub n_rows: u64,

@@ -42,7 +42,7 @@ pub enum CutError {
         /// Position of the first such row, counted from 1.
         row: usize,
     },
-    /// A cut that gives more windows than [`WINDOWS_MAX`].
+    /// A cut that gives more windows than `WINDOWS_MAX`.
     #[error("there would be {n} windows; the limit is {WINDOWS_MAX}")]
     TooMany {
         /// Windows that the cut would give, rounded down.

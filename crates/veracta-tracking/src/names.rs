@@ -327,6 +327,7 @@ pub(super) fn invented_name(random: [u8; 4]) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

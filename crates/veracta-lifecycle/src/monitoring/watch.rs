@@ -19,7 +19,7 @@ const DETECTORS: [&str; 5] = ["adwin", "page_hinkley", "ddm", "eddm", "hddm_a"];
 /// Where a detector says that a stream changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Detected {
-    /// Name of the detector, one of [`DETECTORS`].
+    /// Name of the detector, one of `DETECTORS`.
     pub detector: String,
     /// Rows at which it said so, counted from 1.
     pub rows: Vec<usize>,
@@ -34,7 +34,7 @@ pub struct WatchRequest<'p> {
     pub csv: CsvOptions,
     /// Column of numbers; those of error rates want 0 and 1.
     pub column: String,
-    /// Detectors that are run, by names out of [`DETECTORS`].
+    /// Detectors that are run, by names out of `DETECTORS`.
     pub detectors: Vec<String>,
 }
 

@@ -68,7 +68,7 @@ fn value(
 /// Returns exact attributions of one row for each output.
 ///
 /// # Panics
-/// When the row has more than [`EXACT_FEATURES_MAX`] features.
+/// When the row has more than `EXACT_FEATURES_MAX` features.
 pub fn exact(
     predict: &Predict<'_>,
     row: &[f64],

@@ -156,7 +156,7 @@ pub struct TreeEnsemble {
     pub linear: Option<LinearBooster>,
     /// Margin of each output before any tree.
     pub base_margins: Vec<f64>,
-    /// Least number of values in a row; at most [`FEATURES_LIMIT`].
+    /// Least number of values in a row; at most `FEATURES_LIMIT`.
     pub n_features: usize,
     /// Names of the features; empty when the file has none.
     pub feature_names: Vec<String>,

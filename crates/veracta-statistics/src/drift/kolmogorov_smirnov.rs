@@ -14,7 +14,7 @@ pub(crate) const EXACT_ROWS_MAX: usize = 10_000;
 /// How the p-value is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Exact up to [`EXACT_ROWS_MAX`] rows in both samples, asymptotic beyond.
+    /// Exact up to `EXACT_ROWS_MAX` rows in both samples, asymptotic beyond.
     Auto,
     /// By counting lattice paths (Hodges 1958), whatever the number of rows.
     Exact,

@@ -19,7 +19,7 @@ pub struct Discrepancy {
 
 /// Returns the discrepancy of one column with σ = √(m / 2), m the middle squared distance within the reference, diagonal included.
 ///
-/// `None` with fewer than two values in a sample or more than [`ROWS_MAX`].
+/// `None` with fewer than two values in a sample or more than `ROWS_MAX`.
 pub fn univariate(reference: &Sample, current: &Sample) -> Option<Discrepancy> {
     let (n, m) = (reference.n(), current.n());
     if n < 2 || m < 2 || n > ROWS_MAX || m > ROWS_MAX {
@@ -72,7 +72,7 @@ impl KernelMatrix {
     /// Computes the kernel of every pair of rows, each of `n_columns` numbers.
     ///
     /// # Panics
-    /// When `sigma` is not positive, or rows are not whole or more than 2 × [`ROWS_MAX`].
+    /// When `sigma` is not positive, or rows are not whole or more than 2 × `ROWS_MAX`.
     pub fn new(rows: &[f64], n_columns: usize, sigma: f64) -> Self {
         assert!(
             sigma > 0.0

@@ -34,7 +34,7 @@ const DRAWN_POINTS: usize = 41;
 /// Which tests are computed, and from which sizes a change counts as drift.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftOptions {
-    /// Effect sizes and confidence level of [`judge_numeric_at`] and [`judge_categorical`].
+    /// Effect sizes and confidence level of `judge_numeric_at` and [`judge_categorical`].
     pub tolerances: Tolerances,
     /// Names of tests in [`NUMERIC_TESTS`] or [`CATEGORICAL_TESTS`]; an unknown name selects nothing.
     pub tests: Vec<String>,

@@ -54,7 +54,7 @@ impl Progress {
         match &self.bars {
             // A line that cannot be shown is not worth ending the run for.
             Some(bars) => drop(bars.println(&line)),
-            None => tell(&format!("{}", line.trim_end())),
+            None => tell(line.trim_end()),
         }
     }
 
