@@ -318,13 +318,7 @@ fn shortest(path: &str) -> String {
 
 /// Refuses paths that are not in their shortest form: under another spelling a step that writes the file would not be waited for.
 fn check_paths(spec: &PipelineSpec, checker: &mut Checker<'_>) {
-    let monitoring = spec.monitoring.iter().map(|monitoring| &monitoring.current);
-    let steps = spec
-        .steps
-        .iter()
-        .flat_map(|step| step.inputs.iter().chain(&step.outputs));
-    let one = [&spec.data.path].into_iter().chain(&spec.training.path);
-    for path in one.chain(monitoring).chain(steps) {
+    for path in spec.files() {
         let short = shortest(&path.value);
         if short != path.value {
             checker.refuse(

@@ -184,11 +184,6 @@ fn refuse_own_files(file: &PipelineFile, workspace: &Path) -> Result<(), Lifecyc
     };
     let is_own =
         |name: &&Spanned<String>| real(&file.folder.join(&name.value)).starts_with(&workspace);
-    let steps = file.spec.steps.iter();
-    let named = steps.flat_map(|step| step.inputs.iter().chain(&step.outputs));
-    let named = named
-        .chain([&file.spec.data.path])
-        .chain(&file.spec.training.path);
     let problem = |name: &Spanned<String>| Problem {
         file: file.path.display().to_string(),
         line: name.referenced.line() as usize,
@@ -199,7 +194,7 @@ fn refuse_own_files(file: &PipelineFile, workspace: &Path) -> Result<(), Lifecyc
         ),
         hint: Some("name a file beside it".to_owned()),
     };
-    let problems: Vec<Problem> = named.filter(is_own).map(problem).collect();
+    let problems: Vec<Problem> = file.spec.files().filter(is_own).map(problem).collect();
     if problems.is_empty() {
         return Ok(());
     }

@@ -441,3 +441,27 @@ fn copies_of_rows_in_different_parts_are_found() {
         ran.outcome["gate"]
     );
 }
+
+/// Coming back to an earlier statement, the documents that stand last are those that print it.
+#[test]
+fn documents_of_an_earlier_statement_are_written_again() {
+    let stated = |text: &str| {
+        format!("statements:\n  - {{topic: model_card/Summary, statement: {text}, signer: A}}\n")
+    };
+    let (first, second) = (stated("calm"), stated("brisk"));
+    let project = Project::new(&format!("{PIPELINE}{first}"));
+    assert_eq!(project.run(&[]).code, 0);
+    for (from, to, word) in [(&first, &second, "brisk"), (&second, &first, "calm")] {
+        let (before, _) = project.latest("model.card");
+        project.edit("pipeline.yaml", from, to);
+        assert_eq!(project.run(&[]).code, 0);
+        assert!(project.latest("model.card").0 > before, "{word}");
+        assert!(
+            project
+                .read("documents/small-1-model_card.md")
+                .contains(word),
+            "{word}"
+        );
+        assert_eq!(project.run(&[]).in_state("done"), Vec::<&str>::new());
+    }
+}

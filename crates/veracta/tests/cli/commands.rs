@@ -316,6 +316,11 @@ fn paths_into_the_workspace_and_other_spellings_are_refused() {
             "is in the workspace",
         ),
         (
+            "minimisation:",
+            "monitoring: {current: .veracta/ledger.key}\nminimisation:",
+            "is in the workspace",
+        ),
+        (
             "path: customers.csv",
             "path: ./customers.csv",
             "write `customers.csv`",

@@ -116,6 +116,15 @@ fn is_share(share: f64) -> bool {
 }
 
 impl PipelineSpec {
+    /// Returns every file that the pipeline names, whether it is read or written.
+    pub(in crate::pipeline) fn files(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let monitored = self.monitoring.iter().map(|monitoring| &monitoring.current);
+        let steps = self.steps.iter();
+        let steps = steps.flat_map(|step| step.inputs.iter().chain(&step.outputs));
+        let own = [&self.data.path].into_iter().chain(&self.training.path);
+        own.chain(monitored).chain(steps)
+    }
+
     /// Returns the frameworks whose controls apply.
     pub(crate) fn framework_names(&self) -> Vec<String> {
         self.frameworks

@@ -115,15 +115,28 @@ impl super::Request for Request {
         context.commit_together(made, &model_subject(&self.model))
     }
 
-    /// Each kind of document is there: a run of the program before may have ended between two of them.
-    fn is_complete(&self, known: &[Evidence], _: &Done<'_>) -> Result<bool, LifecycleError> {
-        let is_there = |kind: &DocumentKind| {
-            known.iter().any(|item| match (&item.record, kind) {
-                (Record::ModelCard(_), DocumentKind::ModelCard) => true,
-                (Record::DocumentExport(body), kind) => body.document == kind.id(),
-                _ => false,
-            })
-        };
-        Ok(self.kinds.iter().all(|(kind, _)| is_there(kind)))
+    /// Each kind of document is there, and none of the model was written since: coming back to earlier settings, the documents that
+    /// stand last are those of the settings.
+    fn is_complete(&self, known: &[Evidence], done: &Done<'_>) -> Result<bool, LifecycleError> {
+        let subject = model_subject(&self.model);
+        for (kind, _) in &self.kinds {
+            let record_kind = match kind {
+                DocumentKind::ModelCard => "model.card",
+                DocumentKind::ValidationReport => "document.export",
+            };
+            let is_of_kind = |item: &&Evidence| {
+                let is_document = match &item.record {
+                    Record::DocumentExport(body) => body.document == kind.id(),
+                    _ => *kind == DocumentKind::ModelCard,
+                };
+                is_document && item.record.reported_model() == Some(self.digest)
+            };
+            let written = done.store.about(record_kind, &subject)?;
+            let newest = written.iter().rev().find(is_of_kind);
+            if !newest.is_some_and(|newest| known.iter().any(|item| item.idx == newest.idx)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

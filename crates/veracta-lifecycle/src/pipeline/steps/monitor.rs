@@ -17,7 +17,7 @@ use crate::validation::TestRequest;
 /// Needs the command that writes the newer rows, if one does.
 pub(super) const STEP: Descriptor = Descriptor {
     id: "monitor",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[Step::Gate],
 };
@@ -83,8 +83,11 @@ impl super::Request for Request {
         let reports = done
             .store
             .about("drift.report", &model_subject(&self.model))?;
-        // Those of the command line say nothing of what the pipeline watches.
-        let newest = reports.iter().rev().find(|item| item.entry.key.is_some());
+        let model = Some(self.trained.model.digest);
+        // Those of the command line, which have no key, say nothing of what the pipeline watches.
+        let mut newest_first = reports.iter().rev();
+        let newest = newest_first
+            .find(|item| item.entry.key.is_some() && item.record.reported_model() == model);
         Ok(newest.is_some_and(|newest| known.iter().any(|item| item.idx == newest.idx)))
     }
 }
