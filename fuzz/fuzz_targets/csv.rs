@@ -6,12 +6,13 @@ use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
 use veracta_data::table::Values;
-use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::csv::read_csv;
+use veracta_data::reading::ReadOptions;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, bytes) = input;
     let delimiter = [b',', b';', b'\t', b'|'][usize::from(choice) % 4];
-    let options = CsvOptions { delimiter, ..CsvOptions::default() };
+    let options = ReadOptions { delimiter, ..ReadOptions::default() };
     let Ok((table, _)) = read_csv(&mut Cursor::new(bytes), &options) else { return };
     for column in &table.columns {
         let n_values = match &column.values {

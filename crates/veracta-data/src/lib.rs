@@ -5,5 +5,9 @@
 
 pub mod csv;
 pub mod parquet;
+pub mod reading;
+pub mod report;
 pub mod source;
+pub mod spelling;
 pub mod table;
+mod words;

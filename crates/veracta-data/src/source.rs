@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::csv::{CsvOptions, read_csv};
-use crate::parquet::read_parquet;
+use crate::csv::{csv_columns, read_csv};
+use crate::parquet::{parquet_columns, read_parquet};
+use crate::reading::ReadOptions;
 use crate::table::{ReadReport, Table, TableError};
 
 /// Bytes read at once while a file is hashed.
@@ -136,16 +137,24 @@ impl Source {
         })
     }
 
-    /// Reads all rows; of a Parquet file only the types and limits of the options count.
-    pub fn table(&self, options: &CsvOptions) -> Result<ReadTable, SourceError> {
+    /// Returns the names of the columns, those that cannot be read too.
+    pub fn columns(&self, options: &ReadOptions) -> Result<Vec<String>, SourceError> {
+        Ok(match (self.format()?, &self.bytes) {
+            (Format::Csv, Some(bytes)) => csv_columns(&mut Cursor::new(bytes), options)?,
+            (Format::Csv, None) => csv_columns(&mut self.open()?, options)?,
+            (Format::Parquet, Some(bytes)) => parquet_columns(bytes.clone(), options.limits)?.1,
+            (Format::Parquet, None) => parquet_columns(self.open()?, options.limits)?.1,
+        })
+    }
+
+    /// Reads all rows; how cells are parted and numbers written concerns CSV alone.
+    pub fn table(&self, options: &ReadOptions) -> Result<ReadTable, SourceError> {
         let format = self.format()?;
         let (table, report) = match (format, &self.bytes) {
             (Format::Csv, Some(bytes)) => read_csv(&mut Cursor::new(bytes), options)?,
             (Format::Csv, None) => read_csv(&mut self.open()?, options)?,
-            (Format::Parquet, Some(bytes)) => {
-                read_parquet(bytes.clone(), &options.types, options.limits)?
-            }
-            (Format::Parquet, None) => read_parquet(self.open()?, &options.types, options.limits)?,
+            (Format::Parquet, Some(bytes)) => read_parquet(bytes.clone(), options)?,
+            (Format::Parquet, None) => read_parquet(self.open()?, options)?,
         };
         Ok(ReadTable {
             format,

@@ -1,12 +1,15 @@
 //! Typed columns: what every measurement and every trainer reads.
 //!
 //! A table lives in memory. Numbers are 64-bit floats with NaN for missing; everything else is a category code into a sorted
-//! list of levels. Reading is in [`crate::csv`] and [`crate::parquet`].
-
-use std::collections::HashMap;
+//! list of levels. Reading is in [`crate::csv`] and [`crate::parquet`], by the rules of [`crate::reading`].
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use crate::report::{
+    BlankCells, CellPlace, CountedCells, MixedColumn, ReadReport, UnreadColumn,
+};
+use crate::spelling::parse_truth;
 
 /// Code of a missing category.
 pub const MISSING: u32 = u32::MAX;
@@ -30,6 +33,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Number of rows: the length of each column.
     pub n_rows: usize,
+    /// Columns of the file that are not read, so that who asks for one is told why.
+    pub unread: Vec<UnreadColumn>,
 }
 
 /// One column: as many values as the table has rows.
@@ -81,15 +86,6 @@ impl Default for ReadLimits {
             cell_bytes_max: 1 << 20,
         }
     }
-}
-
-/// Where a cell stands in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellPlace {
-    /// One-based line of the file.
-    pub line: u64,
-    /// Name of the column in the header.
-    pub column: String,
 }
 
 /// Why a table cannot be read. Cell contents never appear: they may be personal.
@@ -172,13 +168,17 @@ pub enum TableError {
         /// Most bytes of a cell.
         limit: u64,
     },
+    /// Bytes that are text of another encoding.
+    #[error("the file is {encoding} text; save it as UTF-8")]
+    Encoding {
+        /// Name of the encoding.
+        encoding: &'static str,
+    },
     /// The Parquet reader refuses the file.
     #[error("not a readable Parquet file")]
     Parquet(#[from] ::parquet::errors::ParquetError),
     /// A column of a type that has no place in a table.
-    #[error(
-        "column `{column}` has type {found}; numbers, text, booleans, dates and times are read"
-    )]
+    #[error("column `{column}` holds {found}; numbers, text, booleans, dates and times are read")]
     ColumnType {
         /// Name of the column in the file.
         column: String,
@@ -193,59 +193,38 @@ pub enum TableError {
     Io(#[from] std::io::Error),
 }
 
-/// What was noticed while reading, without any cell content.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ReadReport {
-    /// Columns read as categories although most cells are numbers.
-    pub mixed: Vec<MixedColumn>,
-    /// Cells that say `nan`, read as missing.
-    pub n_nan_text: u64,
-    /// Place of the first of them; `None` when there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_nan_text: Option<CellPlace>,
-    /// Cells that are infinite numbers, kept as values.
-    pub n_infinite: u64,
-    /// The first of them, in the first column that has any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_infinite: Option<CellPlace>,
-    /// Cells that are only white space, read as missing.
-    pub blank: Vec<BlankCells>,
-}
-
-/// A column with numbers and other text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MixedColumn {
-    /// First cell that is not a number.
-    pub first: CellPlace,
-    /// Number of cells that are numbers; more than `n_other`.
-    pub n_numeric: u64,
-    /// Number of cells that are neither numbers nor missing.
-    pub n_other: u64,
-}
-
-/// Cells of a column that hold only white space.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlankCells {
-    /// Place of the first such cell.
-    pub first: CellPlace,
-    /// Number of such cells in the column.
-    pub n_cells: u64,
-}
-
 impl Table {
-    /// Returns the column of that name.
+    /// Takes columns of equal length.
+    pub fn new(columns: Vec<Column>) -> Self {
+        let n_rows = columns.first().map_or(0, |column| match &column.values {
+            Values::Numeric(values) => values.len(),
+            Values::Coded(coded) => coded.codes.len(),
+        });
+        Self {
+            columns,
+            n_rows,
+            unread: Vec::new(),
+        }
+    }
+
+    /// Returns the column of that name; the error of one that is in the file and cannot be read says why.
     pub fn column(&self, name: &str) -> Result<&Column, TableError> {
-        self.columns
-            .iter()
-            .find(|column| column.name == name)
-            .ok_or_else(|| TableError::UnknownColumn {
-                column: name.to_owned(),
-                columns: self
-                    .columns
-                    .iter()
-                    .map(|column| column.name.clone())
-                    .collect(),
-            })
+        let found = self.columns.iter().find(|column| column.name == name);
+        found.ok_or_else(
+            || match self.unread.iter().find(|column| column.column == name) {
+                Some(UnreadColumn { column, found }) => TableError::ColumnType {
+                    column: column.clone(),
+                    found: found.clone(),
+                },
+                None => {
+                    let columns = self.columns.iter().map(|column| column.name.clone());
+                    TableError::UnknownColumn {
+                        column: name.to_owned(),
+                        columns: columns.collect(),
+                    }
+                }
+            },
+        )
     }
 
     /// Returns the given rows, in the given order.
@@ -266,6 +245,7 @@ impl Table {
         Self {
             columns: columns.collect(),
             n_rows: rows.len(),
+            unread: self.unread.clone(),
         }
     }
 
@@ -338,7 +318,8 @@ impl Column {
 
     /// Returns each row's group and the groups' names.
     ///
-    /// Missing values form a group of their own, named `(missing)`, only when there are any.
+    /// Missing values form a group of their own, only when there are any. It is the last one, named `(missing)`, or `(no value)` where
+    /// a value is called so itself.
     pub fn groups(&self) -> Coded {
         let mut coded = self.codes();
         if coded.codes.contains(&MISSING) {
@@ -348,65 +329,33 @@ impl Column {
                 .iter_mut()
                 .filter(|held| **held == MISSING)
                 .for_each(|held| *held = code);
-            coded.levels.push("(missing)".to_owned());
+            let names = ["(missing)", "(no value)", "(without a value)"];
+            let is_free = |name: &&str| !coded.levels.iter().any(|level| level == name);
+            let free = names.into_iter().find(is_free);
+            // A column that holds all three as words gets a name that no cell of limited length can have.
+            let name = free.map_or_else(|| "(missing) ".repeat(1 << 17), str::to_owned);
+            coded.levels.push(name);
         }
         coded
     }
 }
 
-/// Collects text values as codes; `finish` sorts the levels so that codes do not depend on row order.
-#[derive(Debug, Default)]
-pub(crate) struct Interner {
-    codes: Vec<u32>,
-    levels: HashMap<Box<str>, u32>,
-}
-
-impl Interner {
-    pub(crate) fn push(&mut self, value: &str) {
-        let next = self.levels.len() as u32;
-        let code = match self.levels.get(value) {
-            Some(code) => *code,
-            None => *self.levels.entry(value.into()).or_insert(next),
-        };
-        self.codes.push(code);
-    }
-
-    pub(crate) fn push_missing(&mut self) {
-        self.codes.push(MISSING);
-    }
-
-    pub(crate) fn finish(self) -> Coded {
-        let mut levels: Vec<(Box<str>, u32)> = self.levels.into_iter().collect();
-        levels.sort_unstable();
-        let mut new_code = vec![0; levels.len()];
-        for (position, (_, code)) in levels.iter().enumerate() {
-            new_code[*code as usize] = position as u32;
+impl Coded {
+    /// Returns the code of the level that a person means by a word: the level itself, else the only one that is the same truth value or
+    /// the same word but for white space around it.
+    pub fn code_of(&self, word: &str) -> Option<usize> {
+        if let Some(code) = self.levels.iter().position(|level| level == word) {
+            return Some(code);
         }
-        let recode = |code: u32| {
-            if code == MISSING {
-                MISSING
-            } else {
-                new_code[code as usize]
-            }
+        let truth = parse_truth(word);
+        let is_meant = |level: &&String| match truth {
+            Some(_) => parse_truth(level) == truth,
+            None => level.trim() == word.trim(),
         };
-        Coded {
-            codes: self.codes.into_iter().map(recode).collect(),
-            levels: levels
-                .into_iter()
-                .map(|(level, _)| level.into_string())
-                .collect(),
+        let mut meant = self.levels.iter().filter(is_meant);
+        match (meant.next(), meant.next()) {
+            (Some(level), None) => self.levels.iter().position(|held| held == level),
+            _ => None,
         }
     }
-}
-
-/// Returns `Text` for a coded column whose values hardly repeat, else `Categorical`.
-///
-/// Text has more than 50 distinct values and more than one distinct value in two rows, or a level longer than 64 bytes.
-pub(crate) fn coded_type(coded: &Coded) -> ColumnType {
-    let n_present = coded.codes.iter().filter(|code| **code != MISSING).count();
-    let hardly_repeats = coded.levels.len() > 50 && coded.levels.len() * 2 > n_present;
-    if hardly_repeats || coded.levels.iter().any(|level| level.len() > 64) {
-        return ColumnType::Text;
-    }
-    ColumnType::Categorical
 }

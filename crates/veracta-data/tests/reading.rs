@@ -1,9 +1,12 @@
-//! Reading CSV: what is refused and where, what is reported, and how columns are typed.
+//! Reading CSV and Parquet: what is refused and where, what is reported, how columns are typed, and that both formats say the same.
 
 use std::fmt::Write;
 use std::io::Cursor;
 
-use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::csv::read_csv;
+use veracta_data::reading::{ColumnReading, ReadOptions};
+use veracta_data::source::{Source, SourceError};
+use veracta_data::spelling::NumberStyle;
 use veracta_data::table::{
     BlankCells, CellPlace, Column, ColumnType, MixedColumn, ReadLimits, ReadReport, Table,
     TableError, Values,
@@ -24,7 +27,7 @@ const REFUSED: &[(&[u8], &str)] = &[
     ),
     (
         b"a,b,a\n1,2,3\n",
-        "line 1, column 3: the name `a` is taken by column 1",
+        "line 1, column 3: the name `a` is taken by column 1; give one of them another",
     ),
     (
         b"a, ,c\n1,2,3\n",
@@ -47,20 +50,20 @@ const REFUSED: &[(&[u8], &str)] = &[
 
 /// Reads with default options.
 pub(crate) fn read(bytes: impl AsRef<[u8]>) -> Result<(Table, ReadReport), TableError> {
-    read_with(bytes, &CsvOptions::default())
+    read_with(bytes, &ReadOptions::default())
 }
 
 fn read_with(
     bytes: impl AsRef<[u8]>,
-    options: &CsvOptions,
+    options: &ReadOptions,
 ) -> Result<(Table, ReadReport), TableError> {
     read_csv(&mut Cursor::new(bytes.as_ref()), options)
 }
 
-fn declared(column: &str, column_type: ColumnType) -> CsvOptions {
-    CsvOptions {
+fn declared(column: &str, column_type: ColumnType) -> ReadOptions {
+    ReadOptions {
         types: [(column.to_owned(), column_type)].into(),
-        ..CsvOptions::default()
+        ..ReadOptions::default()
     }
 }
 
@@ -134,9 +137,9 @@ fn limits_are_kept() {
         columns_max: 2,
         cell_bytes_max: 3,
     };
-    let options = CsvOptions {
+    let options = ReadOptions {
         limits,
-        ..CsvOptions::default()
+        ..ReadOptions::default()
     };
     let message = |text: &str| read_with(text, &options).unwrap_err().to_string();
     assert!(read_with("a,b\n1,2\n", &options).is_ok());
@@ -233,9 +236,9 @@ fn quotes_byte_order_mark_and_other_delimiters_are_read() {
     );
     assert_eq!(numbers(&table.columns[1]), [1.0, 2.0]);
 
-    let options = CsvOptions {
-        delimiter: b';',
-        ..CsvOptions::default()
+    let options = ReadOptions {
+        delimiter: Some(b';'),
+        ..ReadOptions::default()
     };
     let (table, _) = read_with("a;b\n1,5;x\n", &options).unwrap();
     assert_eq!(texts(&table.columns[0]), [Some("1,5")]);
@@ -266,4 +269,224 @@ fn codes_do_not_depend_on_the_order_of_rows() {
     let expected = ["amber", "blue", "red"];
     assert_eq!(levels("c\nred\nblue\namber\nred\n"), expected);
     assert_eq!(levels("c\namber\nred\nblue\n"), expected);
+}
+
+fn fixture(name: &str) -> Source {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    Source::file(&folder.join(name))
+}
+
+fn levels(table: &Table, name: &str) -> Vec<String> {
+    table.column(name).unwrap().codes().levels
+}
+
+#[test]
+fn whole_numbers_keep_every_digit() {
+    let text =
+        "zip,account,year\n01730,1234567890123456789,2026\n1730,1234567890123456790,2027\n,,\n";
+    let (table, report) = read(text).unwrap();
+    assert_eq!(levels(&table, "zip"), ["01730", "1730"]);
+    assert_eq!(
+        levels(&table, "account"),
+        ["1234567890123456789", "1234567890123456790"]
+    );
+    assert_eq!(numbers(&table.columns[2])[..2], [2026.0, 2027.0]);
+    let kept: Vec<(&str, Option<u64>, u64)> = report
+        .kept_words
+        .iter()
+        .map(|found| (found.column.as_str(), found.line, found.n_cells))
+        .collect();
+    assert_eq!(kept, [("zip", Some(2), 1), ("account", Some(2), 2)]);
+    // Who declares a number has it, and is told what it cost.
+    let options = declared("account", ColumnType::Numeric);
+    let (table, report) = read_with(text, &options).unwrap();
+    assert_eq!(numbers(&table.columns[1])[0], 1_234_567_890_123_456_800.0);
+    assert_eq!(report.rounded[0].n_cells, 2);
+}
+
+#[test]
+fn among_words_nothing_is_missing_but_the_empty_cell_and_declared_marks() {
+    let text = "country,age\nNA,1\n,NA\n?,2\n Private,-999.0\n";
+    let (table, report) = read(text).unwrap();
+    assert_eq!(
+        texts(&table.columns[0]),
+        [Some("NA"), None, Some("?"), Some(" Private")]
+    );
+    assert!(numbers(&table.columns[1])[1].is_nan());
+    assert_eq!(
+        (report.mark_words[0].n_cells, report.mark_words[0].line),
+        (2, Some(2))
+    );
+    let options = ReadOptions {
+        missing: vec!["-999".to_owned()],
+        missing_in: [("country".to_owned(), vec!["?".to_owned()])].into(),
+        ..ReadOptions::default()
+    };
+    let (table, _) = read_with(text, &options).unwrap();
+    assert_eq!(texts(&table.columns[0])[2], None);
+    // The mark and the cell are one number in two spellings.
+    assert!(numbers(&table.columns[1])[3].is_nan());
+    let unknown = ReadOptions {
+        missing_in: [("land".to_owned(), vec!["?".to_owned()])].into(),
+        ..ReadOptions::default()
+    };
+    let refused = read_with(text, &unknown).unwrap_err();
+    assert!(matches!(refused, TableError::UnknownColumn { column, .. } if column == "land"));
+}
+
+#[test]
+fn a_model_goes_before_what_is_inferred_or_declared() {
+    let reading = |is_verbatim| ColumnReading {
+        column_type: ColumnType::Categorical,
+        is_verbatim,
+        missing: vec!["-".to_owned()],
+    };
+    let options = ReadOptions {
+        missing: vec!["NA".to_owned()],
+        of_model: [
+            ("a".to_owned(), reading(true)),
+            ("b".to_owned(), reading(false)),
+            ("absent".to_owned(), reading(true)),
+        ]
+        .into(),
+        ..ReadOptions::default()
+    };
+    let (table, _) = read_with("a,b\nNA,1.0\n  ,  \n-,-\n01,NA\n", &options).unwrap();
+    assert_eq!(
+        texts(&table.columns[0]),
+        [Some("NA"), Some("  "), None, Some("01")]
+    );
+    assert_eq!(
+        texts(&table.columns[1]),
+        [Some("1.0"), None, None, Some("NA")]
+    );
+}
+
+#[test]
+fn an_empty_line_is_a_cell_of_a_single_column_and_no_row_of_several() {
+    for text in ["x\n1\n\n2\n\n", "x\r\n1\r\n\r\n2\r\n\r\n"] {
+        let (table, _) = read(text).unwrap();
+        let held = numbers(&table.columns[0]);
+        assert_eq!(held.len(), 4, "{text:?}");
+        assert!(held[1].is_nan() && held[3].is_nan() && held[2] == 2.0);
+    }
+    let (table, _) = read("x\n\"a\n\nb\"\n\nlast").unwrap();
+    assert_eq!(
+        texts(&table.columns[0]),
+        [Some("a\n\nb"), None, Some("last")]
+    );
+    let refused = read_with("x\n1\n\n\nfive\n", &declared("x", ColumnType::Numeric)).unwrap_err();
+    assert!(refused.to_string().contains("line 5"), "{refused}");
+    let (table, _) = read("x,y\n1,2\n\n3,4\n").unwrap();
+    assert_eq!(table.n_rows, 2);
+}
+
+#[test]
+fn numbers_of_spreadsheets_are_read_as_declared() {
+    let options = ReadOptions {
+        numbers: NumberStyle {
+            decimal: b',',
+            thousands: Some(b'.'),
+        },
+        ..ReadOptions::default()
+    };
+    let (table, _) = read_with(
+        "sep=;\r\na;b\r\n1.234,5;31.01.2026\r\n-2;01.02.2026\r\n",
+        &options,
+    )
+    .unwrap();
+    assert_eq!(numbers(&table.columns[0]), [1234.5, -2.0]);
+    assert_eq!(levels(&table, "b"), ["01.02.2026", "31.01.2026"]);
+    let utf_16: Vec<u8> = [0xff, 0xfe, b'a', 0].to_vec();
+    let refused = read(utf_16).unwrap_err().to_string();
+    assert_eq!(refused, "the file is UTF-16 text; save it as UTF-8");
+}
+
+#[test]
+fn the_same_rows_are_the_same_from_csv_and_parquet() {
+    let options = ReadOptions::default();
+    let [csv, parquet] =
+        ["same.csv", "same.parquet"].map(|name| fixture(name).table(&options).unwrap().table);
+    assert_eq!(csv.n_rows, parquet.n_rows);
+    for (first, second) in csv.columns.iter().zip(&parquet.columns) {
+        assert_eq!(first.name, second.name);
+        assert_eq!(first.codes(), second.codes(), "{}", first.name);
+        assert_eq!(first.column_type, second.column_type, "{}", first.name);
+    }
+    assert_eq!(levels(&csv, "truth"), ["false", "true"]);
+    assert_eq!(
+        levels(&csv, "day"),
+        ["2026-01-31", "2026-02-01", "2026-02-02"]
+    );
+    assert_eq!(
+        levels(&csv, "moment"),
+        [
+            "2026-01-31T10:00:00",
+            "2026-02-01T10:00:00.5",
+            "2026-02-02T00:00:00"
+        ]
+    );
+}
+
+#[test]
+fn every_type_of_parquet_is_read_or_listed() {
+    let read = fixture("types.parquet")
+        .table(&ReadOptions::default())
+        .unwrap();
+    let check =
+        |name: &str, expected: &[&str]| assert_eq!(levels(&read.table, name), expected, "{name}");
+    check("account", &["1234567890123456789", "1234567890123456790"]);
+    check(
+        "unsigned",
+        &["18446744073709551614", "18446744073709551615"],
+    );
+    check(
+        "decimal_id",
+        &["1234567890123456789", "1234567890123456790"],
+    );
+    check("money", &["-0.05", "12.5"]);
+    check("small", &["1", "2"]);
+    check("truth", &["false", "true"]);
+    check("day", &["2026-01-31", "2026-02-01"]);
+    check("moment", &["2026-01-31T10:00:00", "2026-02-01T10:00:00.5"]);
+    check("zoned", &["2026-01-31T10:00:00Z", "2026-02-01T10:00:00.5Z"]);
+    check("word", &[" blank ", "NA"]);
+    check("nothing", &[]);
+    let unread: Vec<&str> = read
+        .report
+        .unread
+        .iter()
+        .map(|found| found.column.as_str())
+        .collect();
+    assert_eq!(unread, ["list", "struct", "bytes"]);
+    let refused = read.table.column("bytes").unwrap_err().to_string();
+    assert!(
+        refused.starts_with("column `bytes` holds bytes that are not UTF-8"),
+        "{refused}"
+    );
+    let required = fixture("required.parquet")
+        .table(&ReadOptions::default())
+        .unwrap()
+        .table;
+    assert_eq!(
+        levels(&required, "key")[2],
+        "00000000-0000-0000-0000-000000000003"
+    );
+    assert_eq!(numbers(&required.columns[1]), [1.5, 2.5, 3.5]);
+    let refused = fixture("brotli.parquet")
+        .table(&ReadOptions::default())
+        .unwrap_err();
+    let SourceError::Table(TableError::Parquet(reason)) = refused else {
+        panic!("{refused}")
+    };
+    assert!(reason.to_string().contains("Brotli"), "{reason}");
+}
+
+#[test]
+fn a_group_without_a_value_has_a_name_that_no_value_has() {
+    let groups = |text: &str| read(text).unwrap().0.columns[0].groups();
+    let found = groups("g\n(missing)\n\na\n");
+    assert_eq!(found.levels, ["(missing)", "a", "(no value)"]);
+    assert_eq!(found.codes, [0, 2, 1]);
+    assert_eq!(groups("g\n\na\n").levels, ["a", "(missing)"]);
 }

@@ -153,8 +153,13 @@ fn model_facts(evidence: &EvidenceSet) -> Vec<Block> {
         ),
     ];
     let rows = model.inputs.iter().map(|input| {
-        let kind = input.levels.as_ref().map_or("number".to_owned(), |levels| {
-            format!("{} categories", levels.len())
+        let kind = input.categories.map_or("number".to_owned(), |list| {
+            let rarer = if list.has_rarer {
+                " and rarer ones"
+            } else {
+                ""
+            };
+            format!("{} categories{rarer}", list.n)
         });
         vec![text_cell(&input.name), text_cell(kind)]
     });

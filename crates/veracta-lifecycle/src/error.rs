@@ -217,6 +217,9 @@ pub enum LifecycleError {
         /// Names that could have been asked for.
         columns: Vec<String>,
     },
+    /// A column that is in the file and cannot be read.
+    #[error(transparent)]
+    Column(TableError),
     /// A score that cannot be used.
     #[error("column `{column}` of `{file}`: {reason}")]
     ScoreColumn {

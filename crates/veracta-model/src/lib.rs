@@ -20,6 +20,7 @@
 //! ```
 
 pub mod batch;
+pub mod category;
 pub mod explanation;
 pub mod linear;
 pub mod model;

@@ -467,7 +467,7 @@ pub struct PairedEvaluation {
     pub counts: PairedCounts,
     /// Difference of accuracy with Tango's interval.
     pub accuracy_gain: Option<Estimate>,
-    /// McNemar's exact p-value of equal accuracy; `None` when both are right on the same rows.
+    /// McNemar's exact p-value of equal accuracy; 1 when both are right on the same rows.
     pub mcnemar_p: Option<f64>,
     /// Margin of non-inferiority, in points of ROC AUC.
     pub margin: f64,
@@ -475,7 +475,7 @@ pub struct PairedEvaluation {
     pub verdict: Comparison,
 }
 
-/// Compares two scores; `None` when the ROC AUC is not defined or the two never differ.
+/// Compares two scores; `None` when the ROC AUC is not defined, or the two differ in all of it.
 pub fn compare(
     labels: &[bool],
     scores: [&[f64]; 2],
@@ -486,7 +486,9 @@ pub fn compare(
     let scored = scores.map(|scores| Scored::new(labels, scores).ok());
     let [first, second] = [scored[0].as_ref()?, scored[1].as_ref()?];
     let (a, b) = (delong(first)?, delong(second)?);
-    let (difference, variance, _, p) = b.compare(&a)?;
+    // Scores that rank the rows alike differ by nothing, and that is certain.
+    let same = (a == b).then_some((0.0, 0.0, 0.0, 1.0));
+    let (difference, variance, _, p) = b.compare(&a).or(same)?;
     let half = crate::distribution::normal_quantile(0.5 + level / 2.0) * variance.sqrt();
     let gain = Estimate {
         estimate: difference,
@@ -495,13 +497,8 @@ pub fn compare(
         level,
         method: crate::interval::Method::DelongPaired,
     };
-    let right = |scores: &[f64]| {
-        scores
-            .iter()
-            .zip(labels)
-            .map(|(score, label)| (*score >= threshold) == *label)
-            .collect::<Vec<bool>>()
-    };
+    let is_right = |(score, label): (&f64, &bool)| (*score >= threshold) == *label;
+    let right = |scores: &[f64]| -> Vec<bool> { scores.iter().zip(labels).map(is_right).collect() };
     // The second score comes first, so that the difference is a gain: second minus first.
     let counts = PairedCounts::new(&right(scores[1]), &right(scores[0]));
     Some(PairedEvaluation {

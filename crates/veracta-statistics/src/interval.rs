@@ -210,7 +210,7 @@ pub(crate) fn newcombe_interval(
 }
 
 /// ROC AUC with DeLong's placement values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Delong {
     /// ROC AUC, 0 to 1; 0.5 is chance.
     pub auc: f64,

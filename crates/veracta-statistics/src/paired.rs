@@ -60,13 +60,14 @@ impl PairedCounts {
         self.both + self.first_only + self.second_only + self.neither
     }
 
-    /// Returns McNemar's exact test (1947): the smaller discordant count and its binomial p-value; `None` when all rows agree.
+    /// Returns McNemar's exact test (1947): the smaller discordant count and its binomial p-value, which is 1 when all rows
+    /// agree; `None` without rows.
     pub fn mcnemar_exact(&self) -> Option<PairedTest> {
         let (small, n) = (
             self.first_only.min(self.second_only),
             self.first_only + self.second_only,
         );
-        if n == 0 {
+        if self.n() == 0 {
             return None;
         }
         // P(X ≤ k) of a fair binomial is the regularised incomplete beta function at one half.

@@ -10,13 +10,15 @@ use miette::{
     SourceOffset,
 };
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
+use veracta_data::spelling::NumberStyle;
 use veracta_data::table::ReadLimits;
 use veracta_documents::report;
+use veracta_lifecycle::deployment::predict::{Applied, load_model};
 use veracta_lifecycle::{LifecycleError, Problem};
 use veracta_statistics::interval::{Bootstrap, Precision};
 
-use crate::args::{FileOptions, Format, MeasureOptions};
+use crate::args::{Format, MeasureOptions, ReadingOptions};
 
 /// The answer, which becomes the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,13 +75,14 @@ pub(crate) fn print_report(
     }
 }
 
-/// Says on the error stream that a model goes on past the round that early stopping found best.
-pub(crate) fn note_rounds(rounds_past_best: Option<(usize, usize)>) {
-    if let Some((best, n_rounds)) = rounds_past_best {
+/// Says on the error stream how rows were read for a model, and that it goes on past the round that early stopping found best.
+pub(crate) fn note_applied(applied: &Applied, reading: &ReadingOptions) {
+    if let Some((best, n_rounds)) = applied.rounds_past_best {
         tell(&format!(
             "note: early stopping found round {best} best; all {n_rounds} are used (`--best` stops there)"
         ));
     }
+    tell_notes(reading);
 }
 
 /// Most resamples: a hundred thousand settle the third digit of a bound.
@@ -117,16 +120,50 @@ pub(crate) fn check_level(level: f64) -> anyhow::Result<()> {
 }
 
 /// Returns how CSV files are read.
-pub(crate) fn csv_options(files: &FileOptions) -> anyhow::Result<CsvOptions> {
+pub(crate) fn csv_options(files: &ReadingOptions) -> anyhow::Result<ReadOptions> {
     let limits = ReadLimits {
         bytes_max: files.bytes_limit,
         ..ReadLimits::default()
     };
-    Ok(CsvOptions {
+    let mut options = ReadOptions {
         delimiter: files.delimiter,
+        numbers: NumberStyle {
+            decimal: files.decimal,
+            thousands: files.thousands,
+        },
+        missing: files.missing.clone(),
+        types: files.types.iter().cloned().collect(),
         limits,
-        ..CsvOptions::default()
-    })
+        notes: files.notes.clone(),
+        ..ReadOptions::default()
+    };
+    if options.types.len() < files.types.len() {
+        anyhow::bail!("`--types` names a column twice");
+    }
+    if files.thousands == Some(files.decimal) {
+        anyhow::bail!("`--decimal` and `--thousands` are different characters");
+    }
+    for (column, mark) in &files.missing_in {
+        let marks = options.missing_in.entry(column.clone()).or_default();
+        marks.push(mark.clone());
+    }
+    if let Some(model) = &files.read_as {
+        options.of_model = load_model(model)?.column_readings(&options);
+        if options.of_model.is_empty() {
+            anyhow::bail!(
+                "`{}` does not say how its inputs are read: it names neither categories nor columns",
+                model.display()
+            );
+        }
+    }
+    Ok(options)
+}
+
+/// Says on the error stream what a person should know of the files that were read.
+pub(crate) fn tell_notes(files: &ReadingOptions) {
+    for note in files.notes.all() {
+        tell(&format!("note: {note}"));
+    }
 }
 
 /// Colours, when the terminal shows them and nobody asked not to.

@@ -1,33 +1,32 @@
 //! Reads Parquet into a [`Table`]: numbers, text, truth values, dates and times.
 //!
 //! Columns are read from the file's own pages, one at a time, without Arrow in between: what a cell means is decided here, from the
-//! physical and logical type that the file states (Apache Parquet, LogicalTypes). Numbers become 64-bit floats; everything else
-//! becomes text in one spelling: `true`, `2026-01-31`, `2026-01-31T10:00:00`, with `Z` for a moment in UTC. Bytes that are not UTF-8
-//! are refused, never taken for missing.
+//! physical and logical type that the file states (Apache Parquet, LogicalTypes). Numbers become 64-bit floats, unless a float would
+//! make two of them one; everything else becomes text in one spelling: `true`, `2026-01-31`, `2026-01-31T10:00:00`, with `Z` for a
+//! moment in UTC. A column that cannot be read, such as a list or bytes that are not UTF-8, is left out and listed: it stops nobody who
+//! does not need it.
 
+mod column;
 mod meaning;
 
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, ToSpan};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{AsBytes, DataType};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::schema::types::Type;
 
+use column::{Builder, Form, Refusal};
 use meaning::{Meaning, meaning_of};
 
+use crate::reading::ReadOptions;
 use crate::table::{
-    Column, ColumnType, Interner, ReadLimits, ReadReport, Table, TableError, Values, coded_type,
+    Column, ColumnType, CountedCells, ReadLimits, ReadReport, Table, TableError, UnreadColumn,
+    Values,
 };
+use crate::words::{coded_type, with_one_spelling};
 
 /// Most cells read from one file: 2^28 cells of 8 bytes are 2 GiB.
 const CELLS_LIMIT: u64 = 1 << 28;
-
-/// Rows decoded at once.
-const BATCH_ROWS: usize = 1 << 16;
 
 /// A column of the file.
 struct Field {
@@ -47,12 +46,6 @@ struct Source<R: ChunkReader + 'static> {
     n_rows: usize,
 }
 
-/// Cells on their way into a column.
-enum Builder {
-    Numbers(Vec<f64>),
-    Text(Interner),
-}
-
 impl<R: ChunkReader + 'static> Source<R> {
     fn open(source: R, limits: ReadLimits) -> Result<Self, TableError> {
         if source.len() > limits.bytes_max {
@@ -62,6 +55,7 @@ impl<R: ChunkReader + 'static> Source<R> {
             });
         }
         let reader = SerializedFileReader::new(source)?;
+        check_compression(reader.metadata())?;
         let metadata = reader.metadata().file_metadata();
         let schema = metadata.schema_descr();
         let roots = schema.root_schema().get_fields().iter().enumerate();
@@ -101,11 +95,11 @@ impl<R: ChunkReader + 'static> Source<R> {
         self.fields.iter().map(|field| field.name.clone()).collect()
     }
 
-    /// Reads one column; `declared` may make a number a category.
+    /// Reads one column as the options say.
     fn column(
         &self,
         field: &Field,
-        declared: Option<ColumnType>,
+        options: &ReadOptions,
         report: &mut ReadReport,
     ) -> Result<Column, TableError> {
         let refuse = |found: &str| TableError::ColumnType {
@@ -115,76 +109,159 @@ impl<R: ChunkReader + 'static> Source<R> {
         let (Some(leaf), Some(meaning)) = (field.leaf, field.meaning) else {
             return Err(refuse(&field.words));
         };
+        let rules = options.rules(&field.name);
+        let declared = rules.declared;
         let is_number = meaning.is_number() && matches!(declared, None | Some(ColumnType::Numeric));
-        let mut builder = match is_number {
-            true => Builder::Numbers(Vec::with_capacity(self.n_rows)),
-            false => Builder::Text(Interner::default()),
-        };
-        for group in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(group)?;
-            let column = group.get_column_reader(leaf)?;
-            let pushed = builder.push_group(column, meaning)?;
-            pushed.map_err(refuse)?;
+        if declared == Some(ColumnType::Numeric) && !is_number {
+            return Err(refuse("text, which is declared numeric"));
         }
-        let (inferred, values) = match builder {
-            Builder::Numbers(values) => {
+        let mut builder = Builder::new(&rules, is_number);
+        self.fill(&mut builder, leaf, meaning)?.map_err(refuse)?;
+        let n_merged = builder.n_merged;
+        let counted = |n_cells| CountedCells {
+            column: field.name.clone(),
+            line: None,
+            n_cells,
+        };
+        if n_merged > 0 && is_number {
+            match declared {
+                Some(_) => report.rounded.push(counted(n_merged)),
+                // A float would make two numbers one: the column is kept as words, digit by digit.
+                None => {
+                    report.kept_words.push(counted(n_merged));
+                    builder = Builder::new(&rules, false);
+                    self.fill(&mut builder, leaf, meaning)?.map_err(refuse)?;
+                }
+            }
+        }
+        if builder.n_marks > 0 {
+            report.mark_words.push(counted(builder.n_marks));
+        }
+        let (n_blank, values) = (builder.n_blank, builder.form.into_values());
+        if n_blank > 0 {
+            report.blank_words.push(counted(n_blank));
+        }
+        let (inferred, values) = match values {
+            Values::Numeric(values) => {
                 let infinite = values.iter().filter(|value| value.is_infinite());
                 report.n_infinite += infinite.count() as u64;
                 (ColumnType::Numeric, Values::Numeric(values))
             }
-            Builder::Text(interner) => {
-                let coded = interner.finish();
-                (coded_type(&coded), Values::Coded(coded))
+            Values::Coded(coded) => {
+                let inferred = coded_type(&coded);
+                let coded = match declared {
+                    None if !is_number => with_one_spelling(coded),
+                    _ => coded,
+                };
+                (inferred, Values::Coded(coded))
             }
         };
-        if declared == Some(ColumnType::Numeric) && inferred != ColumnType::Numeric {
-            return Err(refuse("text, which is declared numeric"));
-        }
-        let n_cells = match &values {
-            Values::Numeric(numbers) => numbers.len(),
-            Values::Coded(coded) => coded.codes.len(),
-        };
-        // The number of rows is stated apart from the columns, and a hostile file may state another.
-        if n_cells != self.n_rows {
-            let (name, n_rows) = (&field.name, self.n_rows);
-            let found =
-                format!("column `{name}` has {n_cells} cells, the file states {n_rows} rows");
-            return Err(ParquetError::General(found).into());
-        }
+        self.check_length(&field.name, &values)?;
         Ok(Column {
             name: field.name.clone(),
             column_type: declared.unwrap_or(inferred),
             values,
         })
     }
+
+    /// The number of rows is stated apart from the columns, and a hostile file may state another.
+    fn check_length(&self, name: &str, values: &Values) -> Result<(), TableError> {
+        let n_cells = match values {
+            Values::Numeric(numbers) => numbers.len(),
+            Values::Coded(coded) => coded.codes.len(),
+        };
+        if n_cells == self.n_rows {
+            return Ok(());
+        }
+        let n_rows = self.n_rows;
+        let found = format!("column `{name}` has {n_cells} cells, the file states {n_rows} rows");
+        Err(ParquetError::General(found).into())
+    }
+
+    /// Puts all cells of a leaf into a column. The outer error is the file's, the inner one a cell's.
+    fn fill(
+        &self,
+        builder: &mut Builder<'_>,
+        leaf: usize,
+        meaning: Meaning,
+    ) -> Result<Result<(), Refusal>, TableError> {
+        if let Form::Numbers(values) = &mut builder.form {
+            values.reserve_exact(self.n_rows);
+        }
+        for group in 0..self.reader.num_row_groups() {
+            let group = self.reader.get_row_group(group)?;
+            let column = group.get_column_reader(leaf)?;
+            if let Err(refusal) = builder.push_group(column, meaning)? {
+                return Ok(Err(refusal));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn check_declared(&self, options: &ReadOptions) -> Result<(), TableError> {
+        match options.declared_beside(&self.names()) {
+            Some(column) => Err(TableError::UnknownColumn {
+                column: column.clone(),
+                columns: self.names(),
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
-/// Reads a table. `types` may declare a numeric column categorical; a text column cannot be declared numeric.
+/// Reads a table; what cannot be read is left out and listed. `types` may declare a numeric column categorical; a text column cannot be
+/// declared numeric.
 pub fn read_parquet<R: ChunkReader + 'static>(
     source: R,
-    types: &BTreeMap<String, ColumnType>,
-    limits: ReadLimits,
+    options: &ReadOptions,
 ) -> Result<(Table, ReadReport), TableError> {
-    let source = Source::open(source, limits)?;
-    let names = source.names();
-    check_names(&names)?;
-    if let Some(column) = types.keys().find(|declared| !names.contains(declared)) {
-        return Err(TableError::UnknownColumn {
-            column: column.clone(),
-            columns: names,
-        });
-    }
+    let source = Source::open(source, options.limits)?;
+    check_names(&source.names())?;
+    source.check_declared(options)?;
     let mut report = ReadReport::default();
-    let mut columns = Vec::with_capacity(names.len());
+    let mut columns = Vec::with_capacity(source.fields.len());
     for field in &source.fields {
-        let declared = types.get(&field.name).copied();
-        columns.push(source.column(field, declared, &mut report)?);
+        match source.column(field, options, &mut report) {
+            Ok(column) => columns.push(column),
+            // A declaration is a wish to read the column.
+            Err(TableError::ColumnType { column, found })
+                if options.rules(&column).declared.is_none() =>
+            {
+                report.unread.push(UnreadColumn { column, found });
+            }
+            Err(error) => return Err(error),
+        }
     }
-    if source.n_rows == 0 || columns.is_empty() {
+    if source.n_rows == 0 || source.fields.is_empty() {
         return Err(TableError::NoRows);
     }
-    let n_rows = source.n_rows;
-    Ok((Table { columns, n_rows }, report))
+    let table = Table {
+        columns,
+        n_rows: source.n_rows,
+        unread: report.unread.clone(),
+    };
+    Ok((table, report))
+}
+
+/// Refuses compressions that this program does not have.
+fn check_compression(metadata: &ParquetMetaData) -> Result<(), TableError> {
+    let columns = metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns());
+    let mut codecs = columns.map(|column| column.compression());
+    let name = codecs.find_map(|codec| match codec {
+        Compression::BROTLI(_) => Some("Brotli"),
+        Compression::LZO => Some("LZO"),
+        _ => None,
+    });
+    let Some(name) = name else {
+        return Ok(());
+    };
+    let found = format!(
+        "it is compressed with {name}, which is not read; write it with Zstandard or Snappy"
+    );
+    Err(ParquetError::General(found).into())
 }
 
 /// Refuses blank and repeated names.
@@ -214,305 +291,22 @@ pub fn parquet_columns<R: ChunkReader + 'static>(
     Ok((source.n_rows, source.names()))
 }
 
-/// Reads one column, so that a table larger than memory can be measured column by column.
+/// Reads one column, so that a table larger than memory can be measured column by column; the limit of bytes does not count.
 pub fn read_parquet_column<R: ChunkReader + 'static>(
     source: R,
     name: &str,
+    options: &ReadOptions,
 ) -> Result<Column, TableError> {
     let limits = ReadLimits {
         bytes_max: u64::MAX,
-        ..ReadLimits::default()
+        ..options.limits
     };
     let source = Source::open(source, limits)?;
+    source.check_declared(options)?;
     let field = source.fields.iter().find(|field| field.name == name);
     let field = field.ok_or_else(|| TableError::UnknownColumn {
         column: name.to_owned(),
         columns: source.names(),
     })?;
-    source.column(field, None, &mut ReadReport::default())
-}
-
-/// Why a cell is refused.
-type Refusal = &'static str;
-
-const NOT_UTF_8: Refusal = "bytes that are not UTF-8";
-const OUT_OF_RANGE: Refusal = "a date or time beyond the years -9999 to 9999";
-const MIXED: Refusal = "cells of another type than the file states";
-
-impl Builder {
-    /// Takes the cells of one row group. The outer error is the file's, the inner one a cell's.
-    fn push_group(
-        &mut self,
-        column: ColumnReader,
-        meaning: Meaning,
-    ) -> Result<Result<(), Refusal>, TableError> {
-        match column {
-            ColumnReader::BoolColumnReader(reader) => self
-                .push_cells(reader, |builder, value: &bool| {
-                    builder.push_text(if *value { "true" } else { "false" })
-                }),
-            ColumnReader::Int32ColumnReader(reader) => {
-                self.push_cells(reader, |builder, value: &i32| match meaning {
-                    Meaning::Number { is_signed: false } => {
-                        builder.push_number(f64::from(*value as u32))
-                    }
-                    _ => builder.push_whole(i64::from(*value), meaning),
-                })
-            }
-            ColumnReader::Int64ColumnReader(reader) => {
-                self.push_cells(reader, |builder, value: &i64| match meaning {
-                    Meaning::Number { is_signed: false } => {
-                        builder.push_number(*value as u64 as f64)
-                    }
-                    _ => builder.push_whole(*value, meaning),
-                })
-            }
-            ColumnReader::Int96ColumnReader(reader) => {
-                self.push_cells(reader, |builder, value: &parquet::data_type::Int96| {
-                    builder.push_whole(value.to_nanos(), meaning)
-                })
-            }
-            ColumnReader::FloatColumnReader(reader) => self
-                .push_cells(reader, |builder, value: &f32| {
-                    builder.push_number(f64::from(*value))
-                }),
-            ColumnReader::DoubleColumnReader(reader) => {
-                self.push_cells(reader, |builder, value: &f64| builder.push_number(*value))
-            }
-            ColumnReader::ByteArrayColumnReader(reader) => {
-                self.push_cells(reader, |builder, value: &parquet::data_type::ByteArray| {
-                    builder.push_bytes(value.as_bytes(), meaning)
-                })
-            }
-            ColumnReader::FixedLenByteArrayColumnReader(reader) => self.push_cells(
-                reader,
-                |builder, value: &parquet::data_type::FixedLenByteArray| {
-                    builder.push_bytes(value.as_bytes(), meaning)
-                },
-            ),
-        }
-    }
-
-    fn push_cells<T: DataType>(
-        &mut self,
-        mut reader: ColumnReaderImpl<T>,
-        push: impl Fn(&mut Self, &T::T) -> Result<(), Refusal>,
-    ) -> Result<Result<(), Refusal>, TableError> {
-        let (mut levels, mut values) = (Vec::new(), Vec::new());
-        loop {
-            levels.clear();
-            values.clear();
-            let (n_rows, n_values, n_levels) =
-                reader.read_records(BATCH_ROWS, Some(&mut levels), None, &mut values)?;
-            if n_rows == 0 {
-                return Ok(Ok(()));
-            }
-            // A column that is required has no levels: every cell is there.
-            if n_levels == 0 {
-                levels.resize(n_rows, 1);
-            }
-            let mut present = values[..n_values].iter();
-            for level in &levels[..n_rows] {
-                let is_present = *level > 0;
-                let value = if is_present { present.next() } else { None };
-                let pushed = match value {
-                    Some(value) => push(self, value),
-                    None => {
-                        self.push_missing();
-                        Ok(())
-                    }
-                };
-                if let Err(refusal) = pushed {
-                    return Ok(Err(refusal));
-                }
-            }
-        }
-    }
-
-    fn push_missing(&mut self) {
-        match self {
-            Self::Numbers(values) => values.push(f64::NAN),
-            Self::Text(interner) => interner.push_missing(),
-        }
-    }
-
-    fn push_number(&mut self, value: f64) -> Result<(), Refusal> {
-        match self {
-            Self::Numbers(values) => values.push(value),
-            // Declared a category: NaN is missing there too, and a number is spelt as short as it can be.
-            Self::Text(interner) if value.is_nan() => interner.push_missing(),
-            Self::Text(interner) => interner.push(&value.to_string()),
-        }
-        Ok(())
-    }
-
-    fn push_text(&mut self, text: &str) -> Result<(), Refusal> {
-        match self {
-            Self::Numbers(_) => return Err(MIXED),
-            Self::Text(interner) => interner.push(text),
-        }
-        Ok(())
-    }
-
-    fn push_whole(&mut self, value: i64, meaning: Meaning) -> Result<(), Refusal> {
-        match meaning {
-            Meaning::Number { .. } => match self {
-                Self::Numbers(values) => values.push(value as f64),
-                // A category keeps every digit.
-                Self::Text(interner) => interner.push(&value.to_string()),
-            },
-            Meaning::Decimal { scale } => return self.push_number(scaled(value as f64, scale)),
-            Meaning::Date => {
-                let date = Date::constant(1970, 1, 1).checked_add(value.days());
-                return self.push_text(&date.map_err(|_| OUT_OF_RANGE)?.to_string());
-            }
-            Meaning::Time { units_a_second } => {
-                return self.push_text(&time_of_day(value, units_a_second)?);
-            }
-            Meaning::Moment {
-                units_a_second,
-                is_utc,
-            } => return self.push_text(&moment(value, units_a_second, is_utc)?),
-            Meaning::Truth | Meaning::Text | Meaning::Half | Meaning::Uuid => return Err(MIXED),
-        }
-        Ok(())
-    }
-
-    fn push_bytes(&mut self, bytes: &[u8], meaning: Meaning) -> Result<(), Refusal> {
-        match meaning {
-            Meaning::Text => self.push_text(std::str::from_utf8(bytes).map_err(|_| NOT_UTF_8)?),
-            Meaning::Decimal { scale } => self.push_number(scaled(whole_of(bytes), scale)),
-            Meaning::Half => match bytes {
-                [low, high] => self.push_number(half(u16::from_le_bytes([*low, *high]))),
-                _ => Err(MIXED),
-            },
-            Meaning::Uuid => match bytes.len() {
-                16 => self.push_text(&uuid(bytes)),
-                _ => Err(MIXED),
-            },
-            Meaning::Number { .. }
-            | Meaning::Truth
-            | Meaning::Date
-            | Meaning::Time { .. }
-            | Meaning::Moment { .. } => Err(MIXED),
-        }
-    }
-}
-
-/// Divides a whole number by a power of ten.
-fn scaled(whole: f64, scale: i32) -> f64 {
-    // Powers of ten are exact up to 22; multiplying by a fraction would round twice.
-    if scale >= 0 {
-        whole / 10f64.powi(scale)
-    } else {
-        whole * 10f64.powi(-scale)
-    }
-}
-
-/// Reads a whole number of any length: two's complement, the most significant byte first.
-fn whole_of(bytes: &[u8]) -> f64 {
-    let is_negative = bytes.first().is_some_and(|first| *first >= 0x80);
-    let start = if is_negative { -1.0 } else { 0.0 };
-    if bytes.len() <= 16 {
-        let fill = if is_negative { 0xff } else { 0 };
-        let mut whole = [fill; 16];
-        whole[16 - bytes.len()..].copy_from_slice(bytes);
-        return i128::from_be_bytes(whole) as f64;
-    }
-    bytes
-        .iter()
-        .fold(start, |whole, byte| whole * 256.0 + f64::from(*byte))
-}
-
-/// Reads an IEEE 754 binary16 number.
-fn half(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
-    match exponent {
-        0 => sign * fraction * 2f64.powi(-24),
-        31 if fraction == 0.0 => sign * f64::INFINITY,
-        31 => f64::NAN,
-        _ => sign * (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
-    }
-}
-
-fn uuid(bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    parts.join("-")
-}
-
-/// Returns seconds and nanoseconds of a number of units.
-fn duration(value: i64, units_a_second: i64) -> SignedDuration {
-    let nanos = value.rem_euclid(units_a_second) * (1_000_000_000 / units_a_second);
-    SignedDuration::new(value.div_euclid(units_a_second), 0) + SignedDuration::from_nanos(nanos)
-}
-
-fn time_of_day(value: i64, units_a_second: i64) -> Result<String, Refusal> {
-    let midnight = jiff::civil::Time::midnight();
-    let time = midnight.checked_add(duration(value, units_a_second));
-    Ok(time.map_err(|_| OUT_OF_RANGE)?.to_string())
-}
-
-fn moment(value: i64, units_a_second: i64, is_utc: bool) -> Result<String, Refusal> {
-    let moment = Timestamp::UNIX_EPOCH.checked_add(duration(value, units_a_second));
-    let moment = moment.map_err(|_| OUT_OF_RANGE)?;
-    if is_utc {
-        return Ok(moment.to_string());
-    }
-    Ok(moment
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .datetime()
-        .to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_bytes_are_those_they_stand_for() {
-        let check =
-            |bytes: &[u8], expected: f64| assert_eq!(whole_of(bytes), expected, "{bytes:?}");
-        check(&[], 0.0);
-        check(&[0x7f], 127.0);
-        check(&[0x80], -128.0);
-        check(&[0xff, 0xff], -1.0);
-        check(&[0x01, 0x00, 0x00], 65_536.0);
-        check(&[0; 20], 0.0);
-        assert_eq!(scaled(12_345.0, 2), 123.45);
-        assert_eq!(scaled(-5.0, -3), -5_000.0);
-        let check = |bits: u16, expected: f64| assert_eq!(half(bits), expected, "{bits:#x}");
-        check(0x3c00, 1.0);
-        check(0xc000, -2.0);
-        check(0x0001, 2f64.powi(-24));
-        check(0x7bff, 65_504.0);
-        check(0xfc00, f64::NEG_INFINITY);
-        assert!(half(0x7e00).is_nan());
-    }
-
-    #[test]
-    fn moments_have_one_spelling() {
-        let check = |value: i64, units: i64, is_utc: bool, expected: &str| {
-            assert_eq!(moment(value, units, is_utc).as_deref(), Ok(expected));
-        };
-        check(0, 1_000, true, "1970-01-01T00:00:00Z");
-        check(-1, 1_000, false, "1969-12-31T23:59:59.999");
-        check(1_769_846_400_500, 1_000, false, "2026-01-31T08:00:00.5");
-        check(
-            1_769_846_400_000_001,
-            1_000_000,
-            true,
-            "2026-01-31T08:00:00.000001Z",
-        );
-        assert_eq!(moment(i64::MAX, 1_000, true), Err(OUT_OF_RANGE));
-        assert_eq!(time_of_day(36_000_000, 1_000).as_deref(), Ok("10:00:00"));
-        assert_eq!(uuid(&[0xab; 16]), "abababab-abab-abab-abab-abababababab");
-    }
+    source.column(field, options, &mut ReadReport::default())
 }

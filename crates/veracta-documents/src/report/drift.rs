@@ -99,10 +99,29 @@ fn sections(measured: &DriftMeasurement) -> Vec<ReportSection> {
 fn columns_not_compared(measured: &DriftMeasurement) -> Vec<ReportBlock> {
     let named = |names: &[String]| format!("`{}`", names.join("`, `"));
     let mut schema = Vec::new();
-    if !measured.lost.is_empty() {
+    let is_retyped = |name: &&String| measured.retyped.iter().any(|column| column.name == **name);
+    let gone: Vec<String> = measured
+        .lost
+        .iter()
+        .filter(|name| !is_retyped(name))
+        .cloned()
+        .collect();
+    if !gone.is_empty() {
         schema.push(ReportBlock::Text(format!(
-            "Gone from the current table, or of another type there: {}.",
-            named(&measured.lost)
+            "Gone from the current table: {}.",
+            named(&gone)
+        )));
+    }
+    for column in &measured.retyped {
+        schema.push(ReportBlock::Text(format!(
+            "Of another type: `{}` holds {} in the reference and {} in the current table.",
+            column.name, column.reference, column.current
+        )));
+    }
+    if !measured.unread.is_empty() {
+        schema.push(ReportBlock::Text(format!(
+            "Read in neither table, as lists, structures and bytes are not: {}.",
+            named(&measured.unread)
         )));
     }
     if !measured.added.is_empty() {

@@ -191,7 +191,7 @@ pub fn over_time(
     Report {
         title: "Performance over time".to_owned(),
         subject: subject.to_owned(),
-        verdict: over_time_verdict(title, windows),
+        verdict: over_time_verdict(title, windows, labelled),
         chips: vec![format!("{} windows", windows.len()), format!("{n_waiting} wait for labels")],
         sections: vec![ReportSection {
             heading: title.to_owned(),
@@ -219,7 +219,7 @@ fn is_waiting(window: &WindowMetric, labelled: f64) -> bool {
     (window.n_labelled as f64) < labelled * window.n as f64
 }
 
-fn over_time_verdict(title: &str, windows: &[(String, WindowMetric)]) -> Headline {
+fn over_time_verdict(title: &str, windows: &[(String, WindowMetric)], labelled: f64) -> Headline {
     let outside = windows.iter().filter(|(_, window)| {
         let apart = |a: &Estimate, b: &Estimate| a.upper < b.lower || a.lower > b.upper;
         window
@@ -233,22 +233,32 @@ fn over_time_verdict(title: &str, windows: &[(String, WindowMetric)]) -> Headlin
         .iter()
         .filter(|(_, window)| window.realised.is_some() && window.expected.is_some())
         .count();
-    match n_outside {
-        0 if n_judged == 0 => Headline {
-            text: "No window can be judged".to_owned(),
-            tone: Tone::Open,
-        },
-        0 => Headline {
-            text: format!("{title} is as its probabilities foretell in every window with labels"),
-            tone: Tone::Plain,
-        },
-        n => Headline {
-            text: format!(
-                "{title} is not what its probabilities foretell in {n} of {} windows",
-                windows.len()
-            ),
-            tone: Tone::Open,
-        },
+    let n_waiting = windows
+        .iter()
+        .filter(|(_, window)| is_waiting(window, labelled))
+        .count();
+    let n_undefined = windows.len().saturating_sub(n_waiting + n_judged);
+    let beside = [
+        (n_undefined, "not defined"),
+        (n_waiting, "waiting for labels"),
+    ];
+    let beside = beside.iter().filter(|(n, _)| *n > 0);
+    let beside: String = beside.map(|(n, word)| format!("; {word} in {n}")).collect();
+    let text = match n_outside {
+        0 if n_judged == 0 => format!("No window of {} can be judged{beside}", windows.len()),
+        0 => format!(
+            "{title} is as its probabilities foretell in {n_judged} of {} windows{beside}",
+            windows.len()
+        ),
+        n => format!(
+            "{title} is not what its probabilities foretell in {n} of {} windows{beside}",
+            windows.len()
+        ),
+    };
+    let is_settled = n_outside == 0 && n_judged > 0 && n_undefined == 0;
+    Headline {
+        text,
+        tone: if is_settled { Tone::Plain } else { Tone::Open },
     }
 }
 

@@ -1,7 +1,7 @@
 //! `dataset.version`: an immutable, content-addressed snapshot of a dataset with its schema and origin.
 
 use serde::{Deserialize, Serialize};
-use veracta_data::table::{CellPlace, ColumnType, ReadReport};
+use veracta_data::table::{ColumnType, ReadReport};
 use veracta_ledger::Hash;
 
 /// A version of a dataset: its content by digest, its columns, and what was declared about it.
@@ -35,38 +35,7 @@ pub struct DatasetVersion {
 impl DatasetVersion {
     /// Returns what was noticed while reading, a sentence each.
     pub fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
-        for blank in &self.read.blank {
-            let (column, line) = (&blank.first.column, blank.first.line);
-            notices.push(format!(
-                "{} blank cells in `{column}` are read as missing, the first in line {line}",
-                blank.n_cells
-            ));
-        }
-        for mixed in &self.read.mixed {
-            let (column, line) = (&mixed.first.column, mixed.first.line);
-            let counts = format!(
-                "{} cells are numbers, {} are not",
-                mixed.n_numeric, mixed.n_other
-            );
-            notices.push(format!(
-                "`{column}` is read as text: {counts}, the first of these in line {line}"
-            ));
-        }
-        if self.read.n_nan_text > 0 {
-            let place = first_place(self.read.first_nan_text.as_ref());
-            notices.push(format!(
-                "{} cells say `nan` and are read as missing{place}",
-                self.read.n_nan_text
-            ));
-        }
-        if self.read.n_infinite > 0 {
-            let place = first_place(self.read.first_infinite.as_ref());
-            notices.push(format!(
-                "{} cells are infinite and treated as missing by the model{place}",
-                self.read.n_infinite
-            ));
-        }
+        let mut notices = self.read.notices();
         let is_unused_text = |column: &&DatasetColumn| {
             column.column_type == ColumnType::Text && column.column_use == ColumnUse::Dropped
         };
@@ -78,12 +47,6 @@ impl DatasetVersion {
         }
         notices
     }
-}
-
-fn first_place(place: Option<&CellPlace>) -> String {
-    place
-        .map(|place| format!(", the first in line {} of `{}`", place.line, place.column))
-        .unwrap_or_default()
 }
 
 /// A column of a dataset version.

@@ -56,7 +56,7 @@ pub use fairness_report::{
 };
 pub use ledger_checkpoint::LedgerCheckpoint;
 pub use model_card::ModelCard;
-pub use model_version::{ModelStatus, ModelVersion};
+pub use model_version::{CategoryList, ModelInput, ModelStatus, ModelVersion};
 pub use observed_run::{ObservedDataset, ObservedRun};
 pub use performance_report::{PerformanceGroup, PerformanceGroups, PerformanceReport};
 pub use privacy_report::PrivacyReport;
@@ -72,9 +72,13 @@ pub use validation_report::{MetricResult, RocPoint, ValidationReport};
 pub const BODY_BYTES_LIMIT: usize = 16 << 20;
 
 macro_rules! records {
-    ($($variant:ident = $kind:literal v $version:literal),+ $(,)?) => {
+    ($($variant:ident = $kind:literal v $version:literal $(since $first:literal)?),+ $(,)?) => {
         /// A fact. Closed: what is not listed here cannot be recorded.
         #[derive(Debug, Clone, PartialEq)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "records are read one at a time, and most are of the larger kinds"
+        )]
         pub enum Record {
             $(#[doc = concat!("`", $kind, "`, see [`", stringify!($variant), "`].")] $variant($variant),)+
         }
@@ -99,7 +103,7 @@ macro_rules! records {
 
             fn decode(kind: &str, version: u32, bytes: &[u8]) -> Result<Self, RecordError> {
                 match (kind, version) {
-                    $(($kind, $version) => Ok(Self::$variant(serde_json::from_slice::<Body<$variant>>(bytes)?.body)),)+
+                    $(($kind, $version $(| $first)?) => Ok(Self::$variant(serde_json::from_slice::<Body<$variant>>(bytes)?.body)),)+
                     _ => Err(RecordError::Unknown { kind: kind.to_owned(), version }),
                 }
             }
@@ -107,6 +111,8 @@ macro_rules! records {
     };
 }
 
+// `since 1`: what version 1 holds is read into the struct of the newest, which has a value for what came later; it is written as the newest.
+//
 // Three facts share the word `run`, told apart by their versions. Whichever of the last two changes next takes a kind of its own with
 // version 1, `tracked_run` or `observed_run`; the versions here stay readable.
 records! {
@@ -127,17 +133,17 @@ records! {
     FairnessReport = "fairness.report" v 1,
     LedgerCheckpoint = "ledger.checkpoint" v 1,
     ModelCard = "model.card" v 1,
-    ModelVersion = "model.version" v 1,
-    PerformanceReport = "performance.report" v 1,
-    PrivacyReport = "privacy.report" v 1,
+    ModelVersion = "model.version" v 2 since 1,
+    PerformanceReport = "performance.report" v 2 since 1,
+    PrivacyReport = "privacy.report" v 2 since 1,
     RegistryModel = "registry.model" v 1,
     RegistryVersion = "registry.version" v 1,
     ReproductionReport = "reproduction.report" v 1,
-    RobustnessReport = "robustness.report" v 1,
+    RobustnessReport = "robustness.report" v 2 since 1,
     Run = "run" v 1,
     TrackedRun = "run" v 2,
     ObservedRun = "run" v 3,
-    ValidationReport = "validation.report" v 1,
+    ValidationReport = "validation.report" v 2 since 1,
 }
 
 #[derive(Serialize, Deserialize)]

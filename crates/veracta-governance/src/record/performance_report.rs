@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
+use veracta_model::model::UnknownValues;
 use veracta_statistics::evaluation::Evaluation;
 use veracta_statistics::fairness::Rate;
 use veracta_statistics::interval::Estimate;
@@ -29,6 +30,9 @@ pub struct PerformanceReport {
     pub metrics: Vec<(Metric, Option<Estimate>)>,
     /// One entry for each attribute or crossing by which rows were grouped.
     pub groups: Vec<PerformanceGroups>,
+    /// Values of the rows, when the model was applied to them here, that the model does not know, by column; since version 2.
+    #[serde(default)]
+    pub unknown: Vec<UnknownValues>,
 }
 
 /// Groups compared with each other.
@@ -85,6 +89,7 @@ impl PerformanceReport {
             confusion: measured.confusion,
             metrics: measured.metrics.clone(),
             groups: groups.collect(),
+            unknown: Vec::new(),
         }
     }
 }

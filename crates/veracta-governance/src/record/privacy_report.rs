@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
+use veracta_model::model::UnknownValues;
 use veracta_statistics::membership::Attack;
 
 /// How well attacks find the training rows of a model.
@@ -16,4 +17,7 @@ pub struct PrivacyReport {
     pub attacks: Vec<(String, Attack)>,
     /// Number of shadow models trained for the likelihood-ratio attack; 0 when it was not made.
     pub n_shadows: usize,
+    /// Values of the rows that the model does not know, by column; since version 2.
+    #[serde(default)]
+    pub unknown: Vec<UnknownValues>,
 }

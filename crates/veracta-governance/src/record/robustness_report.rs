@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
+use veracta_model::model::UnknownValues;
 use veracta_statistics::interval::Estimate;
 use veracta_statistics::performance::Metric;
 use veracta_statistics::robustness::ScenarioResult;
@@ -24,4 +25,7 @@ pub struct RobustnessReport {
     pub baseline: Option<Estimate>,
     /// One result for each scenario that was tried.
     pub scenarios: Vec<ScenarioResult>,
+    /// Values of the rows that the model does not know, by column; since version 2.
+    #[serde(default)]
+    pub unknown: Vec<UnknownValues>,
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use veracta_ledger::Hash;
+use veracta_model::model::UnknownValues;
 use veracta_statistics::calibration::{CalibrationLine, Reliability};
 use veracta_statistics::interval::Estimate;
 use veracta_statistics::performance::{Confusion, Metric};
@@ -40,6 +41,9 @@ pub struct ValidationReport {
     pub calibration: Option<CalibrationLine>,
     /// ROC AUC on the training rows, to show overfitting.
     pub training_roc_auc: Option<f64>,
+    /// Values of the dataset, all parts of it, that the model does not know, by column; since version 2.
+    #[serde(default)]
+    pub unknown: Vec<UnknownValues>,
 }
 
 /// The result for one metric on the test part.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::Coded;
 use veracta_documents::report::anonymity::report;
 use veracta_statistics::anonymity::{Anonymity, anonymity};
@@ -17,7 +17,7 @@ pub struct AnonymityRequest<'p> {
     /// File of rows, one a person.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Columns by which somebody outside may know a person.
     pub quasi: Vec<String>,
     /// Columns that nobody is to learn of a person.
@@ -38,7 +38,7 @@ impl AnonymityRequest<'_> {
 
 fn measure(
     data: &Path,
-    csv: &CsvOptions,
+    csv: &ReadOptions,
     quasi: &[String],
     sensitive: &[String],
 ) -> Result<Anonymity, LifecycleError> {

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::source::{Format, ReadTable, Source};
+use veracta_data::spelling::NumberStyle;
 use veracta_data::table::{Coded, Column, ColumnType, ReadLimits, ReadReport, Table, Values};
 use veracta_governance::record::{
     ColumnUse, DataNature, DatasetColumn, DatasetPhiScan, DatasetProfile, DatasetVersion,
     Processing,
 };
 use veracta_ledger::Hash;
-use veracta_model::model::Label;
+use veracta_model::model::{Encoded, Label, Model};
 use veracta_statistics::privacy::scan_identifiers;
 use veracta_statistics::profile::{Profile, profile, round_outwards};
 use veracta_statistics::target::Target;
 
-use super::{class_names, read_source};
+use super::{class_names, read_source, rows_for};
 use crate::LifecycleError;
 
 /// Fewest rows of each label: with fewer a split leaves a part without one.
@@ -43,8 +44,17 @@ pub(crate) struct DatasetRequest {
 pub struct Reading {
     /// Byte between cells of a CSV file; a comma when not given.
     pub delimiter: Option<u8>,
-    /// Cells that mean missing, beside those that always do.
+    /// Byte before the decimals of a number; a point when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<u8>,
+    /// Byte between groups of three digits; none when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<u8>,
+    /// Cells that mean missing in every column, beside those that always do.
     pub missing: Vec<String>,
+    /// Cells that mean missing in one column.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing_in: BTreeMap<String, Vec<String>>,
     /// Types that are not inferred.
     pub types: BTreeMap<String, ColumnType>,
     /// Most bytes of a file. What was read under one limit is the same under any other.
@@ -72,6 +82,10 @@ pub struct Dataset {
     pub n_bytes: u64,
     /// The format of the file.
     pub format: Format,
+    /// The file.
+    pub source: Source,
+    /// How it is read.
+    pub reading: Reading,
     /// All columns of the file, whatever they are for.
     pub table: Table,
     /// What was noticed while reading.
@@ -101,19 +115,27 @@ impl LabelRequest {
 impl Reading {
     /// Reads the table of a source with these settings.
     pub fn read(&self, source: &Source) -> Result<ReadTable, LifecycleError> {
-        let mut options = CsvOptions::default();
-        if let Some(delimiter) = self.delimiter {
-            options.delimiter = delimiter;
+        read_source(source, &self.options())
+    }
+
+    /// Returns the settings in full.
+    pub fn options(&self) -> ReadOptions {
+        let limits = ReadLimits::default();
+        ReadOptions {
+            delimiter: self.delimiter,
+            numbers: NumberStyle {
+                decimal: self.decimal.unwrap_or(NumberStyle::default().decimal),
+                thousands: self.thousands,
+            },
+            missing: self.missing.clone(),
+            missing_in: self.missing_in.clone(),
+            types: self.types.clone(),
+            limits: ReadLimits {
+                bytes_max: self.bytes_limit.unwrap_or(limits.bytes_max),
+                ..limits
+            },
+            ..ReadOptions::default()
         }
-        options.missing.extend(self.missing.iter().cloned());
-        options.types = self.types.clone();
-        if let Some(bytes_max) = self.bytes_limit {
-            options.limits = ReadLimits {
-                bytes_max,
-                ..options.limits
-            };
-        }
-        read_source(source, &options)
     }
 }
 
@@ -148,6 +170,8 @@ impl DatasetRequest {
             digest: self.digest,
             n_bytes,
             format,
+            source: source.clone(),
+            reading: self.reading.clone(),
             table,
             read: report,
             inputs,
@@ -197,9 +221,13 @@ impl DatasetRequest {
                 table.n_rows
             )));
         }
-        let Coded { codes, levels } = source.groups();
-        let code = check_levels(&levels, positive, negative).map_err(refuse)?;
-        let labels: Vec<bool> = codes.iter().map(|held| *held as usize == code).collect();
+        let coded = source.groups();
+        let code = check_levels(&coded, positive, negative).map_err(refuse)?;
+        let labels: Vec<bool> = coded
+            .codes
+            .iter()
+            .map(|held| *held as usize == code)
+            .collect();
         let n_positive = labels.iter().filter(|label| **label).count();
         if n_positive.min(labels.len() - n_positive) < LABEL_ROWS_MIN {
             return Err(refuse(format!(
@@ -212,8 +240,9 @@ impl DatasetRequest {
 }
 
 /// Returns the code of the positive value, or why these values are not those of two labels.
-fn check_levels(levels: &[String], positive: &str, negative: &[String]) -> Result<usize, String> {
-    let Some(code) = levels.iter().position(|level| level == positive) else {
+fn check_levels(labels: &Coded, positive: &str, negative: &[String]) -> Result<usize, String> {
+    let levels = &labels.levels;
+    let Some(code) = labels.code_of(positive) else {
         return Err(format!(
             "no row has the positive value `{positive}`; there are {}",
             class_names(levels)
@@ -225,13 +254,22 @@ fn check_levels(levels: &[String], positive: &str, negative: &[String]) -> Resul
         ));
     }
     // A third value must not become a negative label in silence: it may be a misspelt positive.
-    let others: Vec<&String> = levels.iter().filter(|level| *level != positive).collect();
-    let undeclared: Vec<&String> = match negative {
-        [] if levels.len() > 2 => others,
-        [] => Vec::new(),
-        listed => others
+    let others: Vec<&String> = levels
+        .iter()
+        .filter(|level| **level != levels[code])
+        .collect();
+    let has_list = !negative.is_empty();
+    let negative: Vec<usize> = negative
+        .iter()
+        .filter_map(|word| labels.code_of(word))
+        .collect();
+    let is_listed = |level: &String| negative.iter().any(|code| levels[*code] == *level);
+    let undeclared: Vec<&String> = match has_list {
+        false if levels.len() > 2 => others,
+        false => Vec::new(),
+        true => others
             .into_iter()
-            .filter(|level| !listed.contains(level))
+            .filter(|level| !is_listed(level))
             .collect(),
     };
     if undeclared.is_empty() {
@@ -251,6 +289,15 @@ impl Dataset {
     pub fn column(&self, name: &str) -> &Column {
         let found = self.table.column(name);
         found.expect("names in the pipeline file are checked when the data is read")
+    }
+
+    /// Returns all rows as a model reads them. A model that was trained elsewhere has the file read again as it reads: what the pipeline
+    /// infers of a column is no matter to it.
+    pub(crate) fn rows_for(&self, model: &Model) -> Result<Encoded, LifecycleError> {
+        match model.is_own() {
+            true => Ok(model.batch(&self.table)?),
+            false => rows_for(model, &self.source, &self.reading.options()),
+        }
     }
 
     /// Returns the record of this version.

@@ -10,15 +10,16 @@ pub mod screen;
 
 use std::path::Path;
 
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::{Notes, ReadOptions};
 use veracta_data::source::{ReadTable, Source, SourceError};
-use veracta_data::table::{Coded, Column, MISSING, Table, Values};
+use veracta_data::table::{Coded, Column, MISSING, ReadReport, Table, TableError, Values};
 use veracta_ledger::Hash;
+use veracta_model::model::{Encoded, Model, ModelError, UnknownValues};
 
 use crate::LifecycleError;
 
 /// Reads a CSV or Parquet file; the format is told by its first bytes, not by its name.
-pub(crate) fn read_table(path: &Path, csv: &CsvOptions) -> Result<ReadTable, LifecycleError> {
+pub(crate) fn read_table(path: &Path, csv: &ReadOptions) -> Result<ReadTable, LifecycleError> {
     read_source(&Source::file(path), csv)
 }
 
@@ -38,26 +39,69 @@ pub(crate) fn hash_file(path: &Path) -> Result<(Hash, u64), LifecycleError> {
 }
 
 /// Reads rows wherever they are.
-pub(crate) fn read_source(source: &Source, csv: &CsvOptions) -> Result<ReadTable, LifecycleError> {
-    source.table(csv).map_err(|error| match error {
+pub(crate) fn read_source(source: &Source, csv: &ReadOptions) -> Result<ReadTable, LifecycleError> {
+    let read = source.table(csv).map_err(refuse_source(source))?;
+    note_reading(&source.path, &read.report, &csv.notes);
+    Ok(read)
+}
+
+/// Notes what was read otherwise than somebody may expect; never a cell.
+fn note_reading(file: &Path, report: &ReadReport, notes: &Notes) {
+    for sentence in report.surprises() {
+        notes.add(format!("`{}`: {sentence}", file_name(file)));
+    }
+}
+
+/// Notes which values of a file a model does not know.
+fn note_unknown(file: &Path, unknown: &[UnknownValues], notes: &Notes) {
+    for found in unknown {
+        notes.add(format!(
+            "`{}`: the model does not know {} of the {} values of column `{}`",
+            file_name(file),
+            found.n_unknown,
+            found.n_present,
+            found.column
+        ));
+    }
+}
+
+pub(crate) fn refuse_source(source: &Source) -> impl Fn(SourceError) -> LifecycleError + '_ {
+    |error| match error {
         SourceError::File(error) => LifecycleError::file(&source.path)(error),
         SourceError::Table(error) => LifecycleError::Data {
             file: source.path.display().to_string(),
             source: error,
         },
-    })
+    }
 }
 
 /// Returns a column of a file, or which there are.
 pub(crate) fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, LifecycleError> {
-    let found = table.columns.iter().find(|column| column.name == name);
-    found.ok_or_else(|| {
-        let columns = table.columns.iter().map(|column| column.name.clone());
-        LifecycleError::UnknownColumn {
-            column: name.to_owned(),
-            columns: columns.collect(),
+    table.column(name).map_err(|error| match error {
+        TableError::UnknownColumn { column, columns } => {
+            LifecycleError::UnknownColumn { column, columns }
         }
+        other => LifecycleError::Column(other),
     })
+}
+
+/// Reads the rows of a source as a model reads them.
+pub(crate) fn rows_for(
+    model: &Model,
+    source: &Source,
+    options: &ReadOptions,
+) -> Result<Encoded, LifecycleError> {
+    let refuse = |error: ModelError| LifecycleError::ModelData {
+        file: source.path.display().to_string(),
+        source: error,
+    };
+    let columns = source.columns(options).map_err(refuse_source(source))?;
+    let options = model.reading(&columns, options).map_err(refuse)?;
+    let encoded = model
+        .batch(&read_source(source, &options)?.table)
+        .map_err(refuse)?;
+    note_unknown(&source.path, &encoded.unknown, &options.notes);
+    Ok(encoded)
 }
 
 /// Most different values of a column of classes; one with more holds something else.
@@ -123,13 +167,25 @@ pub(crate) fn clusters(
             reason: format!("row {} has no cluster", row + 1),
         });
     }
-    Ok((codes, levels.len()))
+    // Numbers kept as words for their length are in the order of numbers, so that resamples do not depend on how a cluster is written.
+    let whole: Option<Vec<i128>> = levels.iter().map(|level| level.parse().ok()).collect();
+    let Some(whole) = whole else {
+        return Ok((codes, levels.len()));
+    };
+    let mut order: Vec<usize> = (0..levels.len()).collect();
+    order.sort_by_key(|code| (whole[*code], &levels[*code]));
+    let mut place = vec![0; levels.len()];
+    for (position, code) in order.into_iter().enumerate() {
+        place[code] = position as u32;
+    }
+    let codes = codes.into_iter().map(|code| place[code as usize]);
+    Ok((codes.collect(), levels.len()))
 }
 
 /// Reads a label column of a data file as positive or not.
 pub fn read_labels(
     file: &Path,
-    csv: &CsvOptions,
+    csv: &ReadOptions,
     name: &str,
     positive: Option<&str>,
 ) -> Result<Vec<bool>, LifecycleError> {
@@ -143,17 +199,18 @@ pub(crate) fn binary_labels(
     name: &str,
     positive: Option<&str>,
 ) -> Result<Vec<bool>, LifecycleError> {
-    let Coded { codes, levels } = column(table, name)?.codes();
+    let coded = column(table, name)?.codes();
     let refuse = |reason: String| LifecycleError::Label {
         file: file.display().to_string(),
         column: name.to_owned(),
         reason,
     };
-    if let Some(row) = codes.iter().position(|code| *code == MISSING) {
+    if let Some(row) = coded.codes.iter().position(|code| *code == MISSING) {
         return Err(refuse(format!("row {} has no label", row + 1)));
     }
     let positive = positive.unwrap_or("1");
-    let code = levels.iter().position(|level| level == positive);
+    let code = coded.code_of(positive);
+    let Coded { codes, levels } = coded;
     let code = code.filter(|_| levels.len() <= 2).ok_or_else(|| {
         refuse(format!(
             "there are {} values, and `{positive}` is to be one of two (`--positive` says which)",

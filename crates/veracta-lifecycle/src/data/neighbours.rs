@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Column, Table, Values};
 use veracta_documents::report::robustness::neighbours as report;
 use veracta_model::model::{Input, encode};
@@ -24,7 +24,7 @@ pub struct NeighboursRequest<'p> {
     /// Rows of the same kind that they were not made from.
     pub held_out: &'p Path,
     /// How CSV files are read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Columns to leave out, such as identifiers.
     pub without: Vec<String>,
     /// Confidence level of the share.
@@ -67,7 +67,7 @@ impl NeighboursRequest<'_> {
 
 fn compare_neighbours(
     [synthetic, training, held_out]: [&Path; 3],
-    csv: &CsvOptions,
+    csv: &ReadOptions,
     without: &[String],
     level: f64,
     seed: u64,
@@ -115,8 +115,8 @@ fn compare_neighbours(
             levels.insert(name, all);
         }
         inputs.push(Input {
-            name: name.clone(),
             levels: levels.get(name).cloned(),
+            ..Input::number(name.clone())
         });
     }
     let is_number: Vec<bool> = inputs.iter().map(|input| input.levels.is_none()).collect();

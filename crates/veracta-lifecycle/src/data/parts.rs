@@ -143,14 +143,15 @@ pub(crate) fn read_parts(blobs: &Blobs, assignment: Hash) -> Result<Vec<Part>, L
 
 #[cfg(test)]
 mod tests {
-    use veracta_data::csv::{CsvOptions, read_csv};
+    use veracta_data::csv::read_csv;
+    use veracta_data::reading::ReadOptions;
 
     use super::*;
 
     #[test]
     fn a_row_without_a_date_has_no_place_in_time() {
         let text = "day\n2026-01-02\n\"\"\n2026-01-01\n";
-        let (table, _) = read_csv(&mut std::io::Cursor::new(text), &CsvOptions::default())
+        let (table, _) = read_csv(&mut std::io::Cursor::new(text), &ReadOptions::default())
             .expect("three rows of one column");
         let order = order_of(&table.columns[0]);
         assert!(order[1].is_nan() && order[2] < order[0], "{order:?}");

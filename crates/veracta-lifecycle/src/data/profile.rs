@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::source::ReadTable;
 use veracta_data::table::{ReadReport, Table};
 use veracta_ledger::Hash;
@@ -37,7 +37,10 @@ pub struct FileProfile {
 }
 
 /// Profiles a file; returns its rows as well.
-pub fn profile_file(file: &Path, csv: &CsvOptions) -> Result<(FileProfile, Table), LifecycleError> {
+pub fn profile_file(
+    file: &Path,
+    csv: &ReadOptions,
+) -> Result<(FileProfile, Table), LifecycleError> {
     let (digest, bytes) = hash_file(file)?;
     let ReadTable {
         format,

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use veracta_data::csv::CsvOptions;
-use veracta_data::table::Table;
-use veracta_model::model::{Batch, Form, Model, ModelError};
-use veracta_model::onnx::InputKind;
+use veracta_data::reading::ReadOptions;
+use veracta_data::source::Source;
+use veracta_model::model::{Batch, Encoded, Model, ModelError, UnknownValues};
 use veracta_model::tree::{MODEL_BYTES_LIMIT, TreeError};
 
 use crate::LifecycleError;
-use crate::data::read_table;
+use crate::data::{refuse_source, rows_for};
 
 /// A model with the rows it is applied to.
 #[derive(Debug, Clone)]
@@ -20,6 +19,8 @@ pub struct Applied {
     pub inputs: Vec<String>,
     /// The rows of the data file, encoded as the model reads them.
     pub rows: Batch,
+    /// Values of the file that the model does not know, by column.
+    pub unknown: Vec<UnknownValues>,
     /// (best round, rounds used) when the file says that an earlier round was best.
     pub rounds_past_best: Option<(usize, usize)>,
 }
@@ -34,7 +35,7 @@ pub enum Rounds {
 }
 
 /// Reads a model file of any known format.
-pub(crate) fn load_model(path: &Path) -> Result<Model, LifecycleError> {
+pub fn load_model(path: &Path) -> Result<Model, LifecycleError> {
     let metadata = std::fs::metadata(path).map_err(LifecycleError::file(path))?;
     let limit = MODEL_BYTES_LIMIT as u64;
     if metadata.len() > limit {
@@ -56,7 +57,7 @@ pub fn apply(
     model: &Path,
     rounds: Rounds,
     data: &Path,
-    csv: &CsvOptions,
+    csv: &ReadOptions,
 ) -> Result<Applied, LifecycleError> {
     let model = load_model(model)?;
     let rounds_past_best = model.rounds_past_best().filter(|_| rounds == Rounds::All);
@@ -65,62 +66,19 @@ pub fn apply(
     } else {
         model
     };
-    let table = table_for(&model, data, csv)?;
-    let rows = rows_of(&model, &table, data)?;
-    let names = || {
-        table
-            .columns
-            .iter()
-            .map(|column| column.name.clone())
-            .collect()
+    let source = Source::file(data);
+    let Encoded { batch, unknown } = rows_for(&model, &source, csv)?;
+    let inputs = match model.signature.input_names() {
+        Some(names) => names,
+        None => source.columns(csv).map_err(refuse_source(&source))?,
     };
-    let inputs = model.signature.input_names().unwrap_or_else(names);
     Ok(Applied {
         model,
         inputs,
-        rows,
+        rows: batch,
+        unknown,
         rounds_past_best,
     })
-}
-
-/// Reads a data file for a model: a column of words that an ONNX graph takes is read as it stands, whatever it looks like.
-pub(crate) fn table_for(
-    model: &Model,
-    data: &Path,
-    csv: &CsvOptions,
-) -> Result<Table, LifecycleError> {
-    let table = read_table(data, csv)?.table;
-    let Form::Graph(graph) = &model.form else {
-        return Ok(table);
-    };
-    let is_text = |position: &usize| graph.column_kind(*position) == InputKind::Text;
-    let positions: Vec<usize> = (0..graph.n_columns()).filter(is_text).collect();
-    if positions.is_empty() {
-        return Ok(table);
-    }
-    let names = table.columns.iter().map(|column| column.name.clone());
-    let names = model
-        .signature
-        .input_names()
-        .unwrap_or_else(|| names.collect());
-    let verbatim = positions
-        .iter()
-        .filter_map(|position| names.get(*position).cloned());
-    let csv = CsvOptions {
-        verbatim: verbatim.collect(),
-        ..csv.clone()
-    };
-    Ok(read_table(data, &csv)?.table)
-}
-
-/// Returns the rows of a table as a model reads them.
-pub fn rows_of(model: &Model, table: &Table, data: &Path) -> Result<Batch, LifecycleError> {
-    model
-        .batch(table)
-        .map_err(|source| LifecycleError::ModelData {
-            file: data.display().to_string(),
-            source,
-        })
 }
 
 /// Returns a function from rows, one after the other, to the predictions of output `output`; NaN where the model refuses a row.

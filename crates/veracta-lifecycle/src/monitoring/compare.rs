@@ -14,9 +14,9 @@ use veracta_statistics::performance::Scored;
 use veracta_statistics::split::Part;
 
 use crate::LifecycleError;
-use crate::data::binary_labels;
 use crate::data::dataset::{Dataset, LabelRequest};
 use crate::data::parts::rows_of;
+use crate::data::{binary_labels, rows_for};
 
 /// How newer rows are compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -63,7 +63,8 @@ pub(crate) fn drift_and_performance(
     let label = compared.label;
     let path = &compared.source.path;
     let labels = binary_labels(compared.current, path, &label.column, Some(&label.positive))?;
-    let scores = model.probabilities(&model.batch(compared.current)?)?;
+    let rows = rows_for(model, compared.source, &dataset.reading.options())?;
+    let scores = model.probabilities(&rows.batch)?;
     let options = EvaluationOptions {
         metrics: Vec::new(),
         threshold: request.threshold,
@@ -73,7 +74,10 @@ pub(crate) fn drift_and_performance(
         recalibrate: false,
     };
     let found = evaluate(&Scored::new(&labels, &scores)?, &[], None, options);
-    let performance = PerformanceReport::new(digest, compared.digest, &found);
+    let performance = PerformanceReport {
+        unknown: rows.unknown,
+        ..PerformanceReport::new(digest, compared.digest, &found)
+    };
     Ok((drift, Some(performance)))
 }
 

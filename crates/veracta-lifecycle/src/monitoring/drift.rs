@@ -1,151 +1,29 @@
 //! How current data differs from a reference.
 
-use std::fs::File;
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
-use veracta_data::parquet::{parquet_columns, read_parquet_column};
-use veracta_data::source::{Format, Source};
-use veracta_data::table::{ReadLimits, Table, TableError, Values};
+use veracta_data::reading::ReadOptions;
+use veracta_data::table::{Table, Values};
 use veracta_documents::report::changes;
 use veracta_documents::report::drift::report;
 use veracta_governance::record::{DriftReport, Record};
 use veracta_statistics::drift::Prepared;
 use veracta_statistics::drift::attribution::{AttributionDrift, attribution_drift};
-use veracta_statistics::drift::measurement::{
-    ColumnMeasurement, DriftMeasurement, DriftOptions, measure_prepared,
-};
+use veracta_statistics::drift::measurement::{DriftMeasurement, DriftOptions, measure_prepared};
 use veracta_statistics::drift::rule::{Change, ColumnDrift};
 use veracta_statistics::drift::together::{TogetherDrift, together};
 use veracta_statistics::interval::{Bootstrap, Precision};
-use veracta_statistics::sketch::TableSketch;
 
+pub use super::columns::Reference;
+use super::columns::{Columns, Compared, compare};
 use super::windows::{WindowColumns, windows_of};
 use crate::LifecycleError;
-use crate::data::profile::{read_profile, refuse_profile};
 use crate::data::{file_name, hash_file, read_table};
 use crate::deployment::predict::{Applied, Rounds, apply};
 use crate::outcome::{MeasuredOf, Outcome, Recordable};
 use crate::validation::attribute::attribute;
-
-/// A table whose columns are read when they are asked for.
-enum Columns<'p> {
-    /// Parquet: one column at a time, so that memory does not grow with the number of columns.
-    Parquet {
-        path: &'p Path,
-        names: Vec<String>,
-        n_rows: usize,
-    },
-    /// CSV: read whole, because every line holds a cell of each column.
-    Table(Table),
-    /// A stored profile: a summary of each column, without rows.
-    Sketch { path: &'p Path, sketch: TableSketch },
-}
-
-/// What current data is compared with.
-#[derive(Debug, Clone, Copy)]
-pub enum Reference<'p> {
-    /// A CSV or Parquet file of rows.
-    Rows(&'p Path),
-    /// A stored profile; the rows are not needed.
-    Profile(&'p Path),
-}
-
-impl<'p> Reference<'p> {
-    /// Returns the file of rows or of the profile.
-    pub fn path(self) -> &'p Path {
-        let (Self::Rows(path) | Self::Profile(path)) = self;
-        path
-    }
-}
-
-impl<'p> Columns<'p> {
-    fn open(path: &'p Path, csv: &CsvOptions) -> Result<Self, LifecycleError> {
-        if Source::file(path)
-            .format()
-            .map_err(LifecycleError::file(path))?
-            != Format::Parquet
-        {
-            return Ok(Self::Table(read_table(path, csv)?.table));
-        }
-        let file = File::open(path).map_err(LifecycleError::file(path))?;
-        let limits = ReadLimits {
-            bytes_max: csv.limits.bytes_max,
-            ..ReadLimits::default()
-        };
-        let (n_rows, names) = parquet_columns(file, limits).map_err(refuse(path))?;
-        if n_rows == 0 {
-            return Err(refuse(path)(TableError::NoRows));
-        }
-        Ok(Self::Parquet {
-            path,
-            names,
-            n_rows,
-        })
-    }
-
-    fn of_reference(reference: Reference<'p>, csv: &CsvOptions) -> Result<Self, LifecycleError> {
-        match reference {
-            Reference::Rows(path) => Self::open(path, csv),
-            Reference::Profile(path) => Ok(Self::Sketch {
-                path,
-                sketch: read_profile(path)?,
-            }),
-        }
-    }
-
-    fn names(&self) -> Vec<String> {
-        match self {
-            Self::Parquet { names, .. } => names.clone(),
-            Self::Table(table) => table
-                .columns
-                .iter()
-                .map(|column| column.name.clone())
-                .collect(),
-            Self::Sketch { sketch, .. } => sketch
-                .columns
-                .iter()
-                .map(|column| column.name.clone())
-                .collect(),
-        }
-    }
-
-    fn n_rows(&self) -> usize {
-        match self {
-            Self::Parquet { n_rows, .. } => *n_rows,
-            Self::Table(table) => table.n_rows,
-            Self::Sketch { sketch, .. } => sketch.n_rows as usize,
-        }
-    }
-
-    /// Makes a column ready to be compared.
-    fn prepare(&self, name: &str) -> Result<Prepared, LifecycleError> {
-        Ok(match self {
-            Self::Parquet { path, .. } => {
-                let file = File::open(path).map_err(LifecycleError::file(path))?;
-                Prepared::new(&read_parquet_column(file, name).map_err(refuse(path))?)
-            }
-            Self::Table(table) => {
-                Prepared::new(table.column(name).expect("names come from the table"))
-            }
-            Self::Sketch { path, sketch } => {
-                let column = sketch
-                    .columns
-                    .iter()
-                    .find(|column| column.name == name)
-                    .expect("names come from the profile");
-                Prepared::of_sketch(column, sketch.n_rows).map_err(refuse_profile(path))?
-            }
-        })
-    }
-}
-
-fn refuse(path: &Path) -> impl FnOnce(TableError) -> LifecycleError {
-    let file = path.display().to_string();
-    move |source| LifecycleError::Data { file, source }
-}
 
 /// Precision of what is shown beside the verdicts on columns.
 const PRECISION: Precision = Precision {
@@ -164,7 +42,7 @@ pub struct DriftRequest<'p> {
     /// CSV or Parquet file of the current rows.
     pub current: &'p Path,
     /// How CSV files are read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Columns to leave out, such as identifiers.
     pub without: Vec<String>,
     /// Sizes of change that count as none, their confidence level, and the tests that are run beside them.
@@ -296,49 +174,41 @@ fn measure_columns(request: &DriftRequest<'_>) -> Result<DriftMeasurement, Lifec
     if shared.is_empty() {
         return Err(LifecycleError::NothingShared);
     }
-    let measure = |name: &&String| -> Result<Option<ColumnMeasurement>, LifecycleError> {
-        Ok(measure_prepared(
-            name,
-            &reference.prepare(name)?,
-            &current.prepare(name)?,
-            shared.len(),
-            options,
-        ))
-    };
-    let measured: Vec<Option<ColumnMeasurement>> =
-        shared.par_iter().map(measure).collect::<Result<_, _>>()?;
+    let measure = |name: &&String| compare((&reference, &current), name, shared.len(), options);
+    let compared: Vec<Compared> = shared.par_iter().map(measure).collect::<Result<_, _>>()?;
+    let (mut columns, mut retyped, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    for found in compared {
+        match found {
+            Compared::Measured(found) => columns.push(*found),
+            Compared::Retyped(found) => retyped.push(found),
+            Compared::Unread(name) => unread.push(name),
+        }
+    }
     let is_left_out = |name: &&String| without.contains(name);
     let mut lost: Vec<String> = ours
         .iter()
         .filter(|name| !theirs.contains(name) && !is_left_out(name))
         .cloned()
         .collect();
-    lost.extend(
-        shared
-            .iter()
-            .zip(&measured)
-            .filter(|(_, found)| found.is_none())
-            .map(|(name, _)| (*name).clone()),
-    );
+    lost.extend(retyped.iter().map(|column| column.name.clone()));
     let added = theirs
         .iter()
         .filter(|name| !ours.contains(name) && !is_left_out(name))
         .cloned()
         .collect();
-    let columns = measured.into_iter().flatten().collect();
-    Ok(DriftMeasurement::new(
-        [reference.n_rows(), current.n_rows()],
-        options.clone(),
-        columns,
-        lost,
-        added,
-    ))
+    let n_rows = [reference.n_rows(), current.n_rows()];
+    let measured = DriftMeasurement::new(n_rows, options.clone(), columns, lost, added);
+    Ok(DriftMeasurement {
+        retyped,
+        unread,
+        ..measured
+    })
 }
 
 /// Looks at the numeric columns of two files together.
 fn measure_together(
     [reference, current]: [&Path; 2],
-    csv: &CsvOptions,
+    csv: &ReadOptions,
     without: &[String],
     level: f64,
     seed: u64,
@@ -428,7 +298,7 @@ fn measure_windows(
     if shared.is_empty() {
         return Err(LifecycleError::NothingShared);
     }
-    let prepared: Vec<Prepared> = shared
+    let prepared: Vec<Option<Prepared>> = shared
         .par_iter()
         .map(|name| reference.prepare(name))
         .collect::<Result<_, _>>()?;
@@ -440,7 +310,8 @@ fn measure_windows(
     let mut windows = Vec::new();
     for named in windows_of(&table, how, current)? {
         let part = table.select_rows(&named.window.rows);
-        let measure = |(name, before): (&String, &Prepared)| {
+        let measure = |(name, before): (&String, &Option<Prepared>)| {
+            let before = before.as_ref()?;
             let now = Prepared::new(part.column(name).expect("the column is shared"));
             Some((
                 name.clone(),
@@ -467,7 +338,7 @@ fn measure_attribution_drift(
 ) -> Result<AttributionDrift, LifecycleError> {
     let contributions = |applied: &Applied| -> Result<Vec<f64>, LifecycleError> {
         let rows: Vec<usize> = (0..applied.rows.n_rows.min(ATTRIBUTED_ROWS)).collect();
-        let found = attribute(applied, &rows, None, &CsvOptions::default())?;
+        let found = attribute(applied, &rows, None, &ReadOptions::default())?;
         Ok(found
             .rows
             .iter()

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
-use veracta_data::table::Coded;
+use veracta_data::reading::ReadOptions;
+use veracta_data::table::{Coded, MISSING};
 use veracta_documents::report::tasks;
 use veracta_statistics::interval::Precision;
 use veracta_statistics::performance::Metric;
@@ -35,7 +35,7 @@ pub struct OverTimeRequest<'p> {
     /// File of labels and scores.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Columns of the label and of one score.
     pub columns: ScoredColumns,
     /// How the file is cut.
@@ -79,9 +79,11 @@ fn metric_over_time(request: &OverTimeRequest<'_>) -> Result<MetricOverTime, Lif
         precision,
     } = request;
     let table = read_table(data, csv)?.table;
-    let Coded { codes, levels } = column(&table, &columns.label)?.codes();
+    let coded = column(&table, &columns.label)?.codes();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
-    if levels.len() > 2 || !levels.contains(&positive) {
+    let meant = coded.code_of(&positive);
+    let Coded { codes, levels } = coded;
+    let Some(meant) = meant.filter(|_| levels.len() <= 2) else {
         let reason = format!(
             "there are {} values, and `{positive}` is to be one of two (`--positive` says which)",
             levels.len()
@@ -91,11 +93,9 @@ fn metric_over_time(request: &OverTimeRequest<'_>) -> Result<MetricOverTime, Lif
             column: columns.label.clone(),
             reason,
         });
-    }
-    let labels: Vec<Option<bool>> = codes
-        .iter()
-        .map(|code| levels.get(*code as usize).map(|level| *level == positive))
-        .collect();
+    };
+    let is_positive = |code: &u32| (*code != MISSING).then_some(*code as usize == meant);
+    let labels: Vec<Option<bool>> = codes.iter().map(is_positive).collect();
     let scores = numbers(&table, &columns.scores[0], data)?;
     let named = windows_of(&table, how, data)?;
     let windows: Vec<Window> = named.iter().map(|named| named.window.clone()).collect();

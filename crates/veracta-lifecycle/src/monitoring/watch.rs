@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_documents::report::changes::stream;
 use veracta_statistics::drift::stream::adwin::{Adwin, AdwinSettings};
 use veracta_statistics::drift::stream::error_rate::{Ddm, Eddm, HddmA};
@@ -31,7 +31,7 @@ pub struct WatchRequest<'p> {
     /// File whose rows are in the order of time.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Column of numbers; those of error rates want 0 and 1.
     pub column: String,
     /// Detectors that are run, by names out of `DETECTORS`.
@@ -57,7 +57,7 @@ impl WatchRequest<'_> {
 
 fn watch(
     data: &Path,
-    csv: &CsvOptions,
+    csv: &ReadOptions,
     column: &str,
     detectors: &[String],
 ) -> Result<Vec<Detected>, LifecycleError> {

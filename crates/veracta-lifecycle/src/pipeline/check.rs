@@ -145,13 +145,8 @@ pub(super) fn check(spec: &PipelineSpec, path: &Path, text: &str) -> Vec<Problem
             );
         }
     }
-    if let Some(delimiter) = spec
-        .data
-        .delimiter
-        .as_ref()
-        .filter(|delimiter| delimiter.value.len() != 1)
-    {
-        checker.refuse(delimiter, "a delimiter is one character".to_owned(), None);
+    for (character, reason) in spec.data.wrong_characters() {
+        checker.refuse(character, reason.to_owned(), None);
     }
     check_criteria(spec, &mut checker);
     check_measures(spec, &mut checker);

@@ -31,7 +31,7 @@ fn folded_categories(spec: &PipelineSpec, done: &Done<'_>, profile: &Profile) ->
     let most = spec.training.categories_max;
     let is_input = |name: &str| {
         let mut inputs = model.inputs.iter();
-        inputs.any(|input| input.name == name && input.levels.is_some())
+        inputs.any(|input| input.name == name && input.categories.is_some())
     };
     let columns = profile.columns.iter();
     let wide = columns.filter(|column| column.n_distinct > most && is_input(&column.name));

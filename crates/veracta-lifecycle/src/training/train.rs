@@ -24,7 +24,11 @@ pub fn train(
     let rows = rows_of(parts, Part::Train);
     let columns = dataset.inputs.iter().map(|input| dataset.column(input));
     let columns: Vec<&Column> = columns.collect();
-    let inputs = describe_inputs(&columns, &rows, categories_max);
+    let mut inputs = describe_inputs(&columns, &rows, categories_max);
+    let reading = dataset.reading.options();
+    for input in &mut inputs {
+        input.missing = reading.marks(&input.name);
+    }
     let batch = encode(&dataset.table, &inputs)?.select_rows(&rows);
     let labels = labels_of(dataset, &rows)?;
     let model = fit(training, &inputs, label, &batch, &labels)?;
@@ -54,7 +58,7 @@ pub fn bring(
         .into());
     }
     let rows = rows_of(parts, Part::Train);
-    let batch = model.batch(&dataset.table)?.select_rows(&rows);
+    let batch = dataset.rows_for(&model)?.batch.select_rows(&rows);
     let metrics = figures_of_merit(&model, &batch, &labels_of(dataset, &rows)?)?;
     Ok(Trained {
         model,

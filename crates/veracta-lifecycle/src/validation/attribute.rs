@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use rayon::prelude::*;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
+use veracta_data::source::Source;
 use veracta_model::explanation::coalition::{self, Sampling};
 use veracta_model::explanation::interventional::{Scale, interventional};
 use veracta_model::explanation::path_dependent::TreeExplainer;
@@ -13,7 +14,8 @@ use veracta_model::onnx::Graph;
 use veracta_model::tree::TreeEnsemble;
 
 use crate::LifecycleError;
-use crate::deployment::predict::{Applied, rows_of, table_for};
+use crate::data::rows_for;
+use crate::deployment::predict::Applied;
 
 /// Columns up to which every coalition of a graph's inputs is tried.
 const GRAPH_EXACT_COLUMNS: usize = 8;
@@ -50,18 +52,14 @@ pub fn attribute(
     applied: &Applied,
     rows: &[usize],
     background: Option<&Path>,
-    csv: &CsvOptions,
+    csv: &ReadOptions,
 ) -> Result<Attributed, LifecycleError> {
     let batch = applied.rows.select_rows(rows);
     let Some(path) = background else {
         return attribute_alone(&applied.model, &batch);
     };
-    let table = table_for(&applied.model, path, csv)?;
-    attribute_against(
-        &applied.model,
-        &batch,
-        &rows_of(&applied.model, &table, path)?,
-    )
+    let background = rows_for(&applied.model, &Source::file(path), csv)?;
+    attribute_against(&applied.model, &batch, &background.batch)
 }
 
 /// Attributes predictions without background rows: what a feature that is not known is replaced by stands in the model.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Coded, Column, Table};
 use veracta_documents::report::comparison;
 use veracta_documents::report::evaluation::report;
@@ -46,7 +46,7 @@ struct Rows {
     scores: Vec<Vec<f64>>,
 }
 
-fn read(data: &Path, csv: &CsvOptions, columns: &ScoredColumns) -> Result<Rows, LifecycleError> {
+fn read(data: &Path, csv: &ReadOptions, columns: &ScoredColumns) -> Result<Rows, LifecycleError> {
     let table = read_table(data, csv)?.table;
     let file = || data.display().to_string();
     let refuse_label = |reason: String| LifecycleError::Label {
@@ -64,16 +64,14 @@ fn read(data: &Path, csv: &CsvOptions, columns: &ScoredColumns) -> Result<Rows, 
             table.n_rows
         )));
     }
-    let Coded { codes, levels } = label.groups();
+    let coded = label.groups();
     let positive = columns.positive.clone().unwrap_or_else(|| "1".to_owned());
+    let meant = coded.code_of(&positive);
+    let Coded { codes, levels } = coded;
     let shown = class_names(&levels);
     // Labels that are all 0 are of one class, which leaves most of it undefined but says so.
     let is_all_negative = columns.positive.is_none() && levels == ["0"];
-    let Some(code) = levels
-        .iter()
-        .position(|level| *level == positive)
-        .or(is_all_negative.then_some(usize::MAX))
-    else {
+    let Some(code) = meant.or(is_all_negative.then_some(usize::MAX)) else {
         return Err(refuse_label(format!(
             "no row has the positive value `{positive}`; there are {shown} (`--positive` says which)"
         )));
@@ -102,7 +100,7 @@ pub struct EvaluateRequest<'p> {
     /// File of labels and scores.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Columns of the label and of the one score.
     pub columns: ScoredColumns,
     /// Columns whose groups are compared.
@@ -201,7 +199,7 @@ pub struct PairedRequest<'p> {
     /// File of labels and scores.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Columns of the label and of two scores, the old one first.
     pub columns: ScoredColumns,
     /// Scores from here on are predicted positive.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Table, Values};
 use veracta_documents::report::tasks;
 use veracta_model::model::{Input, encode};
@@ -36,7 +36,7 @@ pub struct ExpectedRequest<'p> {
     /// File with a column of calibrated probabilities; labels are not read.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Column of the probabilities, each from 0 to 1.
     pub score: String,
     /// Metrics that are estimated; every known one when empty.
@@ -120,7 +120,7 @@ pub struct ExpectedErrorRequest<'p> {
     /// File whose labels have not come.
     pub current: &'p Path,
     /// How CSV files are read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Column of the true number in the reference.
     pub label: String,
     /// Column of the predicted number in both.
@@ -178,10 +178,7 @@ fn expected_error(request: &ExpectedErrorRequest<'_>) -> Result<ExpectedError, L
         .collect();
     let described: Vec<Input> = inputs
         .iter()
-        .map(|name| Input {
-            name: name.clone(),
-            levels: None,
-        })
+        .map(|name| Input::number(name.clone()))
         .collect();
     let losses = absolute_errors(&truths, &predictions);
     let model = LossModel::fit(&encode(&before, &described)?, &losses)?;

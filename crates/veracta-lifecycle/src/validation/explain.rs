@@ -29,7 +29,7 @@ pub(crate) fn explain_record(
     test: &TestScores,
     rows_max: usize,
 ) -> Result<ExplainReport, LifecycleError> {
-    let all = model.batch(&dataset.table)?;
+    let all = dataset.rows_for(model)?.batch;
     let needs_background = model.explain(&all.select_rows(&[])).is_err();
     let n_rows = match needs_background {
         true => rows_max.min(BACKGROUND_EXPLAINED_ROWS),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Column, Table};
 use veracta_documents::report::robustness::membership as report;
 use veracta_governance::record::{PrivacyReport, Record};
@@ -68,7 +68,7 @@ pub struct MembershipRequest<'p> {
     /// File of rows of the same kind that it was not trained on.
     pub others: &'p Path,
     /// How CSV files are read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Column of the label in both files of rows; no row may lack one.
     pub label: String,
     /// Value that counts as positive; 1 when not given.
@@ -101,6 +101,7 @@ impl MembershipRequest<'_> {
             .map(|(name, attack)| (name.to_lowercase(), (*attack).clone()))
             .collect();
         let n_shadows = found.n_shadows;
+        let unknown = [members.unknown, others.unknown].concat();
         let of = MeasuredOf::Model(hash_file(self.model)?.0);
         let record = Recordable::new(of, move |model| {
             Record::PrivacyReport(PrivacyReport {
@@ -108,6 +109,7 @@ impl MembershipRequest<'_> {
                 data,
                 attacks: kept,
                 n_shadows,
+                unknown,
             })
         });
         Ok(Outcome {
@@ -132,7 +134,7 @@ impl MembershipMeasurement {
 
 fn attack_membership(
     [members, others]: [(&Applied, &Path); 2],
-    csv: &CsvOptions,
+    csv: &ReadOptions,
     (label, positive): (&str, Option<&str>),
     (n_shadows, seed): (usize, u64),
     level: f64,

@@ -16,7 +16,7 @@ pub mod validate;
 
 use serde::Serialize;
 use veracta_ledger::Hash;
-use veracta_model::model::Model;
+use veracta_model::model::{Encoded, Model, UnknownValues};
 use veracta_statistics::evaluation::renumbered;
 use veracta_statistics::resampling::CLUSTERS_MIN;
 use veracta_statistics::split::Part;
@@ -46,6 +46,8 @@ pub(crate) struct TestScores {
     pub labels: Vec<bool>,
     /// Probability of the positive label that the model gives each of these rows, from 0 to 1.
     pub scores: Vec<f64>,
+    /// Values of the dataset, all parts of it, that the model does not know.
+    pub unknown: Vec<UnknownValues>,
 }
 
 impl TestScores {
@@ -56,12 +58,14 @@ impl TestScores {
         parts: &[Part],
     ) -> Result<Self, LifecycleError> {
         let rows = rows_of(parts, Part::Test);
-        let batch = model.batch(&dataset.table)?.select_rows(&rows);
+        let Encoded { batch, unknown } = dataset.rows_for(model)?;
+        let batch = batch.select_rows(&rows);
         let labels = dataset.target.binary()?;
         Ok(Self {
             labels: rows.iter().map(|row| labels[*row]).collect(),
             scores: model.probabilities(&batch)?,
             rows,
+            unknown,
         })
     }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use serde::Serialize;
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_documents::report::robustness::scenarios as report;
 use veracta_governance::record::{Record, RobustnessReport};
 use veracta_ledger::Hash;
-use veracta_model::model::{Batch, Model};
+use veracta_model::model::{Batch, Model, UnknownValues};
 use veracta_statistics::interval::{Estimate, Precision, metric_interval};
 use veracta_statistics::performance::{Metric, Scored};
 use veracta_statistics::robustness::{Scenario, ScenarioResult, Tried, robustness};
@@ -49,7 +49,7 @@ pub struct RobustnessMeasurement {
 
 impl RobustnessMeasurement {
     /// Returns the record of it.
-    pub fn record(&self, model: Hash, data: Hash) -> RobustnessReport {
+    pub fn record(&self, model: Hash, data: Hash, unknown: Vec<UnknownValues>) -> RobustnessReport {
         RobustnessReport {
             model,
             data,
@@ -58,6 +58,7 @@ impl RobustnessMeasurement {
             metric: self.metric,
             baseline: self.baseline.clone(),
             scenarios: self.scenarios.clone(),
+            unknown,
         }
     }
 }
@@ -70,7 +71,7 @@ pub struct RobustnessRequest<'p> {
     /// CSV or Parquet file of the rows that are changed.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Column of the label with its positive value; without one no metric is measured.
     pub label: Option<(String, Option<String>)>,
     /// Scenarios that are tried, and how they are measured.
@@ -104,9 +105,9 @@ impl RobustnessRequest<'_> {
             &self.scenarios,
         )?;
         let (model, data) = (hash_file(self.model)?.0, hash_file(self.data)?.0);
-        let recorded = found.clone();
+        let (recorded, unknown) = (found.clone(), applied.unknown.clone());
         let record = Recordable::new(MeasuredOf::Model(model), move |model| {
-            Record::RobustnessReport(recorded.record(model, data))
+            Record::RobustnessReport(recorded.record(model, data, unknown))
         });
         let subject = format!("{} on {}", file_name(self.model), file_name(self.data));
         Ok(Outcome {

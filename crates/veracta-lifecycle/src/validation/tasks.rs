@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use veracta_data::csv::CsvOptions;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Coded, MISSING, Table};
 use veracta_documents::report::tasks::report;
 use veracta_statistics::interval::Precision;
@@ -51,7 +51,7 @@ pub struct TaskRequest<'p> {
     /// File of labels and scores.
     pub data: &'p Path,
     /// How a CSV file is read.
-    pub csv: CsvOptions,
+    pub csv: ReadOptions,
     /// Kind of task, with its columns.
     pub task: TaskColumns,
     /// Confidence level of the intervals, and resamples and seed of the bootstrap.

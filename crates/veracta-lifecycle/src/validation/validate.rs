@@ -86,6 +86,7 @@ impl ValidateRequest {
             reliability: reliability(&scored, RELIABILITY_BINS, Binning::Quantile),
             calibration: calibration_line(&scored),
             training_roc_auc: self.training_roc_auc,
+            unknown: test.unknown.clone(),
         })
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use veracta_data::table::{Coded, Column, MISSING, Table, Values};
+use veracta_data::reading::{ColumnReading, ReadOptions};
+use veracta_data::spelling::{parse_number, parse_truth};
+use veracta_data::table::{Column, ColumnType, MISSING, Table, Values};
 
-use super::{Form, Input, Model, ModelError, TreeOrigin};
+use super::{Form, Input, Model, ModelError, TreeOrigin, UnknownValues};
 use crate::batch::Batch;
+use crate::category::{KnownCategories, Spelling};
 use crate::onnx::InputKind;
 
 /// Returns the inputs that columns of a table make: at most `levels_max` categories each, the most frequent in `rows`.
@@ -13,6 +16,7 @@ use crate::onnx::InputKind;
 /// A rarer category is treated as missing, which keeps a column of ten thousand categories from becoming a row identifier.
 pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -> Vec<Input> {
     let describe = |column: &&Column| {
+        let mut has_rarer = false;
         let levels = match &column.values {
             Values::Numeric(_) => None,
             Values::Coded(coded) => {
@@ -25,6 +29,7 @@ pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -
                 let mut kept: Vec<usize> =
                     (0..counts.len()).filter(|code| counts[*code] > 0).collect();
                 kept.sort_by_key(|code| (std::cmp::Reverse(counts[*code]), *code));
+                has_rarer = kept.len() > levels_max;
                 kept.truncate(levels_max);
                 kept.sort_unstable();
                 Some(
@@ -37,70 +42,236 @@ pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -
         Input {
             name: column.name.clone(),
             levels,
+            has_rarer,
+            missing: Vec::new(),
         }
     };
     columns.iter().map(describe).collect()
 }
 
+/// Rows as a model reads them, and what it did not know of them.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// The rows.
+    pub batch: Batch,
+    /// Columns with values that the model does not know; such a value is what the model's library takes it for.
+    pub unknown: Vec<UnknownValues>,
+}
+
 impl Model {
+    /// Returns how a file is read for this model: words as they stand where it knows categories, numbers where it was trained on numbers,
+    /// and missing what was missing then. `columns` are those of the file.
+    pub fn reading(
+        &self,
+        columns: &[String],
+        declared: &ReadOptions,
+    ) -> Result<ReadOptions, ModelError> {
+        let mut options = declared.clone();
+        for (input, position) in self.positions(columns)?.into_iter().enumerate() {
+            let column = &columns[position];
+            if let Some(reading) = self.column_reading(input, &declared.marks(column)) {
+                options.of_model.insert(column.clone(), reading);
+            }
+        }
+        Ok(options)
+    }
+
+    /// Returns how the columns are read that this model names, wherever they are.
+    pub fn column_readings(&self, declared: &ReadOptions) -> BTreeMap<String, ColumnReading> {
+        let inputs = self.signature.inputs.iter().enumerate();
+        let reading = |(position, input): (usize, &Input)| {
+            let reading = self.column_reading(position, &declared.marks(&input.name))?;
+            Some((input.name.clone(), reading))
+        };
+        inputs.filter_map(reading).collect()
+    }
+
+    /// Returns how an input is read; `None` when the model does not say, as a library's of a number.
+    fn column_reading(&self, input: usize, declared: &[String]) -> Option<ColumnReading> {
+        if self.is_own() {
+            let input = self.signature.inputs.get(input)?;
+            return Some(ColumnReading {
+                column_type: match input.levels {
+                    Some(_) => ColumnType::Categorical,
+                    None => ColumnType::Numeric,
+                },
+                is_verbatim: false,
+                missing: declared.iter().chain(&input.missing).cloned().collect(),
+            });
+        }
+        let known = self.known(input)?;
+        // A declared mark is missing unless the model knows a category of that very name.
+        let marks = declared.iter().filter(|mark| known.code(mark).is_none());
+        Some(ColumnReading {
+            column_type: ColumnType::Categorical,
+            is_verbatim: true,
+            missing: marks.cloned().collect(),
+        })
+    }
+
     /// Returns the rows of a table as this model reads them.
     ///
-    /// Columns are matched by name; of a model without names by position, and there must be as many. A model trained here takes an
-    /// unknown category and an infinite number as missing and rounds numbers to 32 bits, as its trainer did; a model of a library
-    /// reads what that library reads.
-    pub fn batch(&self, table: &Table) -> Result<Batch, ModelError> {
-        let inputs = &self.signature.inputs;
-        if self.is_own() {
-            return encode(table, inputs);
+    /// Columns are matched by name; of a model without names by position, and there must be as many. A value that the model does not
+    /// know is missing to a model trained here and to LightGBM, an error to XGBoost, and counted; a column of which most is unknown
+    /// was read in another way than the model was trained on, and is refused. Models trained here take an infinite number as missing and
+    /// round numbers to 32 bits, as their trainer did; a model of a library reads what that library reads.
+    pub fn batch(&self, table: &Table) -> Result<Encoded, ModelError> {
+        let names: Vec<String> = table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
+        let mut columns = Vec::with_capacity(self.signature.n_inputs);
+        for position in self.positions(&names)? {
+            columns.push(&table.columns[position]);
         }
-        let columns = match self.signature.is_named() {
-            true => inputs
-                .iter()
-                .map(|input| column_named(table, &input.name))
-                .collect::<Result<Vec<_>, _>>()?,
-            false if table.columns.len() == self.signature.n_inputs => {
-                table.columns.iter().collect()
-            }
-            false => {
-                return Err(ModelError::InputCount {
-                    n_inputs: self.signature.n_inputs,
-                    n_columns: table.columns.len(),
-                });
-            }
-        };
         let n_columns = columns.len();
         let mut batch = Batch {
             values: vec![f64::NAN; table.n_rows * n_columns],
             n_rows: table.n_rows,
             n_columns,
         };
-        for (position, column) in columns.iter().enumerate() {
-            let words = match &self.form {
-                Form::Trees { ensemble, .. } => ensemble
-                    .categories
-                    .get(position)
-                    .and_then(Option::as_ref)
-                    .map(|names| Words {
-                        names,
-                        unknown: f64::NAN,
-                    }),
-                Form::Graph(graph) => {
-                    (graph.column_kind(position) == InputKind::Text).then(|| Words {
-                        names: &graph.words,
-                        unknown: graph.words.len() as f64,
-                    })
+        let mut unknown = Vec::new();
+        for (position, column) in columns.into_iter().enumerate() {
+            match self.known(position) {
+                Some(known) => {
+                    let (found, first) =
+                        batch.set_words(position, column, &known, self.unseen(position));
+                    if found.n_unknown > 0 {
+                        self.check_unknown(position, &found, first)?;
+                        unknown.push(found);
+                    }
                 }
-                Form::Logistic(_) => None,
-            };
-            match words {
-                Some(words) => batch.set_words(position, column, words),
-                None => batch.set_numbers(position, column)?,
+                None => batch.set_numbers(position, column, self.is_own())?,
             }
         }
-        Ok(batch)
+        Ok(Encoded { batch, unknown })
     }
 
-    fn is_own(&self) -> bool {
+    /// Refuses unknown values where the model's library does, and where most of a column is unknown.
+    fn check_unknown(
+        &self,
+        input: usize,
+        found: &UnknownValues,
+        row: usize,
+    ) -> Result<(), ModelError> {
+        let is_error = matches!(
+            &self.form,
+            Form::Trees {
+                origin: TreeOrigin::Library("XGBoost"),
+                ..
+            }
+        );
+        let has_rarer = self
+            .signature
+            .inputs
+            .get(input)
+            .is_some_and(|input| input.has_rarer);
+        let is_most = match has_rarer {
+            true => found.n_unknown == found.n_present,
+            false => found.n_unknown * 2 > found.n_present,
+        };
+        let why = match (is_error, is_most) {
+            (false, false) => return Ok(()),
+            (true, _) => "; XGBoost refuses what it was not trained on",
+            (false, true) => {
+                "; most of a column unknown means that it is read in another way than the model was trained on (`--types`, `--missing-in`, `--read-as`)"
+            }
+        };
+        Err(ModelError::UnknownCategory {
+            column: found.column.clone(),
+            n_unknown: found.n_unknown,
+            n_present: found.n_present,
+            row: row + 1,
+            why,
+        })
+    }
+
+    /// Returns the position of the column of each input.
+    fn positions(&self, columns: &[String]) -> Result<Vec<usize>, ModelError> {
+        let inputs = &self.signature.inputs;
+        let in_order = || match columns.len() == self.signature.n_inputs {
+            true => Ok((0..columns.len()).collect()),
+            false => Err(ModelError::InputCount {
+                n_inputs: self.signature.n_inputs,
+                n_columns: columns.len(),
+            }),
+        };
+        if !self.signature.is_named() {
+            return in_order();
+        }
+        let is_lightgbm = matches!(
+            &self.form,
+            Form::Trees {
+                origin: TreeOrigin::Library("LightGBM"),
+                ..
+            }
+        );
+        // The names that LightGBM gives to columns without any.
+        let is_unnamed = is_lightgbm
+            && inputs
+                .iter()
+                .enumerate()
+                .all(|(at, input)| input.name == format!("Column_{at}"))
+            && !inputs.iter().any(|input| columns.contains(&input.name));
+        if is_unnamed {
+            return in_order();
+        }
+        let position = |input: &Input| {
+            let is_meant = |column: &String| {
+                *column == input.name || is_lightgbm && column.replace(' ', "_") == input.name
+            };
+            let mut meant = (0..columns.len()).filter(|position| is_meant(&columns[*position]));
+            match (meant.next(), meant.next()) {
+                (Some(position), None) => Ok(position),
+                (None, _) => Err(ModelError::MissingInput {
+                    input: input.name.clone(),
+                    columns: columns.to_vec(),
+                }),
+                (Some(_), Some(_)) => Err(ModelError::AmbiguousInput {
+                    input: input.name.clone(),
+                    columns: columns
+                        .iter()
+                        .filter(|column| is_meant(column))
+                        .cloned()
+                        .collect(),
+                }),
+            }
+        };
+        inputs.iter().map(position).collect()
+    }
+
+    /// Returns the categories that the model knows of an input; `None` when it reads numbers or codes there.
+    fn known(&self, input: usize) -> Option<KnownCategories<'_>> {
+        match &self.form {
+            Form::Trees {
+                ensemble,
+                origin: TreeOrigin::Library(_),
+            } => {
+                let categories = ensemble.categories.get(input)?.as_ref()?;
+                Some(KnownCategories::new(categories, Spelling::Exact))
+            }
+            Form::Graph(graph) => (graph.column_kind(input) == InputKind::Text)
+                .then(|| KnownCategories::of_words(&graph.words, Spelling::Exact)),
+            Form::Trees { .. } | Form::Logistic(_) => {
+                let levels = self.signature.inputs.get(input)?.levels.as_ref()?;
+                Some(KnownCategories::of_words(levels, Spelling::Forgiving))
+            }
+        }
+    }
+
+    /// Returns the code of a value that the model does not know.
+    fn unseen(&self, input: usize) -> f64 {
+        match &self.form {
+            Form::Graph(graph) if graph.column_kind(input) == InputKind::Text => {
+                graph.words.len() as f64
+            }
+            Form::Graph(_) | Form::Trees { .. } | Form::Logistic(_) => f64::NAN,
+        }
+    }
+
+    /// Returns whether it was trained here, so that its file says how its inputs were read.
+    pub fn is_own(&self) -> bool {
         match &self.form {
             Form::Trees { origin, .. } => matches!(origin, TreeOrigin::Own { .. }),
             Form::Logistic(_) => true,
@@ -109,50 +280,72 @@ impl Model {
     }
 }
 
-/// The words that a model knows, in the order of their codes.
-struct Words<'w> {
-    names: &'w [String],
-    /// The code of a word that it does not know.
-    unknown: f64,
-}
-
 impl Batch {
-    fn set_words(&mut self, position: usize, column: &Column, words: Words<'_>) {
-        let known: BTreeMap<&str, usize> = words
-            .names
-            .iter()
-            .enumerate()
-            .map(|(code, name)| (name.as_str(), code))
-            .collect();
-        let coded = column.groups();
-        let codes = coded.levels.iter().map(|level| {
-            let code = known.get(level.as_str());
-            code.map_or(words.unknown, |code| *code as f64)
-        });
-        let codes: Vec<f64> = codes.collect();
+    /// Sets the codes of a column of categories; returns what was not known, and in which row first.
+    fn set_words(
+        &mut self,
+        position: usize,
+        column: &Column,
+        known: &KnownCategories<'_>,
+        unseen: f64,
+    ) -> (UnknownValues, usize) {
+        let coded = column.codes();
+        let codes: Vec<Option<u32>> = coded.levels.iter().map(|level| known.code(level)).collect();
+        let (mut n_unknown, mut n_present, mut first) = (0, 0, 0);
         for (row, code) in coded.codes.iter().enumerate() {
-            if !column.is_missing(row) {
-                self.values[row * self.n_columns + position] = codes[*code as usize];
+            let Some(code) = codes.get(*code as usize) else {
+                continue;
+            };
+            n_present += 1;
+            if code.is_none() {
+                first = if n_unknown == 0 { row } else { first };
+                n_unknown += 1;
             }
+            self.values[row * self.n_columns + position] = code.map_or(unseen, f64::from);
         }
+        let found = UnknownValues {
+            column: column.name.clone(),
+            n_unknown,
+            n_present,
+        };
+        (found, first)
     }
 
-    fn set_numbers(&mut self, position: usize, column: &Column) -> Result<(), ModelError> {
+    fn set_numbers(
+        &mut self,
+        position: usize,
+        column: &Column,
+        is_own: bool,
+    ) -> Result<(), ModelError> {
+        let held = |number: f64| match is_own {
+            // A number beyond what the model's arithmetic holds is infinite to it, and infinite is missing.
+            true => Some(f64::from(number as f32))
+                .filter(|number| number.is_finite())
+                .unwrap_or(f64::NAN),
+            false => number,
+        };
         match &column.values {
             Values::Numeric(numbers) => {
                 for (row, number) in numbers.iter().enumerate() {
-                    self.values[row * self.n_columns + position] = *number;
+                    self.values[row * self.n_columns + position] = held(*number);
                 }
             }
             // A column without any value is read as categories; it is all missing whatever its type.
             Values::Coded(coded) if coded.levels.is_empty() => {}
             Values::Coded(coded) => {
-                let numbers = coded.levels.iter().map(|level| truth(level));
+                let numbers = coded.levels.iter().map(|level| match is_own {
+                    true => None,
+                    false => number_of(level),
+                });
                 let numbers: Option<Vec<f64>> = numbers.collect();
                 let numbers = numbers.ok_or_else(|| ModelError::InputType {
                     input: column.name.clone(),
                     found: "text",
-                    expected: "numbers or category codes",
+                    expected: if is_own {
+                        "numbers"
+                    } else {
+                        "numbers or category codes"
+                    },
                 })?;
                 for (row, code) in coded.codes.iter().enumerate() {
                     if *code != MISSING {
@@ -165,12 +358,11 @@ impl Batch {
     }
 }
 
-/// Reads a truth value as 1 or 0.
-fn truth(level: &str) -> Option<f64> {
-    match level {
-        "true" | "True" | "TRUE" => Some(1.0),
-        "false" | "False" | "FALSE" => Some(0.0),
-        _ => None,
+/// Reads a word as the number that a library makes of it: a truth value as 1 or 0, a number kept as a word for its spelling.
+fn number_of(level: &str) -> Option<f64> {
+    match parse_truth(level) {
+        Some(truth) => Some(f64::from(u8::from(truth))),
+        None => parse_number(level.trim()),
     }
 }
 
@@ -185,70 +377,23 @@ fn column_named<'t>(table: &'t Table, name: &str) -> Result<&'t Column, ModelErr
     })
 }
 
-/// Encodes all rows of a table for inputs of a model trained here. Infinite numbers and unknown categories become missing; numbers
-/// have 32 bits, as the trainer's have.
+/// Encodes all rows of a table for inputs of a model trained here, as its trainer reads them: what it does not know is missing.
 pub fn encode(table: &Table, inputs: &[Input]) -> Result<Batch, ModelError> {
     let (n_rows, n_columns) = (table.n_rows, inputs.len());
-    let mut values = vec![f64::NAN; n_rows * n_columns];
-    for (position, input) in inputs.iter().enumerate() {
-        let column = column_named(table, &input.name)?;
-        match (&column.values, &input.levels) {
-            (Values::Numeric(numbers), None) => {
-                // A number beyond what the model's arithmetic holds is infinite to it.
-                for (row, number) in numbers
-                    .iter()
-                    .map(|number| f64::from(*number as f32))
-                    .enumerate()
-                    .filter(|(_, number)| number.is_finite())
-                {
-                    values[row * n_columns + position] = number;
-                }
-            }
-            (Values::Coded(coded), Some(levels)) => {
-                let codes = recode(coded, levels);
-                for (row, code) in coded.codes.iter().enumerate() {
-                    if let Some(Some(code)) = codes.get(*code as usize) {
-                        values[row * n_columns + position] = f64::from(*code);
-                    }
-                }
-            }
-            // A column of whole numbers may have been read as numbers although the model knows its categories.
-            (Values::Numeric(_), Some(levels)) => {
-                let coded = column.groups();
-                let codes = recode(&coded, levels);
-                for (row, code) in coded.codes.iter().enumerate() {
-                    if let Some(code) = codes[*code as usize] {
-                        values[row * n_columns + position] = f64::from(code);
-                    }
-                }
-            }
-            (Values::Coded(_), None) => {
-                let (found, expected) = ("text", "numbers");
-                return Err(ModelError::InputType {
-                    input: input.name.clone(),
-                    found,
-                    expected,
-                });
-            }
-        }
-    }
-    Ok(Batch {
-        values,
+    let mut batch = Batch {
+        values: vec![f64::NAN; n_rows * n_columns],
         n_rows,
         n_columns,
-    })
-}
-
-/// Returns for each level of the data its code in the model; `None` when the model does not know it.
-fn recode(coded: &Coded, levels: &[String]) -> Vec<Option<u32>> {
-    let known: BTreeMap<&str, u32> = levels
-        .iter()
-        .enumerate()
-        .map(|(code, level)| (level.as_str(), code as u32))
-        .collect();
-    coded
-        .levels
-        .iter()
-        .map(|level| known.get(level.as_str()).copied())
-        .collect()
+    };
+    for (position, input) in inputs.iter().enumerate() {
+        let column = column_named(table, &input.name)?;
+        match &input.levels {
+            Some(levels) => {
+                let known = KnownCategories::of_words(levels, Spelling::Forgiving);
+                batch.set_words(position, column, &known, f64::NAN);
+            }
+            None => batch.set_numbers(position, column, true)?,
+        }
+    }
+    Ok(batch)
 }

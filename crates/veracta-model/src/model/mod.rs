@@ -9,12 +9,13 @@ mod signature;
 
 use serde_json::value::RawValue;
 
-pub use encode::{describe_inputs, encode};
+pub use encode::{Encoded, describe_inputs, encode};
 pub use logistic::{Logistic, Term, TermKind};
-pub(crate) use own::MODEL_FORMAT;
-pub use signature::{Input, Label, Signature};
+pub(crate) use own::{FIRST_FORMAT, MODEL_FORMAT};
+pub use signature::{Input, Label, Signature, UnknownValues};
 
 pub use crate::batch::{Batch, Outputs};
+use crate::category::Category;
 use crate::explanation::path_dependent::TreeExplainer;
 use crate::explanation::{Attribution, ExplanationError};
 use crate::onnx::{Graph, InputKind, read_onnx};
@@ -71,7 +72,7 @@ pub enum ModelError {
     #[error("not a model file of format {MODEL_FORMAT}")]
     Json(#[from] serde_json::Error),
     /// A model trained here, of a format that this program does not read.
-    #[error("model format `{found}`; this program reads {MODEL_FORMAT}")]
+    #[error("model format `{found}`; this program reads {FIRST_FORMAT} and {MODEL_FORMAT}")]
     Format {
         /// Format that the file states.
         found: String,
@@ -124,6 +125,32 @@ pub enum ModelError {
         input: String,
         /// Names of the columns of the data, in file order.
         columns: Vec<String>,
+    },
+    /// Two columns may be meant by one input.
+    #[error(
+        "input `{input}` may be any of the columns {}; LightGBM writes a blank in a name as `_`, so rename all but one", .columns.join(", ")
+    )]
+    AmbiguousInput {
+        /// Name of the input.
+        input: String,
+        /// Columns whose names become that name.
+        columns: Vec<String>,
+    },
+    /// Values that the model does not know, where it means that to be an error, or of most of a column.
+    #[error(
+        "the model does not know {n_unknown} of the {n_present} values of column `{column}`, the first in row {row}{why}"
+    )]
+    UnknownCategory {
+        /// Name of the column.
+        column: String,
+        /// Number of cells with a value that the model does not know.
+        n_unknown: u64,
+        /// Number of cells that are not missing.
+        n_present: u64,
+        /// The first of them, counted from 1 without the header.
+        row: usize,
+        /// Why that is refused, as the end of the sentence.
+        why: &'static str,
     },
     /// The data has an input of another type.
     #[error("input `{input}` is {found} in the data; the model was trained on {expected}")]
@@ -182,7 +209,12 @@ impl Model {
         let names = ensemble.feature_names.iter().enumerate();
         let inputs = names.map(|(position, name)| Input {
             name: name.clone(),
-            levels: ensemble.categories.get(position).cloned().flatten(),
+            levels: ensemble
+                .categories
+                .get(position)
+                .and_then(Option::as_ref)
+                .map(|categories| categories.iter().map(Category::name).collect()),
+            ..Input::number(String::new())
         });
         Self {
             signature: Signature {
@@ -200,7 +232,7 @@ impl Model {
 
     fn of_graph(graph: Graph) -> Self {
         let names = graph.column_names().unwrap_or_default();
-        let inputs = names.into_iter().map(|name| Input { name, levels: None });
+        let inputs = names.into_iter().map(Input::number);
         Self {
             signature: Signature {
                 inputs: inputs.collect(),
@@ -261,7 +293,7 @@ impl Model {
                 });
             }
             let names = columns.iter().cloned();
-            self.signature.inputs = names.map(|name| Input { name, levels: None }).collect();
+            self.signature.inputs = names.map(Input::number).collect();
         }
         self.signature.label = Some(label);
         Ok(self)

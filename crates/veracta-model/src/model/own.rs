@@ -2,13 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use veracta_data::spelling::NUMBER_MARKS;
 
 use super::{Form, Input, Label, Logistic, Model, ModelError, Signature, TreeOrigin};
 use crate::tree::Link;
 use crate::tree::xgboost::read_xgboost_json;
 
-/// Format that is written, and the only one that is read, of models trained here.
-pub(crate) const MODEL_FORMAT: &str = "veracta-model/1";
+/// Format that is written of models trained here.
+pub(crate) const MODEL_FORMAT: &str = "veracta-model/2";
+/// Format of before, which does not say how inputs were read: words had no white space around them, and the marks of missing numbers were
+/// missing among words too.
+pub(crate) const FIRST_FORMAT: &str = "veracta-model/1";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,9 +29,20 @@ struct ModelFile {
 impl Model {
     /// Reads a model that was trained here.
     pub fn from_own_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
-        let file: ModelFile = serde_json::from_slice(bytes)?;
-        if file.format != MODEL_FORMAT {
-            return Err(ModelError::Format { found: file.format });
+        let mut file: ModelFile = serde_json::from_slice(bytes)?;
+        match file.format.as_str() {
+            MODEL_FORMAT => {}
+            FIRST_FORMAT => {
+                let words = file
+                    .inputs
+                    .iter_mut()
+                    .filter(|input| input.levels.is_some());
+                for input in words {
+                    input.has_rarer = true;
+                    input.missing = NUMBER_MARKS.map(str::to_owned).to_vec();
+                }
+            }
+            _ => return Err(ModelError::Format { found: file.format }),
         }
         let n_inputs = file.inputs.len();
         let form = match (file.xgboost, file.logistic) {

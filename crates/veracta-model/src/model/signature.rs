@@ -13,6 +13,36 @@ pub struct Input {
     /// Categories in the order of their codes; `None` for a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<String>>,
+    /// Whether the rows that it was trained on had rarer values beside the levels, which are missing to the model.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_rarer: bool,
+    /// Cells that were missing in the column, beside the empty one and those that always are in a column of numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+impl Input {
+    /// Returns an input of numbers.
+    pub fn number(name: String) -> Self {
+        Self {
+            name,
+            levels: None,
+            has_rarer: false,
+            missing: Vec::new(),
+        }
+    }
+}
+
+/// Values of a column that a model did not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnknownValues {
+    /// Name of the column.
+    pub column: String,
+    /// Number of cells with a value that the model does not know.
+    pub n_unknown: u64,
+    /// Number of cells that are not missing.
+    pub n_present: u64,
 }
 
 /// The event whose probability a model predicts.

@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::category::Category;
+
 use super::{
     Arithmetic, FEATURES_LIMIT, LinearLeaf, Link, MODEL_BYTES_LIMIT, Missing, Node, OUTPUTS_LIMIT,
-    Test, Tree, TreeEnsemble, TreeError, category_name,
+    Test, Tree, TreeEnsemble, TreeError,
 };
 
 /// Lines `name=value` of one block, with where they stand.
@@ -35,13 +37,49 @@ pub fn read_lightgbm_text(text: &str) -> Result<TreeEnsemble, TreeError> {
             reason: "the first line is not `tree`".to_owned(),
         });
     }
+    let (head, blocks, is_whole) = read_blocks(lines);
+    let version = head.get("version")?;
+    if !matches!(version, "v2" | "v3" | "v4") {
+        return Err(TreeError::Unsupported {
+            what: format!("LightGBM model version `{version}`"),
+        });
+    }
+    if !is_whole {
+        return Err(TreeError::Text {
+            line: text.lines().count(),
+            reason: "the text stops before its line `end of trees`: the file is cut off".to_owned(),
+        });
+    }
+    let ensemble = ensemble(&head, &blocks)?;
+    let names = text
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("pandas_categorical:"));
+    match names {
+        None | Some("null" | "[]") => Ok(ensemble),
+        Some(names) => {
+            let declared = text
+                .lines()
+                .rev()
+                .find_map(|line| line.strip_prefix("[categorical_feature:"));
+            with_categories(ensemble, &head, names, declared)
+        }
+    }
+}
+
+/// Returns the head, a block a tree, and whether the text goes on to its end.
+fn read_blocks<'t>(
+    lines: impl Iterator<Item = (usize, &'t str)>,
+) -> (Block<'t>, Vec<Block<'t>>, bool) {
     let mut head = Block {
         line: 1,
         fields: HashMap::new(),
     };
-    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut blocks: Vec<Block<'t>> = Vec::new();
+    let mut is_whole = false;
     for (line, content) in lines {
         if content == "end of trees" {
+            is_whole = true;
             break;
         }
         match content.split_once('=') {
@@ -62,21 +100,7 @@ pub fn read_lightgbm_text(text: &str) -> Result<TreeEnsemble, TreeError> {
             None => {}
         }
     }
-    let version = head.get("version")?;
-    if !matches!(version, "v2" | "v3" | "v4") {
-        return Err(TreeError::Unsupported {
-            what: format!("LightGBM model version `{version}`"),
-        });
-    }
-    let ensemble = ensemble(&head, &blocks)?;
-    let names = text
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("pandas_categorical:"));
-    match names {
-        None | Some("null" | "[]") => Ok(ensemble),
-        Some(names) => with_categories(ensemble, &head, names),
-    }
+    (head, blocks, is_whole)
 }
 
 /// Gives the categorical features the names that pandas had: a list for each, in the order of the features.
@@ -84,6 +108,7 @@ fn with_categories(
     ensemble: TreeEnsemble,
     head: &Block<'_>,
     names: &str,
+    declared: Option<&str>,
 ) -> Result<TreeEnsemble, TreeError> {
     let line = head.line_of("feature_infos");
     let refuse = |reason: &str| TreeError::Text {
@@ -92,35 +117,37 @@ fn with_categories(
     };
     let lists: Vec<Vec<serde_json::Value>> = serde_json::from_str(names)
         .map_err(|_| refuse("`pandas_categorical` is not a list of lists"))?;
-    let word = |value: serde_json::Value| match value {
-        serde_json::Value::Number(number) => category_name(&number),
-        serde_json::Value::String(name) => name,
-        other => other.to_string(),
-    };
-    let mut lists = lists
-        .into_iter()
-        .map(|list| list.into_iter().map(word).collect::<Vec<String>>());
-    // A numeric feature has its range in brackets, an unused one says `none`.
-    let is_categorical = |info: &str| !info.starts_with('[') && info != "none";
     let infos: Vec<&str> = head.get("feature_infos")?.split(' ').collect();
-    let categories: Vec<Option<Vec<String>>> = infos
-        .iter()
-        .map(|info| {
-            if is_categorical(info) {
-                lists.next()
-            } else {
-                None
-            }
+    if infos.len() != ensemble.n_features {
+        return Err(refuse("`feature_infos` are not as many as the features"));
+    }
+    // The parameters say which features are categorical; a file without them shows it by a range in brackets for a number, `none` for a
+    // feature without a split.
+    let parameters = declared
+        .and_then(|list| list.strip_suffix(']'))
+        .and_then(|list| {
+            let indices = list.split(',').map(|index| index.trim().parse().ok());
+            indices.collect::<Option<Vec<usize>>>()
         })
-        .collect();
-    let n_categorical = infos.iter().filter(|info| is_categorical(info)).count();
-    if infos.len() != ensemble.n_features
-        || lists.next().is_some()
-        || categories.iter().flatten().count() != n_categorical
-    {
+        .filter(|indices| {
+            indices.len() == lists.len() && indices.iter().all(|index| *index < infos.len())
+        });
+    let mut positions = parameters.unwrap_or_else(|| {
+        let is_categorical = |info: &str| !info.starts_with('[') && info != "none";
+        (0..infos.len())
+            .filter(|position| is_categorical(infos[*position]))
+            .collect()
+    });
+    positions.sort_unstable();
+    positions.dedup();
+    if positions.len() != lists.len() {
         return Err(refuse(
-            "`pandas_categorical` does not match the categorical features; a categorical feature without a split cannot be told from others",
+            "`pandas_categorical` does not match the categorical features, which a file without its parameters does not tell apart",
         ));
+    }
+    let mut categories = vec![None; infos.len()];
+    for (position, list) in positions.into_iter().zip(lists) {
+        categories[position] = Some(list.into_iter().map(Category::of_json).collect());
     }
     Ok(TreeEnsemble {
         categories,

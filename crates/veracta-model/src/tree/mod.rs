@@ -7,8 +7,11 @@
 pub mod compiled;
 pub mod lightgbm;
 pub mod xgboost;
+mod xgboost_categories;
 
 use std::collections::BTreeMap;
+
+use crate::category::Category;
 
 /// Most bytes of a model file: a forest of 10,000 trees of 1,000 nodes takes about 1 GiB of JSON.
 pub const MODEL_BYTES_LIMIT: usize = 1 << 30;
@@ -160,8 +163,8 @@ pub struct TreeEnsemble {
     pub n_features: usize,
     /// Names of the features; empty when the file has none.
     pub feature_names: Vec<String>,
-    /// Names of each feature's categories in the order of their codes, where the file has them; empty when it has none at all.
-    pub categories: Vec<Option<Vec<String>>>,
+    /// Each feature's categories in the order of their codes, where the file has them; empty when it has none at all.
+    pub categories: Vec<Option<Vec<Category>>>,
     /// The best boosting round of early stopping, where the file says it.
     pub best_round: Option<usize>,
     /// How the margins of a row become its predictions.
@@ -236,13 +239,6 @@ const COVER_LIMIT: f64 = 1e300;
 
 /// LightGBM takes values this close to 0 for 0.
 const ZERO_THRESHOLD: f64 = 1e-35;
-
-/// Returns the name that a table gives a category that is a number: 1 and 1.0 are `1`.
-fn category_name(number: &serde_json::Number) -> String {
-    number
-        .as_f64()
-        .map_or_else(|| number.to_string(), |value| value.to_string())
-}
 
 impl Missing {
     /// Returns whether a value goes left.

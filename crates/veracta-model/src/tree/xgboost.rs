@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
+use super::xgboost_categories::{CategoriesFile, categories};
 use super::{
     Arithmetic, FEATURES_LIMIT, LinearBooster, Link, MODEL_BYTES_LIMIT, Missing, Node,
-    OUTPUTS_LIMIT, Test, Tree, TreeEnsemble, TreeError, category_name,
+    OUTPUTS_LIMIT, Test, Tree, TreeEnsemble, TreeError,
 };
 
 /// Most bytes of a UBJSON file. A number of 4 bytes takes 32 in memory while it is read: 2 GiB in all.
@@ -21,6 +22,9 @@ const UBJSON_DEPTH_LIMIT: usize = 64;
 #[derive(Deserialize)]
 struct ModelFile {
     learner: Learner,
+    /// Major, minor and patch.
+    #[serde(default)]
+    version: Vec<u32>,
 }
 
 #[derive(Deserialize)]
@@ -72,21 +76,6 @@ struct BoosterModel {
     /// Of `gblinear`: coefficients and then intercepts.
     #[serde(default)]
     weights: Option<Vec<f32>>,
-}
-
-/// Category names since XGBoost 3.1: bytes with offsets for text, plain numbers else; empty for a numeric feature.
-#[derive(Deserialize)]
-struct CategoriesFile {
-    #[serde(default)]
-    enc: Vec<Encoding>,
-}
-
-#[derive(Deserialize)]
-struct Encoding {
-    #[serde(default)]
-    offsets: Option<Vec<usize>>,
-    #[serde(default)]
-    values: Vec<Number>,
 }
 
 #[derive(Deserialize)]
@@ -153,7 +142,7 @@ pub fn read_xgboost_ubjson(bytes: &[u8]) -> Result<TreeEnsemble, TreeError> {
     ensemble(serde_json::from_value(value)?)
 }
 
-fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError> {
+fn ensemble(ModelFile { learner, version }: ModelFile) -> Result<TreeEnsemble, TreeError> {
     let (model, weight_drop) = booster_model(learner.gradient_booster)?;
     let param = &learner.learner_model_param;
     let (n_features, n_outputs) = sizes(param, learner.feature_names.len())?;
@@ -164,7 +153,7 @@ fn ensemble(ModelFile { learner }: ModelFile) -> Result<TreeEnsemble, TreeError>
         .as_ref()
         .and_then(|param| param.num_parallel_tree.as_deref())
         .map_or(Ok(1), number)?;
-    let categories = categories(model.cats.as_ref(), n_features)?;
+    let categories = categories(model.cats.as_ref(), n_features, &version)?;
     let (trees, linear) = match (model.trees, model.weights) {
         (Some(files), _) => (
             read_trees(
@@ -237,54 +226,6 @@ fn sizes(param: &LearnerParam, n_names: usize) -> Result<(usize, usize), TreeErr
         )));
     }
     Ok((n_features, n_outputs))
-}
-
-/// Returns the category names of each feature; empty when no feature has any.
-fn categories(
-    file: Option<&CategoriesFile>,
-    n_features: usize,
-) -> Result<Vec<Option<Vec<String>>>, TreeError> {
-    let Some(file) = file.filter(|file| file.enc.len() == n_features) else {
-        return Ok(Vec::new());
-    };
-    let categories = file
-        .enc
-        .iter()
-        .map(category_names)
-        .collect::<Option<Vec<_>>>();
-    let categories = categories.ok_or_else(|| {
-        unsupported("a container of category names that does not hold together".to_owned())
-    })?;
-    Ok(if categories.iter().any(Option::is_some) {
-        categories
-    } else {
-        Vec::new()
-    })
-}
-
-/// Returns the names of a feature's categories, `Some(None)` for a numeric one, `None` when offsets lie outside the bytes.
-fn category_names(encoding: &Encoding) -> Option<Option<Vec<String>>> {
-    if encoding.values.is_empty() {
-        return Some(None);
-    }
-    let Some(offsets) = &encoding.offsets else {
-        return Some(Some(encoding.values.iter().map(category_name).collect()));
-    };
-    let bytes: Vec<u8> = encoding
-        .values
-        .iter()
-        .map(|value| value.as_i64().map(|byte| byte as u8))
-        .collect::<Option<_>>()?;
-    let name = |pair: &[usize]| {
-        bytes
-            .get(pair[0]..pair[1])
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-    };
-    offsets
-        .windows(2)
-        .map(name)
-        .collect::<Option<Vec<_>>>()
-        .map(Some)
 }
 
 /// Turns a base score into a margin.

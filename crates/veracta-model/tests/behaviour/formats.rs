@@ -409,10 +409,7 @@ fn named_table(rows: &[Vec<f64>]) -> Table {
     ));
     // In another order than the model's: names decide.
     columns.reverse();
-    Table {
-        columns,
-        n_rows: rows.len(),
-    }
+    Table::new(columns)
 }
 
 #[test]
@@ -449,7 +446,7 @@ fn category_names_of_a_model_file_are_matched_by_name() {
     );
     for bytes in [serde_json::to_vec(&json).unwrap(), text.into_bytes()] {
         let model = Model::read(&bytes).unwrap();
-        let matrix = model.batch(&named_table(&rows)).unwrap();
+        let matrix = model.batch(&named_table(&rows)).unwrap().batch;
         let Form::Trees { ensemble, .. } = &model.form else {
             panic!("the model is of trees")
         };
@@ -480,12 +477,7 @@ fn category_names_that_are_numbers_are_those_of_a_table() {
         constant("c"),
         numeric("d", named.to_vec()),
     ];
-    let matrix = model
-        .batch(&Table {
-            columns,
-            n_rows: N_CATEGORIES,
-        })
-        .unwrap();
+    let matrix = model.batch(&Table::new(columns)).unwrap().batch;
     assert_eq!(matrix.values, rows.concat());
 }
 

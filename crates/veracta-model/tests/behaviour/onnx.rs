@@ -4,13 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::csv::read_csv;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::Table;
 use veracta_model::explanation::interventional::{Scale, interventional};
 use veracta_model::explanation::path_dependent::tree_shap;
 use veracta_model::explanation::{ExplanationError, coalition};
 use veracta_model::model::{Form, Label, Model, ModelError, TreeOrigin};
-use veracta_model::onnx::{InputKind, read_onnx};
+use veracta_model::onnx::read_onnx;
 use veracta_model::tree::compiled::CompiledTrees;
 
 use crate::formats::{Drawn, N_FEATURES, rows};
@@ -35,18 +36,9 @@ fn case(name: &str) -> PathBuf {
 
 /// Reads the rows of a case; words are taken as they stand.
 fn table(case: &std::path::Path) -> Table {
-    let mut options = CsvOptions::default();
-    if let Ok(graph) = read_onnx(&fs::read(case.join("model.onnx")).unwrap())
-        && let Some(names) = graph.column_names()
-    {
-        let is_text =
-            |(position, _): &(usize, String)| graph.column_kind(*position) == InputKind::Text;
-        options.verbatim = names
-            .into_iter()
-            .enumerate()
-            .filter(is_text)
-            .map(|(_, name)| name)
-            .collect();
+    let mut options = ReadOptions::default();
+    if let Ok(model) = Model::read(&fs::read(case.join("model.onnx")).unwrap()) {
+        options.of_model = model.column_readings(&options);
     }
     read_csv(
         &mut fs::File::open(case.join("rows.csv")).unwrap(),
@@ -76,7 +68,8 @@ fn predictions_are_those_of_onnx_runtime() {
         }
         let matrix = model
             .batch(&table(&case))
-            .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
+            .unwrap_or_else(|error| panic!("{}: {error}", case.display()))
+            .batch;
         let found = model
             .predict(&matrix)
             .unwrap_or_else(|error| panic!("{}: {error}", case.display()));
@@ -166,7 +159,7 @@ fn trees_are_explained_against_background_rows_alone() {
     else {
         panic!("trees alone")
     };
-    let matrix = model.batch(&table(&case)).unwrap();
+    let matrix = model.batch(&table(&case)).unwrap().batch;
     assert_eq!(
         tree_shap(ensemble, matrix.row(0)).unwrap_err(),
         ExplanationError::NoCovers
@@ -359,7 +352,7 @@ fn a_column_of_another_kind_is_named() {
         ["age", "income", "city", "plan"]
     );
     let read = |text: &str| {
-        read_csv(&mut std::io::Cursor::new(text), &CsvOptions::default())
+        read_csv(&mut std::io::Cursor::new(text), &ReadOptions::default())
             .unwrap()
             .0
     };
@@ -376,7 +369,7 @@ fn a_column_of_another_kind_is_named() {
         "{refused}"
     );
     let whole = Model::read(&fs::read(case("whole_numbers").join("model.onnx")).unwrap()).unwrap();
-    let matrix = whole.batch(&read("a,b\n1,2\n1,\n")).unwrap();
+    let matrix = whole.batch(&read("a,b\n1,2\n1,\n")).unwrap().batch;
     assert_eq!(
         whole.predict(&matrix).unwrap_err().to_string(),
         "row 2 of input `X` is missing, and the model takes whole numbers"
@@ -413,7 +406,7 @@ proptest! {
         if let Ok(model) = Model::read(&bytes)
             && let Ok(matrix) = model.batch(&table(case))
         {
-            let _ = model.predict(&matrix);
+            let _ = model.predict(&matrix.batch);
         }
     }
 }

@@ -51,7 +51,11 @@ impl Sample {
             numeric("noise", noise),
         ];
         Self {
-            table: Table { columns, n_rows },
+            table: Table {
+                columns,
+                n_rows,
+                ..Table::default()
+            },
             labels,
         }
     }

@@ -216,6 +216,7 @@ fn collinear_columns_need_a_penalty() {
         table: Table {
             columns: vec![twin("first"), twin("second")],
             n_rows: N_ROWS,
+            ..Table::default()
         },
         labels: sample.labels.clone(),
     };
@@ -238,11 +239,11 @@ fn collinear_columns_need_a_penalty() {
 fn what_is_no_model_is_refused() {
     let message = |bytes: &[u8]| Model::from_own_bytes(bytes).unwrap_err().to_string();
     let head = r#""label":{"column":"y","positive":"1"},"inputs":[]"#;
-    assert_eq!(message(b"{}"), "not a model file of format veracta-model/1");
+    assert_eq!(message(b"{}"), "not a model file of format veracta-model/2");
     let other = format!(r#"{{"format":"x/2",{head}}}"#);
     assert_eq!(
         message(other.as_bytes()),
-        "model format `x/2`; this program reads veracta-model/1"
+        "model format `x/2`; this program reads veracta-model/1 and veracta-model/2"
     );
     let empty = format!(r#"{{"format":"veracta-model/1",{head}}}"#);
     assert_eq!(

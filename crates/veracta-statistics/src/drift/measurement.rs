@@ -62,8 +62,25 @@ pub struct DriftMeasurement {
     pub columns: Vec<ColumnMeasurement>,
     /// Columns of the reference that the current table lacks or has as another type, by name.
     pub lost: Vec<String>,
+    /// Those of the lost columns that the current table has, as another type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retyped: Vec<RetypedColumn>,
+    /// Columns that can be read in neither table, such as lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// Columns that only the current table has, by name.
     pub added: Vec<String>,
+}
+
+/// A column of another type in the current table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetypedColumn {
+    /// Name of the column in both tables.
+    pub name: String,
+    /// What the reference holds there, in words.
+    pub reference: String,
+    /// What the current table holds there.
+    pub current: String,
 }
 
 /// The drift of a column.
@@ -162,8 +179,31 @@ pub fn measure_prepared(
         (Prepared::Categories(a), Prepared::Categories(b)) => {
             measure_categories([a, b], n_columns, options)
         }
-        (Prepared::Numbers { .. }, Prepared::Categories(_))
-        | (Prepared::Categories(_), Prepared::Numbers { .. }) => return None,
+        // A column without any value is of either type.
+        (Prepared::Numbers { sample, rank_error }, Prepared::Categories(b)) => {
+            match (sample.n(), b.counts.is_empty()) {
+                (_, true) => {
+                    let none = Sample::new(&vec![f64::NAN; b.n_rows]);
+                    measure_numbers([sample, &none], *rank_error, n_columns, options)
+                }
+                (0, false) => {
+                    measure_categories([&no_categories(sample.n_rows), b], n_columns, options)
+                }
+                _ => return None,
+            }
+        }
+        (Prepared::Categories(a), Prepared::Numbers { sample, rank_error }) => {
+            match (a.counts.is_empty(), sample.n()) {
+                (true, _) => {
+                    let none = Sample::new(&vec![f64::NAN; a.n_rows]);
+                    measure_numbers([&none, sample], *rank_error, n_columns, options)
+                }
+                (false, 0) => {
+                    measure_categories([a, &no_categories(sample.n_rows)], n_columns, options)
+                }
+                _ => return None,
+            }
+        }
     };
     Some(ColumnMeasurement {
         name: name.to_owned(),
@@ -175,6 +215,13 @@ pub fn measure_prepared(
         shape: found.shape,
         rank_error: found.rank_error,
     })
+}
+
+fn no_categories(n_rows: usize) -> CountedColumn {
+    CountedColumn {
+        counts: Vec::new(),
+        n_rows,
+    }
 }
 
 /// A column's measurement before it has the column's name.
@@ -376,6 +423,8 @@ impl DriftMeasurement {
             options,
             columns,
             lost,
+            retyped: Vec::new(),
+            unread: Vec::new(),
             added,
         }
     }

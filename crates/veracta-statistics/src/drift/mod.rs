@@ -62,6 +62,16 @@ pub enum Prepared {
     Categories(CountedColumn),
 }
 
+impl Prepared {
+    /// Returns what the column holds, in words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Numbers { .. } => "numbers",
+            Self::Categories(_) => "words",
+        }
+    }
+}
+
 /// A statistic, with a p-value where the test has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TestResult {

@@ -119,10 +119,7 @@ fn classifier(
     let mut order: Vec<usize> = (0..n + m).collect();
     shuffle(&mut order, &mut generator(seed, 2));
     let inputs: Vec<Input> = (0..width)
-        .map(|column| Input {
-            name: column.to_string(),
-            levels: None,
-        })
+        .map(|column| Input::number(column.to_string()))
         .collect();
     let label = Label {
         column: "current".to_owned(),

@@ -214,6 +214,7 @@ fn table(values: Vec<f64>, codes: Vec<u32>) -> Table {
             categorical("c", codes, &["a", "b", "d"]),
         ],
         n_rows,
+        ..Table::default()
     }
 }
 
@@ -274,21 +275,15 @@ fn a_stored_profile_stands_in_for_the_rows() {
         );
     }
     let mut other = TableSketch::new(&reference);
-    let swapped = Table {
-        columns: reference.columns.iter().rev().cloned().collect(),
-        n_rows: reference.n_rows,
-    };
+    let swapped = Table::new(reference.columns.iter().rev().cloned().collect());
     assert!(matches!(
         other.update(&swapped),
         Err(SketchError::Columns { .. })
     ));
-    let text = Table {
-        columns: vec![
-            categorical("x", vec![0], &["a"]),
-            categorical("c", vec![0], &["a"]),
-        ],
-        n_rows: 1,
-    };
+    let text = Table::new(vec![
+        categorical("x", vec![0], &["a"]),
+        categorical("c", vec![0], &["a"]),
+    ]);
     assert!(matches!(other.update(&text), Err(SketchError::Type { column }) if column == "x"));
     assert_eq!(
         other,

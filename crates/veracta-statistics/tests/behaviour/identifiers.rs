@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use std::io::Cursor;
 
-use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::csv::read_csv;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{ReadReport, Table, TableError};
 use veracta_statistics::privacy::{DETECTORS, IdentifierScan, detector_recall, scan_identifiers};
 
@@ -166,5 +167,5 @@ fn recall_is_stated_and_not_perfect() {
 
 /// Reads CSV with default options.
 pub(crate) fn read(bytes: impl AsRef<[u8]>) -> Result<(Table, ReadReport), TableError> {
-    read_csv(&mut Cursor::new(bytes.as_ref()), &CsvOptions::default())
+    read_csv(&mut Cursor::new(bytes.as_ref()), &ReadOptions::default())
 }

@@ -66,12 +66,9 @@ fn tangos_interval_is_the_published_one() {
     );
     assert_eq!(judge_gain(&found, 0.1), Comparison::Undecided);
     assert_eq!(judge_gain(&swapped, 0.1), Comparison::Superior);
-    assert!(
-        PairedCounts::new(&[true, false], &[true, false])
-            .mcnemar_exact()
-            .is_none(),
-        "rows that agree test nothing"
-    );
+    let agreeing = PairedCounts::new(&[true, false], &[true, false]);
+    assert_eq!(agreeing.mcnemar_exact().unwrap().p_value, 1.0);
+    assert!(PairedCounts::new(&[], &[]).mcnemar_exact().is_none());
 }
 
 #[test]

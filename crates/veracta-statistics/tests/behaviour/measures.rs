@@ -135,7 +135,11 @@ fn profiled() -> Table {
         categorical("level", codes, &["a", "b", "c", "d"]),
         text,
     ];
-    Table { columns, n_rows }
+    Table {
+        columns,
+        n_rows,
+        ..Table::default()
+    }
 }
 
 #[test]
@@ -187,7 +191,11 @@ fn repeated_rows_are_counted_with_and_without_the_identifier() {
         numeric("id", vec![1.0, 2.0, 3.0, 3.0, 4.0]),
         numeric("x", vec![5.0, 5.0, 5.0, 5.0, f64::NAN]),
     ];
-    let table = Table { columns, n_rows: 5 };
+    let table = Table {
+        columns,
+        n_rows: 5,
+        ..Table::default()
+    };
     let profiled = profile(&table, &["id"]);
     assert_eq!(
         (

@@ -84,6 +84,7 @@ fn numbers_beyond_32_bits_are_missing_like_infinite_ones() {
     let table = Table {
         columns: vec![numeric("strong", vec![1.0, 1e300, f64::NEG_INFINITY])],
         n_rows: 3,
+        ..Table::default()
     };
     let matrix = encode(&table, &sample.inputs()[..1]).unwrap();
     assert!(matrix.values[0] == 1.0 && matrix.values[1].is_nan() && matrix.values[2].is_nan());

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
-use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::csv::read_csv;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Table, Values};
 
 /// Most mismatches shown of one check: a model that is wrong is wrong in every row.
@@ -106,7 +107,7 @@ impl Case {
     /// Returns a file as a table.
     pub(crate) fn table(&self, file: &str) -> Table {
         let bytes = self.bytes(file).unwrap();
-        read_csv(&mut Cursor::new(bytes), &CsvOptions::default())
+        read_csv(&mut Cursor::new(bytes), &ReadOptions::default())
             .unwrap()
             .0
     }

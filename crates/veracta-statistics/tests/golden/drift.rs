@@ -1,7 +1,8 @@
 //! Runs the checks of drift: every test on every column, the default rule, several columns at once, and streams.
 
 use serde_json::Value;
-use veracta_data::csv::{CsvOptions, read_csv};
+use veracta_data::csv::read_csv;
+use veracta_data::reading::ReadOptions;
 use veracta_data::table::{Column, ColumnType, Table, Values};
 use veracta_statistics::drift::binned::{self, Bins};
 use veracta_statistics::drift::contingency::{self, ContingencyTest, Correction};
@@ -65,15 +66,12 @@ pub(crate) fn open(case: &Case) -> Data {
             };
             (name.clone(), column_type)
         });
-        let options = CsvOptions {
+        let options = ReadOptions {
             types: types.collect(),
-            ..CsvOptions::default()
+            ..ReadOptions::default()
         };
-        Some(
-            read_csv(&mut std::io::Cursor::new(bytes), &options)
-                .unwrap()
-                .0,
-        )
+        let read = read_csv(&mut std::io::Cursor::new(bytes), &options);
+        Some(read.unwrap().0)
     };
     Data {
         reference: table("reference.csv"),

@@ -1,26 +1,31 @@
 //! MLflow's file store: one folder an experiment, a run, a model and a version; one file a parameter, a tag and a metric.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use veracta_store::mlflow::logged_model_status;
 use veracta_store::tracking::{
-    Dataset, DatasetInput, Experiment, ForeignRun, KeyValue, LoggedModel, MetricValue, ModelLink,
+    Dataset, DatasetInput, Experiment, ForeignRun, LoggedModel, MetricValue, ModelLink,
     ModelMetric, Point, RUN_STATUSES, RegisteredModel, RegisteredVersion, Run, RunStatus, Stage,
 };
 
+use self::files::{
+    DatasetMeta, ExperimentMeta, InputMeta, LoggedModelMeta, META, RegisteredModelMeta, RunMeta,
+    VersionMeta, described, described_or_noted, files_below, key_values, malformed, read_meta,
+};
 use super::ImportError;
 
-/// Largest file of a parameter, a tag or of what describes a thing; files of metrics are read whatever their size.
-const FILE_BYTES_LIMIT: u64 = 64 << 20;
+/// Folders of an experiment that are no runs.
+const NO_RUNS: [&str; 5] = ["tags", "models", "datasets", "traces", "assessments"];
+/// Folders of a file store that are no experiments.
+const NO_EXPERIMENTS: [&str; 3] = [TRASH, "models", "artifacts"];
 /// Folder of what was deleted.
 const TRASH: &str = ".trash";
-/// File that describes a thing.
-const META: &str = "meta.yaml";
 
 /// A folder of MLflow's file store.
 #[derive(Debug)]
@@ -28,222 +33,8 @@ pub(super) struct FileStore {
     root: PathBuf,
     /// Folder of each experiment, by the number of the experiment.
     folders: BTreeMap<i64, PathBuf>,
-}
-
-/// A value that is written as text or as a number.
-fn text_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Null => String::new(),
-        Value::String(text) => text,
-        other => other.to_string(),
-    })
-}
-
-#[derive(Deserialize)]
-struct ExperimentMeta {
-    #[serde(default, deserialize_with = "text_of")]
-    experiment_id: String,
-    #[serde(deserialize_with = "text_of")]
-    name: String,
-    #[serde(default, deserialize_with = "text_of")]
-    artifact_location: String,
-    #[serde(default, deserialize_with = "text_of")]
-    lifecycle_stage: String,
-    creation_time: Option<i64>,
-    last_update_time: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct RunMeta {
-    #[serde(default, deserialize_with = "text_of")]
-    run_id: String,
-    #[serde(default, deserialize_with = "text_of")]
-    run_uuid: String,
-    #[serde(default, deserialize_with = "text_of")]
-    run_name: String,
-    #[serde(default, deserialize_with = "text_of")]
-    name: String,
-    #[serde(default, deserialize_with = "text_of")]
-    user_id: String,
-    status: Value,
-    start_time: Option<i64>,
-    end_time: Option<i64>,
-    #[serde(default, deserialize_with = "text_of")]
-    lifecycle_stage: String,
-    #[serde(default, deserialize_with = "text_of")]
-    artifact_uri: String,
-}
-
-#[derive(Deserialize)]
-struct InputMeta {
-    #[serde(default, deserialize_with = "text_of")]
-    source_id: String,
-    #[serde(default, deserialize_with = "text_of")]
-    source_type: String,
-    step: Option<i64>,
-    #[serde(default)]
-    tags: BTreeMap<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct DatasetMeta {
-    #[serde(deserialize_with = "text_of")]
-    name: String,
-    #[serde(deserialize_with = "text_of")]
-    digest: String,
-    #[serde(default, deserialize_with = "text_of")]
-    source_type: String,
-    #[serde(default, deserialize_with = "text_of")]
-    source: String,
-    schema: Option<String>,
-    profile: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct LoggedModelMeta {
-    #[serde(deserialize_with = "text_of")]
-    model_id: String,
-    #[serde(default, deserialize_with = "text_of")]
-    name: String,
-    #[serde(default, deserialize_with = "text_of")]
-    artifact_location: String,
-    creation_timestamp: Option<i64>,
-    last_updated_timestamp: Option<i64>,
-    status: Option<i64>,
-    model_type: Option<String>,
-    source_run_id: Option<String>,
-    #[serde(default, deserialize_with = "text_of")]
-    lifecycle_stage: String,
-}
-
-#[derive(Deserialize)]
-struct RegisteredModelMeta {
-    #[serde(deserialize_with = "text_of")]
-    name: String,
-    #[serde(default, deserialize_with = "text_of")]
-    description: String,
-    creation_timestamp: Option<i64>,
-    last_updated_timestamp: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct VersionMeta {
-    version: Value,
-    #[serde(default, deserialize_with = "text_of")]
-    description: String,
-    creation_timestamp: Option<i64>,
-    last_updated_timestamp: Option<i64>,
-    #[serde(default, deserialize_with = "text_of")]
-    user_id: String,
-    #[serde(default, deserialize_with = "text_of")]
-    current_stage: String,
-    #[serde(default, deserialize_with = "text_of")]
-    source: String,
-    #[serde(default, deserialize_with = "text_of")]
-    storage_location: String,
-    #[serde(default, deserialize_with = "text_of")]
-    run_id: String,
-    #[serde(default, deserialize_with = "text_of")]
-    run_link: String,
-    model_id: Option<String>,
-}
-
-fn read_text(path: &Path) -> Result<String, ImportError> {
-    let failed = |source| ImportError::File {
-        file: path.display().to_string(),
-        source,
-    };
-    if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_LIMIT {
-        return Err(malformed(
-            path,
-            0,
-            format!("it is larger than {FILE_BYTES_LIMIT} bytes"),
-        ));
-    }
-    String::from_utf8(fs::read(path).map_err(failed)?)
-        .map_err(|_| malformed(path, 0, "it is not UTF-8"))
-}
-
-fn malformed(path: &Path, line: usize, reason: impl Into<String>) -> ImportError {
-    ImportError::Malformed {
-        file: path.display().to_string(),
-        line,
-        reason: reason.into(),
-    }
-}
-
-fn read_meta<T: DeserializeOwned>(folder: &Path) -> Result<T, ImportError> {
-    let path = folder.join(META);
-    serde_saphyr::from_str(&read_text(&path)?).map_err(|error| {
-        let line = error
-            .location()
-            .map_or(0, |location| location.line() as usize);
-        malformed(
-            &path,
-            line,
-            error.to_string().lines().next().unwrap_or_default(),
-        )
-    })
-}
-
-/// Returns the folders in a folder that describe something, by name.
-fn described(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let mut found = folders_in(folder)?;
-    found.retain(|folder| folder.join(META).is_file());
-    Ok(found)
-}
-
-fn folders_in(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let failed = |source| ImportError::File {
-        file: folder.display().to_string(),
-        source,
-    };
-    let mut found = Vec::new();
-    if folder.is_dir() {
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_type().map_err(failed)?.is_dir() {
-                found.push(entry.path());
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Returns the files below a folder with their names relative to it: a key may have slashes.
-fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>, ImportError> {
-    let (mut open, mut found) = (vec![(folder.to_owned(), String::new())], Vec::new());
-    while let Some((folder, prefix)) = open.pop() {
-        let failed = |source| ImportError::File {
-            file: folder.display().to_string(),
-            source,
-        };
-        if !folder.is_dir() {
-            continue;
-        }
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry
-                .file_name()
-                .into_string()
-                .map_err(|_| malformed(&entry.path(), 0, "its name is not UTF-8"))?;
-            match entry.file_type().map_err(failed)?.is_dir() {
-                true => open.push((entry.path(), format!("{prefix}{name}/"))),
-                false => found.push((format!("{prefix}{name}"), entry.path())),
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Reads one file a key.
-fn key_values(folder: &Path) -> Result<Vec<KeyValue>, ImportError> {
-    files_below(folder)?
-        .into_iter()
-        .map(|(name, path)| Ok((name, read_text(&path)?)))
-        .collect()
+    /// What cannot be read, each with the reason.
+    left_out: Mutex<Vec<String>>,
 }
 
 /// The largest finite number stands for infinity, as in a database of MLflow.
@@ -308,11 +99,10 @@ fn each_line(path: &Path, name: &str, visit: &mut dyn FnMut(Line<'_>)) -> Result
 
 impl FileStore {
     pub(super) fn open(root: &Path) -> Result<Self, ImportError> {
-        let mut folders = BTreeMap::new();
-        for folder in described(root)?
-            .into_iter()
-            .chain(described(&root.join(TRASH))?)
-        {
+        let (mut folders, mut left_out) = (BTreeMap::new(), Vec::new());
+        let mut described = described_or_noted(root, &NO_EXPERIMENTS, &mut left_out)?;
+        described.extend(described_or_noted(&root.join(TRASH), &[], &mut left_out)?);
+        for folder in described {
             // The number of an experiment is the name of its folder.
             let id = folder
                 .file_name()
@@ -330,29 +120,41 @@ impl FileStore {
         Ok(Self {
             root: root.to_owned(),
             folders,
+            left_out: Mutex::new(left_out),
         })
+    }
+
+    fn note(&self, what: String) {
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if !left_out.contains(&what) {
+            left_out.push(what);
+        }
+    }
+
+    /// Returns what was not readable so far, each with the reason.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.clone()
+    }
+
+    /// Notes what one thing lacks to be read, so that the others are read all the same.
+    fn kept<T>(&self, read: Result<T, ImportError>) -> Result<Option<T>, ImportError> {
+        match read {
+            Ok(thing) => Ok(Some(thing)),
+            Err(error) => match error.of_one_thing() {
+                Some(reason) => {
+                    self.note(reason);
+                    Ok(None)
+                }
+                None => Err(error),
+            },
+        }
     }
 
     pub(super) fn experiments(&self) -> Result<Vec<Experiment>, ImportError> {
         let mut found = Vec::new();
         for (id, folder) in &self.folders {
-            let meta: ExperimentMeta = read_meta(folder)?;
-            if !meta.experiment_id.is_empty() && meta.experiment_id != id.to_string() {
-                return Err(malformed(
-                    &folder.join(META),
-                    0,
-                    format!("it is of experiment {}", meta.experiment_id),
-                ));
-            }
-            found.push(Experiment {
-                id: *id,
-                name: meta.name,
-                artifact_location: meta.artifact_location,
-                stage: Stage::of(&meta.lifecycle_stage),
-                created_ms: meta.creation_time.unwrap_or(0),
-                updated_ms: meta.last_update_time.or(meta.creation_time).unwrap_or(0),
-                tags: key_values(&folder.join("tags"))?,
-            });
+            found.extend(self.kept(experiment(*id, folder))?);
         }
         Ok(found)
     }
@@ -365,50 +167,14 @@ impl FileStore {
     }
 
     pub(super) fn runs_of(&self, experiment_id: i64) -> Result<Vec<Run>, ImportError> {
+        let mut left_out = Vec::new();
+        let folder = self.folder_of(experiment_id);
+        let folders = self.kept(described_or_noted(&folder, &NO_RUNS, &mut left_out))?;
+        let folders = folders.unwrap_or_default();
+        left_out.into_iter().for_each(|what| self.note(what));
         let mut found = Vec::new();
-        for folder in described(&self.folder_of(experiment_id))? {
-            let meta: RunMeta = read_meta(&folder)?;
-            let id = if meta.run_id.is_empty() {
-                meta.run_uuid
-            } else {
-                meta.run_id
-            };
-            if id.is_empty() {
-                return Err(malformed(&folder.join(META), 0, "it names no run"));
-            }
-            let status = match &meta.status {
-                Value::Number(number) => {
-                    let position = number.as_u64().and_then(|number| number.checked_sub(1));
-                    position
-                        .and_then(|position| RUN_STATUSES.get(position as usize))
-                        .map(|(status, _)| *status)
-                }
-                Value::String(word) => RunStatus::of(word),
-                _ => None,
-            };
-            found.push(Run {
-                no: 0,
-                id,
-                experiment_id,
-                name: if meta.run_name.is_empty() {
-                    meta.name
-                } else {
-                    meta.run_name
-                },
-                user_id: meta.user_id,
-                status: status.ok_or_else(|| {
-                    malformed(
-                        &folder.join(META),
-                        0,
-                        "its status is none that MLflow knows",
-                    )
-                })?,
-                start_ms: meta.start_time.unwrap_or(0),
-                end_ms: meta.end_time,
-                stage: Stage::of(&meta.lifecycle_stage),
-                artifact_uri: meta.artifact_uri,
-                record_idx: None,
-            });
+        for folder in folders {
+            found.extend(self.kept(run(experiment_id, &folder))?);
         }
         Ok(found)
     }
@@ -528,39 +294,7 @@ impl FileStore {
     ) -> Result<Vec<LoggedModel>, ImportError> {
         let mut found = Vec::new();
         for folder in described(&self.folder_of(experiment_id).join("models"))? {
-            let meta: LoggedModelMeta = read_meta(&folder)?;
-            let mut metrics = Vec::new();
-            for (name, path) in files_below(&folder.join("metrics"))? {
-                each_line(&path, &name, &mut |line| {
-                    // The name of a dataset may have spaces; its digest is the last word.
-                    let (run_id, dataset) = line.rest.split_first().unwrap_or((&"", &[]));
-                    let (digest, dataset_name) = dataset.split_last().unwrap_or((&"", &[]));
-                    metrics.push(ModelMetric {
-                        metric: MetricValue {
-                            name: name.clone(),
-                            point: line.point,
-                        },
-                        run_id: (*run_id).to_owned(),
-                        dataset_name: dataset_name.join(" "),
-                        dataset_digest: (*digest).to_owned(),
-                    });
-                })?;
-            }
-            found.push(LoggedModel {
-                id: meta.model_id,
-                experiment_id,
-                name: meta.name,
-                artifact_location: meta.artifact_location,
-                created_ms: meta.creation_timestamp.unwrap_or(0),
-                updated_ms: meta.last_updated_timestamp.unwrap_or(0),
-                status: logged_model_status(meta.status.unwrap_or(0)).to_owned(),
-                model_type: meta.model_type,
-                source_run_id: meta.source_run_id,
-                stage: Stage::of(&meta.lifecycle_stage),
-                tags: key_values(&folder.join("tags"))?,
-                params: key_values(&folder.join("params"))?,
-                metrics,
-            });
+            found.extend(self.kept(logged_model(experiment_id, &folder))?);
         }
         Ok(found)
     }
@@ -568,34 +302,38 @@ impl FileStore {
     pub(super) fn registered_models(&self) -> Result<Vec<RegisteredModel>, ImportError> {
         let mut found = Vec::new();
         for folder in described(&self.root.join("models"))? {
-            let meta: RegisteredModelMeta = read_meta(&folder)?;
-            let versions = self.versions_of(&meta.name)?;
-            let mut aliases = Vec::new();
-            for (alias, version) in key_values(&folder.join("aliases"))? {
-                let wrong = |_| {
-                    malformed(
-                        &folder.join("aliases").join(&alias),
-                        1,
-                        "it is no number of a version",
-                    )
-                };
-                aliases.push((alias.clone(), version.trim().parse().map_err(wrong)?));
-            }
-            found.push(RegisteredModel {
-                name: meta.name,
-                description: meta.description,
-                created_ms: meta.creation_timestamp.unwrap_or(0),
-                updated_ms: meta.last_updated_timestamp.unwrap_or(0),
-                last_version: versions
-                    .iter()
-                    .map(|version| version.version)
-                    .max()
-                    .unwrap_or(0),
-                tags: key_values(&folder.join("tags"))?,
-                aliases,
-            });
+            found.extend(self.kept(self.registered_model(&folder))?);
         }
         Ok(found)
+    }
+
+    fn registered_model(&self, folder: &Path) -> Result<RegisteredModel, ImportError> {
+        let meta: RegisteredModelMeta = read_meta(folder)?;
+        let versions = self.versions_of(&meta.name)?;
+        let mut aliases = Vec::new();
+        for (alias, version) in key_values(&folder.join("aliases"))? {
+            let wrong = |_| {
+                malformed(
+                    &folder.join("aliases").join(&alias),
+                    1,
+                    "it is no number of a version",
+                )
+            };
+            aliases.push((alias.clone(), version.trim().parse().map_err(wrong)?));
+        }
+        Ok(RegisteredModel {
+            name: meta.name,
+            description: meta.description,
+            created_ms: meta.creation_timestamp.unwrap_or(0),
+            updated_ms: meta.last_updated_timestamp.unwrap_or(0),
+            last_version: versions
+                .iter()
+                .map(|version| version.version)
+                .max()
+                .unwrap_or(0),
+            tags: key_values(&folder.join("tags"))?,
+            aliases,
+        })
     }
 
     pub(super) fn versions_of(&self, model: &str) -> Result<Vec<RegisteredVersion>, ImportError> {
@@ -637,4 +375,104 @@ impl FileStore {
         found.sort_by_key(|version| version.version);
         Ok(found)
     }
+}
+
+fn experiment(id: i64, folder: &Path) -> Result<Experiment, ImportError> {
+    let meta: ExperimentMeta = read_meta(folder)?;
+    if !meta.experiment_id.is_empty() && meta.experiment_id != id.to_string() {
+        let reason = format!("it is of experiment {}", meta.experiment_id);
+        return Err(malformed(&folder.join(META), 0, reason));
+    }
+    Ok(Experiment {
+        id,
+        name: meta.name,
+        artifact_location: meta.artifact_location,
+        stage: Stage::of(&meta.lifecycle_stage),
+        created_ms: meta.creation_time.unwrap_or(0),
+        updated_ms: meta.last_update_time.or(meta.creation_time).unwrap_or(0),
+        tags: key_values(&folder.join("tags"))?,
+    })
+}
+
+fn run(experiment_id: i64, folder: &Path) -> Result<Run, ImportError> {
+    let meta: RunMeta = read_meta(folder)?;
+    let refuse = |reason: &str| malformed(&folder.join(META), 0, reason);
+    let id = if meta.run_id.is_empty() {
+        meta.run_uuid
+    } else {
+        meta.run_id
+    };
+    if id.is_empty() {
+        return Err(refuse("it names no run"));
+    }
+    if folder.file_name().is_none_or(|name| name != id.as_str()) {
+        return Err(refuse(&format!("it is of run {id}")));
+    }
+    if !meta.experiment_id.is_empty() && meta.experiment_id != experiment_id.to_string() {
+        let reason = format!("it is of experiment {}", meta.experiment_id);
+        return Err(refuse(&reason));
+    }
+    let status = match &meta.status {
+        Value::Number(number) => {
+            let position = number.as_u64().and_then(|number| number.checked_sub(1));
+            position
+                .and_then(|position| RUN_STATUSES.get(position as usize))
+                .map(|(status, _)| *status)
+        }
+        Value::String(word) => RunStatus::of(word),
+        _ => None,
+    };
+    Ok(Run {
+        no: 0,
+        id,
+        experiment_id,
+        name: if meta.run_name.is_empty() {
+            meta.name
+        } else {
+            meta.run_name
+        },
+        user_id: meta.user_id,
+        status: status.ok_or_else(|| refuse("its status is none that MLflow knows"))?,
+        start_ms: meta.start_time.unwrap_or(0),
+        end_ms: meta.end_time,
+        stage: Stage::of(&meta.lifecycle_stage),
+        artifact_uri: meta.artifact_uri,
+        record_idx: None,
+    })
+}
+
+fn logged_model(experiment_id: i64, folder: &Path) -> Result<LoggedModel, ImportError> {
+    let meta: LoggedModelMeta = read_meta(folder)?;
+    let mut metrics = Vec::new();
+    for (name, path) in files_below(&folder.join("metrics"))? {
+        each_line(&path, &name, &mut |line| {
+            // The name of a dataset may have spaces; its digest is the last word.
+            let (run_id, dataset) = line.rest.split_first().unwrap_or((&"", &[]));
+            let (digest, dataset_name) = dataset.split_last().unwrap_or((&"", &[]));
+            metrics.push(ModelMetric {
+                metric: MetricValue {
+                    name: name.clone(),
+                    point: line.point,
+                },
+                run_id: (*run_id).to_owned(),
+                dataset_name: dataset_name.join(" "),
+                dataset_digest: (*digest).to_owned(),
+            });
+        })?;
+    }
+    Ok(LoggedModel {
+        id: meta.model_id,
+        experiment_id,
+        name: meta.name,
+        artifact_location: meta.artifact_location,
+        created_ms: meta.creation_timestamp.unwrap_or(0),
+        updated_ms: meta.last_updated_timestamp.unwrap_or(0),
+        status: logged_model_status(meta.status.unwrap_or(0)).to_owned(),
+        model_type: meta.model_type,
+        source_run_id: meta.source_run_id,
+        stage: Stage::of(&meta.lifecycle_stage),
+        tags: key_values(&folder.join("tags"))?,
+        params: key_values(&folder.join("params"))?,
+        metrics,
+    })
 }

@@ -135,9 +135,10 @@ impl Locations {
         let named = self.folder_of(uri);
         // Where somebody said the files are, a folder that is not there is one of a run without files.
         let text = plain(uri);
-        let is_told = self.relocations.iter().any(|relocation| {
-            text.starts_with(relocation.prefix.as_str()) && relocation.folder.is_dir()
-        });
+        let is_told = text.is_empty()
+            || self.relocations.iter().any(|relocation| {
+                text.starts_with(relocation.prefix.as_str()) && relocation.folder.is_dir()
+            });
         let is_there = |folder: &&Path| folder.is_dir();
         let folder = named.as_deref().filter(is_there);
         match (folder.or(fallback.filter(is_there)), &named) {

@@ -4,6 +4,7 @@
 //! an import that was interrupted goes on where it stopped, and a second one changes nothing.
 
 mod comparison;
+mod counts;
 mod file_store;
 mod files;
 mod server;
@@ -23,6 +24,7 @@ use crate::evidence::{Event, of_experiment, of_model_version, of_registered_mode
 use crate::{PROXY_SCHEME, TrackingError, artifacts, random, runs};
 use veracta_store::Platform;
 
+pub use self::counts::Counts;
 use self::files::Found;
 pub(crate) use self::files::Locations;
 pub use self::files::Relocation;
@@ -30,33 +32,6 @@ pub use self::source::{ImportError, Source};
 
 /// Word for the event in the records of an import.
 const IMPORTED: &str = "imported";
-
-/// Number of things of each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Counts {
-    /// Number of experiments, deleted ones included.
-    pub experiments: u64,
-    /// Number of runs, deleted ones included.
-    pub runs: u64,
-    /// Number of parameters of all runs.
-    pub params: u64,
-    /// Number of tags of all runs.
-    pub tags: u64,
-    /// Number of values in the histories of all metrics.
-    pub points: u64,
-    /// Number of uses of a dataset as the input of a run.
-    pub inputs: u64,
-    /// Number of models logged by runs or clients.
-    pub logged_models: u64,
-    /// Number of registered models, without their versions.
-    pub registered_models: u64,
-    /// Number of versions of registered models, deleted ones included.
-    pub versions: u64,
-    /// Number of files of runs and models.
-    pub files: u64,
-    /// Total length of these files in bytes.
-    pub bytes: u64,
-}
 
 /// The result of an import: what the source has, and what became of it.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -107,6 +82,7 @@ pub fn import_mlflow(
         import.experiment(experiment)?;
     }
     import.registry()?;
+    import.result.left_out.extend(source.left_out());
     import.conclude()?;
     Ok(import.result)
 }
@@ -195,7 +171,15 @@ impl Import<'_> {
         }
         for run in source_runs {
             let name = run.id.clone();
-            let theirs = self.source.run(run)?;
+            let theirs = match self.source.run(run) {
+                Ok(theirs) => theirs,
+                Err(error) => {
+                    let reason = error.of_one_thing().ok_or(error)?;
+                    let left_out = format!("run {name}: {reason}");
+                    self.result.left_out.push(left_out);
+                    continue;
+                }
+            };
             self.run(&location, theirs)?;
             (self.progress)(&self.result.found, &name);
         }
@@ -366,7 +350,15 @@ impl Import<'_> {
 
     fn registry(&mut self) -> Result<(), ImportError> {
         for model in self.source.registered_models()? {
-            let versions = self.source.versions_of(&model.name)?;
+            let versions = match self.source.versions_of(&model.name) {
+                Ok(versions) => versions,
+                Err(error) => {
+                    let reason = error.of_one_thing().ok_or(error)?;
+                    let left_out = format!("registered model `{}`: {reason}", model.name);
+                    self.result.left_out.push(left_out);
+                    continue;
+                }
+            };
             self.registered_model(model, versions)?;
         }
         Ok(())

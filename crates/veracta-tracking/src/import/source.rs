@@ -25,7 +25,7 @@ pub enum ImportError {
         source: std::io::Error,
     },
     /// A file or answer is not in the form that MLflow writes.
-    #[error("`{file}`, line {line}: {reason}")]
+    #[error("`{file}`{}: {reason}", at_line(*line))]
     Malformed {
         /// Path of the malformed file.
         file: String,
@@ -72,6 +72,29 @@ pub enum ImportError {
     /// What was read cannot be stored.
     #[error(transparent)]
     Tracking(#[from] TrackingError),
+}
+
+fn at_line(line: usize) -> String {
+    match line {
+        0 => String::new(),
+        line => format!(", line {line}"),
+    }
+}
+
+impl ImportError {
+    /// Returns in words what keeps one thing of a source from being read; `None` of what keeps all from it.
+    pub(super) fn of_one_thing(&self) -> Option<String> {
+        match self {
+            Self::File { source, .. } => Some(format!("{self}: {source}")),
+            Self::Malformed { .. } => Some(self.to_string()),
+            Self::NotASource { .. }
+            | Self::Conflict { .. }
+            | Self::TooMany { .. }
+            | Self::Database(_)
+            | Self::Server { .. }
+            | Self::Tracking(_) => None,
+        }
+    }
 }
 
 /// Where a file is read.
@@ -159,6 +182,14 @@ impl Source {
             Kind::Files(_) => "a file store of MLflow",
             Kind::Database(_, words) => words,
             Kind::Server(_) => "a tracking server",
+        }
+    }
+
+    /// Returns what could not be read so far, each with the reason.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        match &self.kind {
+            Kind::Files(files) => files.left_out(),
+            Kind::Database(..) | Kind::Server(_) => Vec::new(),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use veracta_data::reading::Notes;
+use veracta_data::table::ColumnType;
 
 /// How scores are measured.
 #[derive(Debug, Clone, Args)]
@@ -33,15 +35,68 @@ pub(crate) fn parse_delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
+/// Heading of the options that say how files are read.
+const READING: &str = "How files are read";
+
+fn parse_type(text: &str) -> Result<(String, ColumnType), String> {
+    let parsed = text.rsplit_once('=').and_then(|(column, word)| {
+        let column_type = match word {
+            "numeric" => ColumnType::Numeric,
+            "categorical" => ColumnType::Categorical,
+            "text" => ColumnType::Text,
+            _ => return None,
+        };
+        Some((column.to_owned(), column_type))
+    });
+    parsed.ok_or_else(|| {
+        "a type is given as `column=numeric`, `column=categorical` or `column=text`".to_owned()
+    })
+}
+
+fn parse_mark(text: &str) -> Result<(String, String), String> {
+    let parsed = text.split_once('=');
+    let parsed = parsed.map(|(column, mark)| (column.to_owned(), mark.to_owned()));
+    parsed.ok_or_else(|| "a mark is given as `column=mark`, such as `income=-1`".to_owned())
+}
+
+/// How files are read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReadingOptions {
+    /// Character between cells of a CSV file, `\t` for a tab; a comma, or what a first line `sep=` says, when not given.
+    #[arg(long, value_parser = parse_delimiter, help_heading = READING)]
+    pub(crate) delimiter: Option<u8>,
+    /// Types of columns that are not to be inferred, such as `zip=categorical,age=numeric`.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN=TYPE", value_parser = parse_type, help_heading = READING)]
+    pub(crate) types: Vec<(String, ColumnType)>,
+    /// Cells that mean missing in every column, such as `-999,unknown`; the empty cell always does, `NA`, `N/A`, `null`, `NaN` and `?` do in
+    /// columns of numbers.
+    #[arg(long, value_delimiter = ',', value_name = "MARK", allow_hyphen_values = true, help_heading = READING)]
+    pub(crate) missing: Vec<String>,
+    /// A cell that means missing in one column, such as `income=-1`; may be given again.
+    #[arg(long, value_name = "COLUMN=MARK", value_parser = parse_mark, help_heading = READING)]
+    pub(crate) missing_in: Vec<(String, String)>,
+    /// Read columns as this model file reads them: its categories as words, its numbers as numbers, missing what was missing to it.
+    #[arg(long, value_name = "MODEL", help_heading = READING)]
+    pub(crate) read_as: Option<PathBuf>,
+    /// Character before the decimals of a number in a CSV file.
+    #[arg(long, default_value = ".", value_parser = parse_delimiter, help_heading = READING)]
+    pub(crate) decimal: u8,
+    /// Character between groups of three digits in a CSV file; none when not given.
+    #[arg(long, value_parser = parse_delimiter, help_heading = READING)]
+    pub(crate) thousands: Option<u8>,
+    /// Largest file, in bytes.
+    #[arg(long, default_value_t = 1 << 30, help_heading = READING)]
+    pub(crate) bytes_limit: u64,
+    /// What is to be told of the files that were read.
+    #[arg(skip)]
+    pub(crate) notes: Notes,
+}
+
 /// How files are read and a report is written.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileOptions {
-    /// Character between cells of a CSV file; `\t` is a tab.
-    #[arg(long, default_value = ",", value_parser = parse_delimiter)]
-    pub(crate) delimiter: u8,
-    /// Largest file, in bytes.
-    #[arg(long, default_value_t = 1 << 30)]
-    pub(crate) bytes_limit: u64,
+    #[command(flatten)]
+    pub(crate) reading: ReadingOptions,
     /// File to write the report to; the standard output when not given. Use `--format html|md|json`.
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

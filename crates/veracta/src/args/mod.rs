@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use groups::command;
 pub(crate) use measure::{
     Anonymity, Compare, Drift, Evaluate, Explain, FileOptions, MeasureOptions, Membership,
-    Neighbours, Plan, Predict, RecordOption, Robustness, Task, Watch, parse_delimiter,
+    Neighbours, Plan, Predict, ReadingOptions, RecordOption, Robustness, Task, Watch,
 };
 pub(crate) use server::{ExportTo, ImportFrom, Serve, TokenAction, UserAction};
 
@@ -235,12 +235,8 @@ pub(crate) enum Command {
     Profile {
         /// The file.
         file: PathBuf,
-        /// Character between cells of a CSV file; `\t` is a tab.
-        #[arg(long, default_value = ",", value_parser = parse_delimiter)]
-        delimiter: u8,
-        /// Largest file, in bytes.
-        #[arg(long, default_value_t = 1 << 30)]
-        bytes_limit: u64,
+        #[command(flatten)]
+        reading: ReadingOptions,
         /// Store a profile here, for `veracta drift --profile`. It is as personal as the data: quantiles are values of rows.
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,

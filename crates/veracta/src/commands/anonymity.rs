@@ -8,7 +8,7 @@ use crate::output::{Answer, csv_options};
 pub(super) fn execute(args: &Args, options: &Anonymity) -> anyhow::Result<Answer> {
     let request = AnonymityRequest {
         data: &options.data,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         quasi: options.quasi.clone(),
         sensitive: options.sensitive.clone(),
     };

@@ -18,7 +18,7 @@ pub(super) fn execute(args: &Args, options: &Compare) -> anyhow::Result<Answer> 
     check_measure(measure)?;
     let request = PairedRequest {
         data: &options.data,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         columns: ScoredColumns {
             label: options.label.clone(),
             positive: options.positive.clone(),

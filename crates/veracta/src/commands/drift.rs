@@ -22,7 +22,7 @@ pub(super) fn execute(args: &Args, options: &Drift) -> anyhow::Result<Answer> {
     let request = DriftRequest {
         reference,
         current,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         without: options.without.clone(),
         options: measured(options)?,
         together: options.together,

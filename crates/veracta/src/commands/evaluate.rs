@@ -73,7 +73,7 @@ fn columns(options: &Evaluate) -> ScoredColumns {
 fn expected(args: &Args, options: &Evaluate, metrics: Vec<Metric>) -> anyhow::Result<Answer> {
     let request = ExpectedRequest {
         data: &options.data,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         score: options.score.concat(),
         metrics,
         threshold: options.measure.threshold,
@@ -92,7 +92,7 @@ fn over_time(
 ) -> anyhow::Result<Answer> {
     let request = OverTimeRequest {
         data: &options.data,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         columns: columns(options),
         how: WindowColumns {
             every: every.to_owned(),
@@ -118,7 +118,7 @@ fn binary(args: &Args, options: &Evaluate, metrics: Vec<Metric>) -> anyhow::Resu
     let measure = &options.measure;
     let request = EvaluateRequest {
         data: &options.data,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         columns: columns(options),
         groups,
         options: EvaluationOptions {
@@ -173,7 +173,7 @@ fn other_task(args: &Args, options: &Evaluate) -> anyhow::Result<Answer> {
         [one] => Ok(one.clone()),
         _ => bail!("one `--score` is evaluated"),
     };
-    let (data, csv) = (options.data.as_path(), csv_options(&options.files)?);
+    let (data, csv) = (options.data.as_path(), csv_options(&options.files.reading)?);
     if let Some(reference) = &options.reference {
         if options.task != Task::Regression {
             bail!(

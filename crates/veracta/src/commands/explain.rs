@@ -16,7 +16,7 @@ use veracta_lifecycle::validation::reasons::{read_reasons, reasons};
 use veracta_model::explanation::summary::summarise;
 
 use crate::args::{Args, Explain, Format};
-use crate::output::{Answer, csv_options, note_rounds, print, print_report};
+use crate::output::{Answer, csv_options, note_applied, print, print_report};
 
 /// Threshold of a positive prediction where a metric needs one.
 const THRESHOLD: f64 = 0.5;
@@ -27,9 +27,9 @@ pub(super) fn execute(args: &Args, options: &Explain) -> anyhow::Result<Answer> 
     let Explain {
         model, data, files, ..
     } = options;
-    let csv = csv_options(files)?;
+    let csv = csv_options(&files.reading)?;
     let applied = apply(model, super::rounds(options.best), data, &csv)?;
-    note_rounds(applied.rounds_past_best);
+    note_applied(&applied, &files.reading);
     let rows = rows(options, applied.rows.n_rows)?;
     let subject = format!("{} on {}", file_name(model), file_name(data));
     let output = files.output.as_deref();
@@ -156,7 +156,7 @@ fn ask(
             super::metric_named(&options.metric)?,
             read_labels(
                 &options.data,
-                &csv_options(&options.files)?,
+                &csv_options(&options.files.reading)?,
                 label,
                 options.positive.as_deref(),
             )?,

@@ -91,7 +91,7 @@ fn text(imported: &Imported) -> String {
         (true, 0, true) => "Everything was here already.\n".to_owned(),
         (true, 0, false) => "Everything here is what the source has.\n".to_owned(),
         (true, n, _) => format!(
-            "What is here is what the source has, but for {n} things left out; another import completes them.\n"
+            "What is here is what the source has, but for {n} things left out; once they can be read, another import completes them.\n"
         ),
         (false, ..) => {
             "Not everything here is what the source has: it was changed on one side since.\n"

@@ -18,7 +18,7 @@ pub(super) fn execute(args: &Args, options: &Membership) -> anyhow::Result<Answe
         model: &options.model,
         members: &options.members,
         others: &options.others,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         label: options.label.clone(),
         positive: options.positive.clone(),
         n_shadows: options.shadows,

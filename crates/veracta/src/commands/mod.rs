@@ -42,13 +42,14 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
+use veracta_documents::report::{ReportBlock, ReportSection};
 use veracta_lifecycle::Outcome;
 use veracta_lifecycle::deployment::predict::Rounds;
 use veracta_statistics::performance::{METRICS, Metric};
 use veracta_store::{Backend, Platform, Store};
 
 use crate::args::{Args, Command, FileOptions, RecordOption};
-use crate::output::{Answer, print_report, tell};
+use crate::output::{Answer, print_report, tell, tell_notes};
 
 /// Program with its version, as records name it.
 const PROGRAM: &str = concat!("veracta ", env!("CARGO_PKG_VERSION"));
@@ -103,17 +104,10 @@ pub(crate) fn execute(args: &Args) -> anyhow::Result<Answer> {
         Command::Ledger { action } => ledger::execute(args, action),
         Command::Profile {
             file,
-            delimiter,
-            bytes_limit,
+            reading,
             save,
             merge,
-        } => profile::execute(
-            args,
-            file,
-            (*delimiter, *bytes_limit),
-            save.as_deref(),
-            merge,
-        ),
+        } => profile::execute(args, file, reading, save.as_deref(), merge),
         Command::Evaluate(options) => evaluate::execute(args, options),
         Command::Compare(options) => compare::execute(args, options),
         Command::Anonymity(options) => anonymity::execute(args, options),
@@ -148,7 +142,7 @@ fn answer<T: Serialize>(
 ) -> anyhow::Result<T> {
     let Outcome {
         measurement,
-        report,
+        mut report,
         record,
     } = outcome;
     let model = option.and_then(|option| option.record.as_ref());
@@ -162,7 +156,26 @@ fn answer<T: Serialize>(
             "note: recorded as evidence about `{model}` (#{idx}){word}"
         ));
     }
-    print_report(args.format, files.output.as_deref(), &report, &measurement)?;
+    let notes = files.reading.notes.all();
+    tell_notes(&files.reading);
+    if !notes.is_empty() {
+        let sentences = notes.iter().cloned().map(ReportBlock::Text);
+        report.sections.push(ReportSection {
+            heading: "How the files were read".to_owned(),
+            blocks: sentences.collect(),
+        });
+    }
+    let output = files.output.as_deref();
+    match notes.is_empty() {
+        true => print_report(args.format, output, &report, &measurement)?,
+        false => {
+            let mut figures = serde_json::to_value(&measurement)?;
+            if let Some(fields) = figures.as_object_mut() {
+                fields.insert("notes".to_owned(), notes.into());
+            }
+            print_report(args.format, output, &report, &figures)?;
+        }
+    }
     Ok(measurement)
 }
 

@@ -11,7 +11,7 @@ pub(super) fn execute(args: &Args, options: &Neighbours) -> anyhow::Result<Answe
         synthetic: &options.synthetic,
         training: &options.training,
         held_out: &options.held_out,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         without: options.without.clone(),
         level: options.level,
         seed: options.seed,

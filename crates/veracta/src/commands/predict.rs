@@ -8,7 +8,7 @@ use veracta_lifecycle::deployment::predict::apply;
 use veracta_model::model::Form;
 
 use crate::args::{Args, Format, Predict};
-use crate::output::{Answer, csv_options, note_rounds, print};
+use crate::output::{Answer, csv_options, note_applied, print};
 
 pub(super) fn execute(
     args: &Args,
@@ -24,8 +24,8 @@ pub(super) fn execute(
     if matches!(args.format, Format::Html | Format::Md) {
         bail!("predictions are printed as CSV, or with `--format json`");
     }
-    let applied = apply(model, rounds, data, &csv_options(files)?)?;
-    note_rounds(applied.rounds_past_best);
+    let applied = apply(model, rounds, data, &csv_options(&files.reading)?)?;
+    note_applied(&applied, &files.reading);
     let outputs = if margin {
         applied.model.margins(&applied.rows)?
     } else {

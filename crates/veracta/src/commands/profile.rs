@@ -3,34 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use veracta_data::csv::CsvOptions;
-use veracta_data::table::{ColumnType, ReadLimits};
+use veracta_data::table::ColumnType;
 use veracta_lifecycle::data::profile::{FileProfile, profile_file, profile_for_storage};
 use veracta_statistics::profile::ColumnProfile;
 
-use crate::args::{Args, Format};
-use crate::output::{Answer, Paint, print, print_json, tell};
+use crate::args::{Args, Format, ReadingOptions};
+use crate::output::{Answer, Paint, csv_options, print, print_json, tell};
 
 pub(super) fn execute(
     args: &Args,
     file: &Path,
-    (delimiter, bytes_limit): (u8, u64),
+    reading: &ReadingOptions,
     save: Option<&Path>,
     merge: &[PathBuf],
 ) -> anyhow::Result<Answer> {
     if matches!(args.format, Format::Html | Format::Md) {
         anyhow::bail!("a profile is printed with `--format human` or `--format json`");
     }
-    let limits = ReadLimits {
-        bytes_max: bytes_limit,
-        ..ReadLimits::default()
-    };
-    let csv = CsvOptions {
-        delimiter,
-        limits,
-        ..CsvOptions::default()
-    };
-    let (found, table) = profile_file(file, &csv)?;
+    let (found, table) = profile_file(file, &csv_options(reading)?)?;
     if let Some(target) = save {
         let stored = profile_for_storage(&table, merge)?;
         std::fs::write(target, stored.to_bytes())
@@ -73,20 +63,8 @@ fn text_of(found: &FileProfile, paint: Paint) -> String {
         .columns
         .iter()
         .for_each(|column| text += &column_line(column));
-    for blank in &read.blank {
-        text += &paint.open(&format!(
-            "\n{} blank cells in `{}`, the first in line {}",
-            blank.n_cells, blank.first.column, blank.first.line
-        ));
-    }
-    for mixed in &read.mixed {
-        text += &paint.open(&format!(
-            "\n`{}` is read as text: {} cells are numbers, {} are not, the first of these in line {}",
-            mixed.first.column, mixed.n_numeric, mixed.n_other, mixed.first.line
-        ));
-    }
-    if read.n_infinite > 0 {
-        text += &paint.open(&format!("\n{} cells are infinite", read.n_infinite));
+    for notice in read.notices() {
+        text += &paint.open(&format!("\n{notice}"));
     }
     for found in &identifiers.findings {
         let place = if found.hidden { "hidden in" } else { "in" };

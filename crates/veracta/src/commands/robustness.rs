@@ -12,7 +12,7 @@ pub(super) fn execute(args: &Args, options: &Robustness) -> anyhow::Result<Answe
     let request = RobustnessRequest {
         model: &options.model,
         data: &options.data,
-        csv: csv_options(files)?,
+        csv: csv_options(&files.reading)?,
         label: options
             .label
             .clone()

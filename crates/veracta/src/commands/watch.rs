@@ -8,7 +8,7 @@ use crate::output::{Answer, csv_options};
 pub(super) fn execute(args: &Args, options: &Watch) -> anyhow::Result<Answer> {
     let request = WatchRequest {
         data: &options.data,
-        csv: csv_options(&options.files)?,
+        csv: csv_options(&options.files.reading)?,
         column: options.column.clone(),
         detectors: options.detector.clone(),
     };

@@ -117,7 +117,7 @@ fn values_of_the_wrong_kind() {
         (
             "  path:",
             "  delimiter: \";;\"\n  path:",
-            &["pipeline.yaml:7:14", "a delimiter is one character"],
+            &["pipeline.yaml:7:14", "it is one ASCII character"],
         ),
         (
             "minimisation:",

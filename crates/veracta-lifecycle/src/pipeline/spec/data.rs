@@ -29,9 +29,21 @@ pub struct DataSpec {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub delimiter: Option<Spanned<String>>,
-    /// Cells that mean missing, beside the empty one, `NA`, `N/A`, `null`, `NaN` and `?`.
+    /// Character before the decimals of a number in a CSV file; a point by default.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub decimal: Option<Spanned<String>>,
+    /// Character between groups of three digits in a CSV file; none by default.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub thousands: Option<Spanned<String>>,
+    /// Cells that mean missing in every column, beside the empty one; in a column of numbers `NA`, `N/A`, `null`, `NaN` and `?` do so
+    /// without being declared.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// Cells that mean missing in one column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing_in: BTreeMap<String, Vec<String>>,
     /// Types of columns that are not to be inferred.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, TypeName>")]
@@ -250,6 +262,27 @@ impl Default for MinimisationSpec {
 
 const fn undeclared() -> DataNature {
     DataNature::Undeclared
+}
+
+impl DataSpec {
+    /// Returns the characters of a CSV file that cannot be, each with the reason.
+    pub(in crate::pipeline) fn wrong_characters(&self) -> Vec<(&Spanned<String>, &'static str)> {
+        let mut wrong = Vec::new();
+        let given = [&self.delimiter, &self.decimal, &self.thousands];
+        for character in given.into_iter().flatten() {
+            if character.value.len() != 1 {
+                wrong.push((character, "it is one ASCII character"));
+            }
+        }
+        let decimal = self.decimal.as_ref();
+        let decimal = decimal.map_or(".", |decimal| &decimal.value);
+        let same = self
+            .thousands
+            .as_ref()
+            .filter(|thousands| thousands.value == decimal);
+        wrong.extend(same.map(|same| (same, "`thousands` and `decimal` are different characters")));
+        wrong
+    }
 }
 
 impl SplitSpec {

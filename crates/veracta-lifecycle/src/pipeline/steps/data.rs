@@ -14,7 +14,7 @@ use crate::pipeline::spec::PipelineSpec;
 /// Needs the command that writes the file, if one does.
 pub(super) const STEP: Descriptor = Descriptor {
     id: "data",
-    version: 2,
+    version: 3,
     reads: &[],
     follows: &[],
 };

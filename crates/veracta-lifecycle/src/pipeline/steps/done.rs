@@ -233,10 +233,16 @@ pub(in crate::pipeline) fn dataset_request(data: &DataSpec, digest: Hash) -> Dat
 
 /// Returns how files of the pipeline are read.
 pub(super) fn reading(data: &DataSpec) -> Reading {
-    let delimiter = data.delimiter.as_ref();
+    let byte = |character: &Option<Spanned<String>>| {
+        let character = character.as_ref();
+        character.and_then(|character| character.value.bytes().next())
+    };
     Reading {
-        delimiter: delimiter.and_then(|delimiter| delimiter.value.bytes().next()),
+        delimiter: byte(&data.delimiter),
+        decimal: byte(&data.decimal),
+        thousands: byte(&data.thousands),
         missing: data.missing.clone(),
+        missing_in: data.missing_in.clone(),
         types: data.types.clone(),
         bytes_limit: data.bytes_limit,
     }

@@ -14,7 +14,7 @@ use crate::validation::explain::explain_record;
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "explain",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[],
 };

@@ -16,7 +16,7 @@ use crate::validation::validate::Judged;
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "fairness",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[Step::Criteria],
 };

@@ -14,7 +14,7 @@ use crate::pipeline::spec::PipelineSpec;
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "minimise",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Screen],
     follows: &[],
 };

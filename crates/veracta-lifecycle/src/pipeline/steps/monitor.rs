@@ -17,7 +17,7 @@ use crate::validation::TestRequest;
 /// Needs the command that writes the newer rows, if one does.
 pub(super) const STEP: Descriptor = Descriptor {
     id: "monitor",
-    version: 3,
+    version: 4,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[Step::Gate],
 };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use veracta_governance::evidence::Evidence;
 use veracta_governance::record::{PrivacyReport, Record};
+use veracta_model::model::Encoded;
 use veracta_model::training::TrainingSpec;
 use veracta_statistics::split::Part;
 
@@ -17,7 +18,7 @@ use crate::validation::membership::{Side, attack_model};
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "privacy",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[Step::Criteria],
 };
@@ -53,7 +54,10 @@ impl super::Request for Request {
             context.model(&self.test.model)?,
         );
         let parts = context.parts(self.test.assignment)?;
-        let rows = model.batch(&dataset.table)?;
+        let Encoded {
+            batch: rows,
+            unknown,
+        } = dataset.rows_for(&model)?;
         let labels = dataset.target.binary()?;
         let side = |part: Part| {
             let own = rows_of(&parts, part);
@@ -70,6 +74,7 @@ impl super::Request for Request {
             data: [self.test.dataset.digest; 2],
             attacks,
             n_shadows: self.n_shadows,
+            unknown,
         };
         Ok(vec![context.commit(
             Record::PrivacyReport(record),

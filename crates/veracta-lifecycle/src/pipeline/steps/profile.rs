@@ -12,7 +12,7 @@ use crate::pipeline::spec::PipelineSpec;
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "profile",
-    version: 2,
+    version: 3,
     reads: &[Step::Data],
     follows: &[],
 };

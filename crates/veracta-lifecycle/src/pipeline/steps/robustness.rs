@@ -4,6 +4,7 @@ use serde::Serialize;
 use veracta_governance::evidence::Evidence;
 use veracta_governance::plan::RobustnessCriterion;
 use veracta_governance::record::Record;
+use veracta_model::model::Encoded;
 use veracta_statistics::interval::Precision;
 
 use super::done::model_subject;
@@ -16,7 +17,7 @@ use crate::validation::robustness::{ScenarioRequest, try_scenarios};
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "robustness",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[Step::Criteria],
 };
@@ -49,7 +50,8 @@ impl super::Request for Request {
             context.model(&self.test.model)?,
         );
         let test = context.test(&self.test)?;
-        let rows = model.batch(&dataset.table)?.select_rows(&test.rows);
+        let Encoded { batch, unknown } = dataset.rows_for(&model)?;
+        let rows = batch.select_rows(&test.rows);
         let request = ScenarioRequest {
             metric: self.criterion.metric,
             threshold: self.threshold,
@@ -58,7 +60,7 @@ impl super::Request for Request {
         };
         let measured = try_scenarios(&model, &rows, Some(&test.labels), &request)?;
         let digests = (self.test.model.digest, self.test.dataset.digest);
-        let record = measured.record(digests.0, digests.1);
+        let record = measured.record(digests.0, digests.1, unknown);
         Ok(vec![context.commit(
             Record::RobustnessReport(record),
             model_subject(&self.model),

@@ -13,7 +13,7 @@ use crate::pipeline::spec::PipelineSpec;
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "scan",
-    version: 2,
+    version: 3,
     reads: &[Step::Data],
     follows: &[],
 };

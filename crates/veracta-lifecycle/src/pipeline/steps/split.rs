@@ -15,7 +15,7 @@ use crate::pipeline::spec::{PipelineSpec, SplitMethodName};
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "split",
-    version: 3,
+    version: 4,
     reads: &[Step::Data],
     follows: &[],
 };

@@ -34,7 +34,10 @@ data:
   name: rows
   nature: simulated
   delimiter: ","
+  decimal: "."
+  thousands: "'"
   missing: ["-9"]
+  missing_in: {age: ["-8"]}
   types: {city: categorical}
   label: {column: left, positive: "1", negative: ["0"], task: binary}
   identifiers: [id]
@@ -221,6 +224,8 @@ fn other(leaf: &str, value: &Value) -> Value {
         ("data.path", json!("copy.csv")),
         ("data.nature", json!("synthetic")),
         ("data.delimiter", json!(";")),
+        ("data.decimal", json!("_")),
+        ("data.thousands", json!("`")),
         ("data.types.*", json!("text")),
         ("data.label.column", json!("left2")),
         ("data.label.positive", json!("0")),

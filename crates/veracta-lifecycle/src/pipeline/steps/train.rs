@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use veracta_governance::evidence::Evidence;
-use veracta_governance::record::{ModelStatus, ModelVersion, NamedDigest, Record, Run};
+use veracta_governance::record::{ModelInput, ModelStatus, ModelVersion, NamedDigest, Record, Run};
 use veracta_ledger::Hash;
 use veracta_ledger::entry::{Artifact, Link};
 use veracta_model::training::TrainingSpec;
@@ -21,7 +21,7 @@ use crate::training::{Trained, bring, seed_of, train};
 /// Needs the command that writes the model's file, if one does.
 pub(super) const STEP: Descriptor = Descriptor {
     id: "train",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split],
     follows: &[Step::Criteria],
 };
@@ -231,7 +231,13 @@ impl Request {
             datasets: vec![self.dataset.digest],
             architecture: trained.model.kind(),
             training: self.training.clone(),
-            inputs: trained.model.signature.inputs.clone(),
+            inputs: trained
+                .model
+                .signature
+                .inputs
+                .iter()
+                .map(ModelInput::from)
+                .collect(),
             label: self.dataset.label.label(),
             threshold: declared.threshold,
             owner: declared.owner.clone(),

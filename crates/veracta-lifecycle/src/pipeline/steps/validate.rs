@@ -14,7 +14,7 @@ use veracta_statistics::performance::METRICS;
 
 pub(super) const STEP: Descriptor = Descriptor {
     id: "validate",
-    version: 2,
+    version: 3,
     reads: &[Step::Data, Step::Split, Step::Train],
     follows: &[Step::Criteria],
 };
