@@ -106,8 +106,13 @@ async fn lineage(
     body: Body,
 ) -> Result<impl IntoResponse, ApiError> {
     let event = read_json(&headers, body, EVENT_BYTES_LIMIT).await?;
+    let is_without_offset = openlineage::is_without_offset(&event);
     let idx = blocking(move || Ok(openlineage::accept(&platform, event)?)).await?;
-    Ok((StatusCode::CREATED, Json(json!({ "record": idx }))))
+    let mut told = json!({ "record": idx });
+    if is_without_offset {
+        told["note"] = "`eventTime` has no offset and is read as UTC".into();
+    }
+    Ok((StatusCode::CREATED, Json(told)))
 }
 
 #[cfg(test)]

@@ -191,7 +191,8 @@ pub fn roc_points(scored: &Scored<'_>) -> Vec<(f64, f64)> {
     points
 }
 
-fn needs_probability(metric: Metric) -> bool {
+/// Returns whether a metric is defined on probabilities only.
+pub fn needs_probability(metric: Metric) -> bool {
     matches!(metric, Metric::LogLoss | Metric::Brier | Metric::D2LogLoss)
 }
 
@@ -475,7 +476,7 @@ pub struct PairedEvaluation {
     pub verdict: Comparison,
 }
 
-/// Compares two scores; `None` when the ROC AUC is not defined, or the two differ in all of it.
+/// Compares two scores, which differ by 0 with p = 1 when they rank the rows alike; `None` when the ROC AUC is not defined, or the two differ in all of it.
 pub fn compare(
     labels: &[bool],
     scores: [&[f64]; 2],
@@ -486,7 +487,6 @@ pub fn compare(
     let scored = scores.map(|scores| Scored::new(labels, scores).ok());
     let [first, second] = [scored[0].as_ref()?, scored[1].as_ref()?];
     let (a, b) = (delong(first)?, delong(second)?);
-    // Scores that rank the rows alike differ by nothing, and that is certain.
     let same = (a == b).then_some((0.0, 0.0, 0.0, 1.0));
     let (difference, variance, _, p) = b.compare(&a).or(same)?;
     let half = crate::distribution::normal_quantile(0.5 + level / 2.0) * variance.sqrt();

@@ -1,6 +1,7 @@
 //! OpenLineage 2-0-2, both ways: events of jobs elsewhere become records, and records of runs become events.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::{Map, Value, json};
 use veracta_governance::evidence::Evidence;
 use veracta_governance::record::{
@@ -63,13 +64,24 @@ fn is_uuid(text: &str) -> bool {
         && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Returns whether the time of an event has no offset, as some producers send it against the specification: it is read as UTC.
+pub fn is_without_offset(event: &Value) -> bool {
+    let time = event["eventTime"].as_str().unwrap_or_default();
+    time.parse::<Timestamp>().is_err()
+        && time.len() > "2026-01-31".len()
+        && time.parse::<DateTime>().is_ok()
+}
+
 /// Reads an event; the message of an error names the field.
 fn read(event: Value, salt: Hash) -> Result<ObservedRun, TrackingError> {
     let invalid = |message: &str| TrackingError::invalid(message.to_owned());
     if !event.is_object() {
         return Err(invalid("an event must be a JSON object"));
     }
-    let event_time = text(&event["eventTime"], "eventTime")?.to_owned();
+    let mut event_time = text(&event["eventTime"], "eventTime")?.to_owned();
+    if is_without_offset(&event) {
+        event_time.push('Z');
+    }
     event_time
         .parse::<Timestamp>()
         .map_err(|_| invalid("`eventTime` must be a date and time with an offset (RFC 3339)"))?;

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use veracta_data::reading::ReadOptions;
+use veracta_data::reading::{Notes, ReadOptions};
 use veracta_data::table::{Coded, Column, Table};
 use veracta_documents::report::comparison;
 use veracta_documents::report::evaluation::report;
 use veracta_governance::record::{PerformanceReport, Record};
 use veracta_statistics::evaluation::{
-    Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate,
+    Evaluation, EvaluationOptions, Grouping, PairedEvaluation, compare, evaluate, needs_probability,
 };
-use veracta_statistics::performance::Scored;
+use veracta_statistics::performance::{METRICS, Metric, Scored};
 use veracta_statistics::resampling::{CLUSTERS_MIN, Clusters};
 
 use crate::LifecycleError;
@@ -137,6 +137,31 @@ impl EvaluateRequest<'_> {
     }
 }
 
+/// Says what is not measured, and where predictions are cut, when scores are no probabilities.
+fn note_no_probabilities(column: &str, scores: &[f64], options: &EvaluationOptions, notes: &Notes) {
+    let is_outside = |score: &&f64| !(0.0..=1.0).contains(*score);
+    let n_outside = scores.iter().filter(is_outside).count();
+    if n_outside == 0 {
+        return;
+    }
+    let is_asked = |metric: &Metric| options.metrics.is_empty() || options.metrics.contains(metric);
+    let missed = METRICS.iter().filter(|entry| is_asked(&entry.metric));
+    let missed = missed.filter(|entry| needs_probability(entry.metric));
+    let missed: Vec<&str> = missed.map(|entry| entry.title).collect();
+    let missed = match missed.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; not measured, as probabilities are needed: {}",
+            missed.join(", ")
+        ),
+    };
+    notes.add(format!(
+        "{n_outside} of {} scores in `{column}` are beyond 0 to 1; predictions are cut at {} (`--threshold`){missed}",
+        scores.len(),
+        options.threshold
+    ));
+}
+
 fn evaluate_file(request: &EvaluateRequest<'_>) -> Result<Evaluation, LifecycleError> {
     let EvaluateRequest {
         data,
@@ -146,6 +171,7 @@ fn evaluate_file(request: &EvaluateRequest<'_>) -> Result<Evaluation, LifecycleE
         options,
     } = request;
     let rows = read(data, csv, columns)?;
+    note_no_probabilities(&columns.scores[0], &rows.scores[0], options, &csv.notes);
     let within = groups
         .control
         .as_ref()

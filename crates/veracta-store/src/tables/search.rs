@@ -371,32 +371,31 @@ impl<'d> Statement<'d> {
     }
 
     fn compare(&mut self, comparison: &Comparison) -> Result<(), StoreError> {
-        let Comparison {
-            field,
-            operator,
-            operand,
-        } = comparison;
+        let (field, operand) = (&comparison.field, &comparison.operand);
+        let operator = comparison.operator;
         let condition = match field {
             // PostgreSQL does not compare a whole number with another kind by itself.
             Field::Attribute(attribute) if matches!(operand, Operand::Number(_)) => self
                 .comparison(
                     &format!("CAST(t.{} AS DOUBLE PRECISION)", attribute.column),
-                    *operator,
+                    operator,
                     operand,
                 ),
             Field::Attribute(attribute) => {
-                self.comparison(&format!("t.{}", attribute.column), *operator, operand)
+                self.comparison(&format!("t.{}", attribute.column), operator, operand)
             }
-            Field::Param(name) => self.compare_value(self.noun.params(), name, *operator, operand),
-            Field::Tag(name) => self.compare_value(self.noun.tags(), name, *operator, operand),
+            Field::Param(name) => self.compare_value(self.noun.params(), name, operator, operand),
+            Field::Tag(name) => self.compare_value(self.noun.tags(), name, operator, operand),
             Field::Metric(..) => {
                 let join = self.join_metric(field, "JOIN")?;
-                let condition = self.comparison(&format!("{join}.value"), *operator, operand);
-                format!("{join}.is_nan = 0 AND {condition}")
+                let condition = self.comparison(&format!("{join}.value"), operator, operand);
+                // What is no number differs from every number, and is neither less nor greater.
+                let nan = ["0 AND", "1 OR"][usize::from(operator == Operator::NotEqual)];
+                format!("({join}.is_nan = {nan} {condition})")
             }
-            Field::DatasetName => self.compare_dataset("d.name", *operator, operand),
-            Field::DatasetDigest => self.compare_dataset("d.digest", *operator, operand),
-            Field::DatasetContext => self.compare_dataset("c.value", *operator, operand),
+            Field::DatasetName => self.compare_dataset("d.name", operator, operand),
+            Field::DatasetDigest => self.compare_dataset("d.digest", operator, operand),
+            Field::DatasetContext => self.compare_dataset("c.value", operator, operand),
         };
         self.conditions.push(condition);
         Ok(())

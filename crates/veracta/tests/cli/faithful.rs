@@ -302,3 +302,23 @@ fn an_import_brings_in_the_rest_and_names_what_it_left_out() {
         ],
     );
 }
+
+#[test]
+fn scores_that_are_no_probabilities_are_told_from_those_that_are() {
+    let row = |row: u64| format!("{},{}\n", (row * 37 % 100) as f64 / 10.0 - 5.0, row % 3 / 2);
+    let rows = "score,y\n".to_owned() + &(0..100).map(row).collect::<String>();
+    let project = with(&[("scored.csv", &rows)]);
+    let arguments = ["evaluate", "scored.csv", "--label", "y", "--score", "score"];
+    let answer = project.veracta(&[&arguments[..], &["--metric", "brier"]].concat());
+    check(
+        &answer,
+        0,
+        &[
+            "are beyond 0 to 1",
+            "cut at 0.5",
+            "probabilities are needed: Brier score",
+        ],
+    );
+    let found = project.json(&arguments);
+    assert_eq!(found["notes"].as_array().unwrap().len(), 1, "{found}");
+}

@@ -33,6 +33,27 @@ fn post(server: &Server, body: &Value) -> (u16, Value) {
 }
 
 #[test]
+fn a_time_without_an_offset_is_read_as_utc_and_told() {
+    let project = Project::new(PIPELINE);
+    let server = Server::start(&project);
+    let mut failed = event("FAIL");
+    failed["eventTime"] = json!("2026-03-01T10:00:00.829392");
+    let (status, told) = post(&server, &failed);
+    assert!(
+        status == 201 && told["note"].as_str().unwrap().contains("UTC"),
+        "{told}"
+    );
+    for wrong in ["2026-03-01", "yesterday", "2026-13-01T10:00:00"] {
+        failed["eventTime"] = json!(wrong);
+        assert_eq!(post(&server, &failed).0, 400, "{wrong}");
+    }
+    drop(server);
+    let body = project.record(told["record"].as_u64().unwrap());
+    assert_eq!(body["event_time"], "2026-03-01T10:00:00.829392Z");
+    assert_eq!(body["event"]["eventTime"], "2026-03-01T10:00:00.829392");
+}
+
+#[test]
 fn events_of_others_become_records() {
     let project = Project::new(PIPELINE);
     let server = Server::start(&project);
