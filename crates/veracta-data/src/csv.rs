@@ -71,7 +71,8 @@ pub fn read_csv<R: Read + Seek>(
     for builder in &builders {
         builder.note(&mut report, &mut |byte| layout.line_at(source, byte))?;
     }
-    let columns = builders.into_iter().map(Builder::finish).collect();
+    let finish = |builder: Builder| builder.finish(&mut report);
+    let columns = builders.into_iter().map(finish).collect();
     let table = Table {
         columns,
         n_rows,

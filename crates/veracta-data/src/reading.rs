@@ -58,6 +58,8 @@ pub struct ColumnReading {
     pub column_type: ColumnType,
     /// Whether words are taken as they stand even where they are nothing but white space.
     pub is_verbatim: bool,
+    /// Whether the model knows an empty word, which only a file that tells it from a missing one can hold.
+    pub keeps_empty: bool,
     /// Cells that are missing beside the empty one.
     pub missing: Vec<String>,
 }
@@ -68,6 +70,9 @@ pub(crate) struct ColumnRules {
     /// The type; inferred when `None`.
     pub(crate) declared: Option<ColumnType>,
     pub(crate) is_verbatim: bool,
+    pub(crate) keeps_empty: bool,
+    /// Whether truth values and dates have one spelling: of inferred words, and of those that a model trained here reads.
+    pub(crate) has_one_spelling: bool,
     missing: Vec<String>,
 }
 
@@ -91,12 +96,16 @@ impl ReadOptions {
             return ColumnRules {
                 declared: Some(reading.column_type),
                 is_verbatim: reading.is_verbatim,
+                keeps_empty: reading.keeps_empty,
+                has_one_spelling: !reading.is_verbatim,
                 missing: reading.missing.clone(),
             };
         }
         ColumnRules {
             declared: self.types.get(column).copied(),
             is_verbatim: false,
+            keeps_empty: false,
+            has_one_spelling: !self.types.contains_key(column),
             missing: self.marks(column),
         }
     }

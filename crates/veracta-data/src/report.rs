@@ -40,6 +40,12 @@ pub struct ReadReport {
     /// Whole numbers of columns declared numeric that were rounded to a 64-bit float.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rounded: Vec<CountedCells>,
+    /// Cells of columns of truth values or dates that are neither.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub odd_words: Vec<CountedCells>,
+    /// Columns that hold nothing but marks of missing numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_marks: Vec<CountedCells>,
     /// Columns of the file that are not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<UnreadColumn>,
@@ -70,6 +76,31 @@ impl ReadReport {
     /// Returns all that was noticed, a sentence each.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
+        let place = |place: &Option<CellPlace>| match place {
+            Some(place) => format!(", the first in line {} of `{}`", place.line, place.column),
+            None => String::new(),
+        };
+        if self.n_nan_text > 0 {
+            notices.push(format!(
+                "{} cells say `nan` and are read as missing{}",
+                self.n_nan_text,
+                place(&self.first_nan_text)
+            ));
+        }
+        if self.n_infinite > 0 {
+            notices.push(format!(
+                "{} cells are infinite{}",
+                self.n_infinite,
+                place(&self.first_infinite)
+            ));
+        }
+        notices.extend(self.surprises());
+        notices
+    }
+
+    /// Returns what was read otherwise than somebody may expect, a sentence each.
+    pub fn surprises(&self) -> Vec<String> {
+        let mut notices = Vec::new();
         let blank = |column: &str, n_cells: u64, line: Option<u64>| {
             format!(
                 "{n_cells} blank cells in `{column}` are read as missing{}",
@@ -86,30 +117,6 @@ impl ReadReport {
         for found in &self.blank_words {
             notices.push(blank(&found.column, found.n_cells, found.line));
         }
-        let place = |place: &Option<CellPlace>| match place {
-            Some(place) => format!(", the first in line {} of `{}`", place.line, place.column),
-            None => String::new(),
-        };
-        if self.n_nan_text > 0 {
-            notices.push(format!(
-                "{} cells say `nan` and are read as missing{}",
-                self.n_nan_text,
-                place(&self.first_nan_text)
-            ));
-        }
-        if self.n_infinite > 0 {
-            notices.push(format!(
-                "{} cells are infinite and treated as missing by the model{}",
-                self.n_infinite,
-                place(&self.first_infinite)
-            ));
-        }
-        notices.extend(self.surprises());
-        notices
-    }
-
-    /// Returns what was read otherwise than somebody may expect, a sentence each.
-    pub fn surprises(&self) -> Vec<String> {
         let mixed = self.mixed.iter().map(|found| {
             format!(
                 "`{}` is read as text: {} cells are numbers, {} are not, the first of these in line {}",
@@ -118,7 +125,7 @@ impl ReadReport {
         });
         let kept = self.kept_words.iter().map(|found| {
             format!(
-                "`{}` is read as words: {} whole numbers have leading zeros or more digits than a number keeps apart{}; the type `numeric` rounds them",
+                "`{}` is read as words: {} numbers have leading zeros or more digits than a number keeps apart{}; the type `numeric` rounds them",
                 found.column, found.n_cells, at_line(found.line)
             )
         });
@@ -134,16 +141,27 @@ impl ReadReport {
                 found.column, found.n_cells, at_line(found.line)
             )
         });
+        let odd = self.odd_words.iter().map(|found| {
+            format!(
+                "`{}` holds truth values or dates, and {} cells that are neither",
+                found.column, found.n_cells
+            )
+        });
+        let only_marks = self.only_marks.iter().map(|found| {
+            format!(
+                "`{}` holds nothing but {} cells such as `NA`, read as missing{}",
+                found.column,
+                found.n_cells,
+                at_line(found.line)
+            )
+        });
         let unread = self
             .unread
             .iter()
             .map(|found| format!("`{}` is not read: it holds {}", found.column, found.found));
-        mixed
-            .chain(kept)
-            .chain(rounded)
-            .chain(marks)
-            .chain(unread)
-            .collect()
+        notices.extend(mixed.chain(kept).chain(rounded).chain(marks));
+        notices.extend(odd.chain(only_marks).chain(unread));
+        notices
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn plain_number(text: &str, style: NumberStyle) -> Option<String> {
             let mut groups = unsigned.split(mark);
             let first = groups.next()?;
             let is_grouped = (1..=3).contains(&first.len())
+                && !first.starts_with('0')
                 && is_digits(first)
                 && groups.all(|group| group.len() == 3 && is_digits(group));
             if !is_grouped {
@@ -77,17 +78,30 @@ pub(crate) fn is_number_mark(cell: &str) -> bool {
     cell.len() <= 4 && NUMBER_MARKS.contains(&cell)
 }
 
-/// Returns whether a 64-bit float would take this spelling of a number for another's: a whole number with leading zeros, or one that
+/// Returns whether a 64-bit float would take this spelling of a number for another's: one with leading zeros, or one whose whole part
 /// a float does not hold.
 pub fn loses_identity(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (digits, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_plain(digits) || !is_plain(decimals) {
         return false;
     }
     if digits.len() > 1 && digits.starts_with('0') {
         return true;
     }
-    digits.len() > 15 && digits.parse().map_or(true, |whole: i128| !is_held(whole))
+    if digits.len() <= 15 {
+        return false;
+    }
+    // Decimals of a number this large are not held at all.
+    let has_decimals = decimals.bytes().any(|byte| byte != b'0');
+    let is_large = digits.parse().map_or(true, |whole: i128| !is_held(whole));
+    is_large || has_decimals && digits.len() > 16
+}
+
+/// Returns whether a whole number is another one as a 64-bit float.
+pub(crate) fn is_rounded(whole: i128) -> bool {
+    (whole as f64) as i128 != whole
 }
 
 /// Returns whether a 64-bit float holds a whole number and no other is rounded to it.
@@ -110,14 +124,14 @@ pub(crate) fn truth_word(truth: bool) -> &'static str {
 }
 
 /// A date, or a moment with or without a zone.
-pub(crate) enum When {
+enum When {
     Local(DateTime),
     Utc(Timestamp),
 }
 
 impl When {
     /// Reads `2026-01-31`, `2026-01-31 10:00`, `2026-01-31T10:00:00.5` and the same with an offset.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
+    fn parse(word: &str) -> Option<Self> {
         let bytes = word.as_bytes();
         let is_dash = |at: usize| bytes.get(at) == Some(&b'-');
         if !(is_dash(4) && is_dash(7) && bytes.len() >= 10 && bytes[0].is_ascii_digit()) {
@@ -132,17 +146,17 @@ impl When {
         }
     }
 
-    pub(crate) fn is_midnight(&self) -> bool {
+    fn is_midnight(&self) -> bool {
         match self {
             Self::Local(moment) => moment.time() == Time::midnight(),
             Self::Utc(_) => false,
         }
     }
 
-    /// Returns the one spelling; of a date alone where `is_date`.
-    pub(crate) fn spelling(&self, is_date: bool) -> String {
+    /// Returns the one spelling, of a midnight without a zone that of its date.
+    fn spelling(&self) -> String {
         match self {
-            Self::Local(moment) if is_date => moment.date().to_string(),
+            Self::Local(moment) if self.is_midnight() => moment.date().to_string(),
             Self::Local(moment) => moment.to_string(),
             Self::Utc(moment) => moment.to_string(),
         }
@@ -151,7 +165,7 @@ impl When {
 
 /// Returns the one spelling of a date or a moment, a midnight without a zone as its date; `None` of other words.
 pub fn spell_moment(word: &str) -> Option<String> {
-    When::parse(word).map(|moment| moment.spelling(moment.is_midnight()))
+    When::parse(word).map(|moment| moment.spelling())
 }
 
 #[cfg(test)]
@@ -161,7 +175,14 @@ mod tests {
 
     #[test]
     fn a_spelling_that_a_float_would_merge_with_another_is_told() {
-        for text in ["01", "-007", "9007199254740992", "12345678901234567890"] {
+        for text in [
+            "01",
+            "-007",
+            "001.5",
+            "9007199254740992",
+            "9007199254740992.00",
+            "12345678901234567890",
+        ] {
             assert!(loses_identity(text), "{text}");
         }
         for text in [
@@ -192,6 +213,8 @@ mod tests {
         check("-1.234", Some("-1234"));
         check("12,5", Some("12.5"));
         check("1.23", None);
+        check("0.123", None);
+        check("001.730", None);
         check("1234.567", None);
         check("1,2.3", None);
         let comma = NumberStyle {

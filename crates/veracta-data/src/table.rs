@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 pub use crate::report::{
     BlankCells, CellPlace, CountedCells, MixedColumn, ReadReport, UnreadColumn,
 };
-use crate::spelling::parse_truth;
+use crate::spelling::{parse_number, parse_truth};
 
 /// Code of a missing category.
 pub const MISSING: u32 = u32::MAX;
@@ -88,6 +88,14 @@ impl Default for ReadLimits {
     }
 }
 
+/// Returns which columns there are, for a message. A first line with a number in it is a person's row and not names: nothing of it is said.
+pub fn named_columns(columns: &[String]) -> String {
+    match columns.iter().any(|name| parse_number(name).is_some()) {
+        true => "its first line holds numbers, where names of columns are expected".to_owned(),
+        false => format!("it has {}", columns.join(", ")),
+    }
+}
+
 /// Why a table cannot be read. Cell contents never appear: they may be personal.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -143,7 +151,7 @@ pub enum TableError {
         first: CellPlace,
     },
     /// A declared column is not in the file.
-    #[error("column `{column}` is not in the file; it has {}", .columns.join(", "))]
+    #[error("column `{column}` is not in the file; {}", named_columns(.columns))]
     UnknownColumn {
         /// Name that was declared or asked for.
         column: String,
@@ -329,11 +337,15 @@ impl Column {
                 .iter_mut()
                 .filter(|held| **held == MISSING)
                 .for_each(|held| *held = code);
-            let names = ["(missing)", "(no value)", "(without a value)"];
-            let is_free = |name: &&str| !coded.levels.iter().any(|level| level == name);
-            let free = names.into_iter().find(is_free);
-            // A column that holds all three as words gets a name that no cell of limited length can have.
-            let name = free.map_or_else(|| "(missing) ".repeat(1 << 17), str::to_owned);
+            let mut name = "(missing)".to_owned();
+            let mut n_taken = 0;
+            while coded.levels.contains(&name) {
+                n_taken += 1;
+                name = match n_taken {
+                    1 => "(no value)".to_owned(),
+                    n => format!("(no value {n})"),
+                };
+            }
             coded.levels.push(name);
         }
         coded
@@ -341,16 +353,19 @@ impl Column {
 }
 
 impl Coded {
-    /// Returns the code of the level that a person means by a word: the level itself, else the only one that is the same truth value or
-    /// the same word but for white space around it.
+    /// Returns the code of the level that a person means by a word: the level itself, else the only one that is the same truth value, the
+    /// same number, or the same word but for white space around it.
     pub fn code_of(&self, word: &str) -> Option<usize> {
         if let Some(code) = self.levels.iter().position(|level| level == word) {
             return Some(code);
         }
-        let truth = parse_truth(word);
+        let (truth, number) = (parse_truth(word), parse_number(word.trim()));
         let is_meant = |level: &&String| match truth {
             Some(_) => parse_truth(level) == truth,
-            None => level.trim() == word.trim(),
+            None => {
+                let is_number = number.is_some() && parse_number(level.trim()) == number;
+                level.trim() == word.trim() || is_number
+            }
         };
         let mut meant = self.levels.iter().filter(is_meant);
         match (meant.next(), meant.next()) {

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::spelling::{When, parse_truth, truth_word};
+use crate::spelling::{
+    is_number_mark, loses_identity, parse_number, parse_truth, spell_moment, truth_word,
+};
 use crate::table::{Coded, ColumnType, MISSING};
 
 /// Collects text values as codes; `finish` sorts the levels so that codes do not depend on row order.
@@ -62,32 +64,62 @@ pub(crate) fn coded_type(coded: &Coded) -> ColumnType {
     ColumnType::Categorical
 }
 
-/// Gives inferred words that are all truth values, or all dates and times, their one spelling.
-pub(crate) fn with_one_spelling(coded: Coded) -> Coded {
-    let Some(first) = coded.levels.first() else {
-        return coded;
-    };
-    if parse_truth(first).is_some() {
-        let truths: Option<Vec<bool>> = coded.levels.iter().map(|word| parse_truth(word)).collect();
-        return match truths {
-            Some(truths) => respelt(coded, |at| truth_word(truths[at]).to_owned()),
-            None => coded,
-        };
+/// Gives words that are truth values, or dates and times, in most of their cells one spelling; returns how many cells are something else,
+/// which stand as they are.
+pub(crate) fn with_one_spelling(coded: Coded) -> (Coded, u64) {
+    let mut n_of_level = vec![0u64; coded.levels.len()];
+    for code in &coded.codes {
+        if let Some(n) = n_of_level.get_mut(*code as usize) {
+            *n += 1;
+        }
     }
-    if When::parse(first).is_none() {
-        return coded;
+    let n_present: u64 = n_of_level.iter().sum();
+    let spellings: [fn(&str) -> Option<String>; 2] = [
+        |word| parse_truth(word).map(|truth| truth_word(truth).to_owned()),
+        spell_moment,
+    ];
+    for spelling in spellings {
+        let spelt: Vec<Option<String>> = coded.levels.iter().map(|word| spelling(word)).collect();
+        let of_kind = spelt.iter().zip(&n_of_level);
+        let n_of_kind: u64 = of_kind
+            .filter(|(word, _)| word.is_some())
+            .map(|(_, n)| n)
+            .sum();
+        if n_of_kind * 2 > n_present {
+            let other = |at: usize| coded.levels[at].clone();
+            let spelt = spelt.into_iter().enumerate();
+            let spelt = spelt.map(|(at, word)| word.unwrap_or_else(|| other(at)));
+            let spelt: Vec<String> = spelt.collect();
+            return (respelt(coded, spelt), n_present - n_of_kind);
+        }
     }
-    let moments: Option<Vec<When>> = coded.levels.iter().map(|word| When::parse(word)).collect();
-    let Some(moments) = moments else {
-        return coded;
+    (coded, 0)
+}
+
+/// Reads words as numbers, as a column of a CSV file is; `None` when one is no number, or a float would take it for another's.
+pub(crate) fn as_numbers(coded: &Coded, number_marks: &[f64]) -> Option<Vec<f64>> {
+    let number = |word: &String| {
+        let word = word.trim();
+        if is_number_mark(word) {
+            return Some(f64::NAN);
+        }
+        let number = parse_number(word).filter(|_| !loses_identity(word))?;
+        Some(if number_marks.contains(&number) {
+            f64::NAN
+        } else {
+            number
+        })
     };
-    let are_dates = moments.iter().all(When::is_midnight);
-    respelt(coded, |at| moments[at].spelling(are_dates))
+    let numbers: Vec<f64> = coded.levels.iter().map(number).collect::<Option<_>>()?;
+    if !numbers.iter().any(|number| !number.is_nan()) {
+        return None;
+    }
+    let of_code = |code: &u32| numbers.get(*code as usize).copied().unwrap_or(f64::NAN);
+    Some(coded.codes.iter().map(of_code).collect())
 }
 
 /// Spells each level anew; levels that become equal are one, and the order is that of the new spelling.
-fn respelt(coded: Coded, spell: impl Fn(usize) -> String) -> Coded {
-    let spelt: Vec<String> = (0..coded.levels.len()).map(spell).collect();
+fn respelt(coded: Coded, spelt: Vec<String>) -> Coded {
     let mut levels = spelt.clone();
     levels.sort_unstable();
     levels.dedup();
@@ -107,29 +139,65 @@ fn respelt(coded: Coded, spell: impl Fn(usize) -> String) -> Coded {
 mod tests {
     use super::*;
 
+    fn of(levels: &[&str]) -> (Coded, u64) {
+        with_one_spelling(Coded {
+            codes: (0..levels.len() as u32).chain([MISSING]).collect(),
+            levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+        })
+    }
+
     #[test]
     fn truth_values_and_moments_have_one_spelling() {
+        let (truths, n_other) = of(&["False", "TRUE", "true"]);
+        assert_eq!(
+            (&truths.levels[..], n_other),
+            (&["false".to_owned(), "true".to_owned()][..], 0)
+        );
+        assert_eq!(truths.codes, [0, 1, 1, MISSING]);
+        let check = |levels: &[&str], expected: &[&str], n_other: u64| {
+            let found = of(levels);
+            assert_eq!(
+                (found.0.levels.as_slice(), found.1),
+                (strings(expected).as_slice(), n_other)
+            );
+        };
+        check(&["False", "maybe"], &["False", "maybe"], 0);
+        check(&["False", "TRUE", "maybe"], &["false", "maybe", "true"], 1);
+        check(
+            &[
+                "2026-01-31 00:00:00",
+                "2026-02-01T00:00",
+                "2026-02-01 10:00:00.500",
+            ],
+            &["2026-01-31", "2026-02-01", "2026-02-01T10:00:00.5"],
+            0,
+        );
+        check(
+            &["2026-01-31 10:00:00+02:00", "2026-01-31T08:00:00Z"],
+            &["2026-01-31T08:00:00Z"],
+            0,
+        );
+        check(&["2026-02-30"], &["2026-02-30"], 0);
+        check(&["1234-56-x"], &["1234-56-x"], 0);
+    }
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn words_are_numbers_when_every_one_is() {
         let of = |levels: &[&str]| {
             let coded = Coded {
                 codes: (0..levels.len() as u32).chain([MISSING]).collect(),
                 levels: levels.iter().map(|level| (*level).to_owned()).collect(),
             };
-            with_one_spelling(coded)
+            as_numbers(&coded, &[-9.0])
         };
-        let truths = of(&["False", "TRUE", "true"]);
-        assert_eq!(truths.levels, ["false", "true"]);
-        assert_eq!(truths.codes, [0, 1, 1, MISSING]);
-        assert_eq!(of(&["False", "maybe"]).levels, ["False", "maybe"]);
-        let dates = of(&["2026-01-31 00:00:00", "2026-02-01T00:00"]);
-        assert_eq!(dates.levels, ["2026-01-31", "2026-02-01"]);
-        let moments = of(&["2026-01-31", "2026-01-31 10:00:00.500"]);
-        assert_eq!(
-            moments.levels,
-            ["2026-01-31T00:00:00", "2026-01-31T10:00:00.5"]
-        );
-        let zoned = of(&["2026-01-31 10:00:00+02:00", "2026-01-31T08:00:00Z"]);
-        assert_eq!(zoned.levels, ["2026-01-31T08:00:00Z"]);
-        assert_eq!(of(&["2026-02-30"]).levels, ["2026-02-30"]);
-        assert_eq!(of(&["1234-56-x"]).levels, ["1234-56-x"]);
+        let values = of(&["-9", " 2.5", "?"]).unwrap_or_default();
+        assert!(values[0].is_nan() && values[1] == 2.5 && values[2].is_nan() && values[3].is_nan());
+        for words in [&["01", "2"][..], &["1", "x"], &["NA"], &[]] {
+            assert!(of(words).is_none(), "{words:?}");
+        }
     }
 }

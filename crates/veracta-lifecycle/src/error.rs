@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use veracta_data::table::TableError;
+use veracta_data::table::{TableError, named_columns};
 use veracta_governance::record::RecordError;
 use veracta_ledger::bundle::SealError;
 use veracta_ledger::statement::StatementError;
@@ -210,7 +210,7 @@ pub enum LifecycleError {
         source: ModelError,
     },
     /// A column that is not there.
-    #[error("column `{column}` is not in the data; it has {}", .columns.join(", "))]
+    #[error("column `{column}` is not in the data; {}", named_columns(.columns))]
     UnknownColumn {
         /// Name that was asked for and is not there.
         column: String,

@@ -54,6 +54,21 @@ impl Category {
     }
 }
 
+/// Returns the name of a word and of another category that a cell of data does not tell apart, such as `1` the word and the number.
+pub(crate) fn ambiguous(categories: &[Category]) -> Option<String> {
+    let others: Vec<Category> = categories
+        .iter()
+        .filter(|category| !matches!(category, Category::Word(_)))
+        .cloned()
+        .collect();
+    let known = KnownCategories::new(&others, Spelling::Exact);
+    let is_another = |category: &&Category| match category {
+        Category::Word(word) => known.code(word).is_some(),
+        Category::Number(_) | Category::Truth(_) | Category::Cut { .. } => false,
+    };
+    categories.iter().find(is_another).map(Category::name)
+}
+
 /// How forgiving a search for a category is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
@@ -253,6 +268,19 @@ mod tests {
         check("false", None);
         check("x", Some(5));
         check("nan", None);
+    }
+
+    #[test]
+    fn a_word_and_a_number_of_one_spelling_are_not_told_apart() {
+        let of = |json: &str| {
+            let values: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
+            let categories: Vec<Category> = values.into_iter().map(Category::of_json).collect();
+            ambiguous(&categories)
+        };
+        assert_eq!(of(r#"[1, "1", "a"]"#).as_deref(), Some("1"));
+        assert_eq!(of(r#"[true, "True"]"#).as_deref(), Some("True"));
+        assert_eq!(of(r#"[2.0, "2.00"]"#).as_deref(), Some("2.00"));
+        assert_eq!(of(r#"[1, "x", true, "1x"]"#), None);
     }
 
     #[test]

@@ -464,7 +464,7 @@ pub struct PairedEvaluation {
     pub roc_auc_gain: Option<Estimate>,
     /// Two-sided p-value of no difference of ROC AUC.
     pub roc_auc_p: Option<f64>,
-    /// Rows each gets right at the threshold. The two are exchanged: `first_only` is right by the second score alone.
+    /// Rows each gets right at the threshold.
     pub counts: PairedCounts,
     /// Difference of accuracy with Tango's interval.
     pub accuracy_gain: Option<Estimate>,
@@ -499,8 +499,7 @@ pub fn compare(
     };
     let is_right = |(score, label): (&f64, &bool)| (*score >= threshold) == *label;
     let right = |scores: &[f64]| -> Vec<bool> { scores.iter().zip(labels).map(is_right).collect() };
-    // The second score comes first, so that the difference is a gain: second minus first.
-    let counts = PairedCounts::new(&right(scores[1]), &right(scores[0]));
+    let counts = PairedCounts::new(&right(scores[0]), &right(scores[1]));
     Some(PairedEvaluation {
         n: labels.len(),
         roc_auc: [
@@ -510,7 +509,8 @@ pub fn compare(
         verdict: judge_gain(&gain, margin),
         roc_auc_gain: Some(gain),
         roc_auc_p: Some(p),
-        accuracy_gain: counts.difference(level),
+        // A gain: second minus first.
+        accuracy_gain: counts.swapped().difference(level),
         mcnemar_p: counts.mcnemar_exact().map(|test| test.p_value),
         counts,
         margin,

@@ -55,6 +55,15 @@ impl PairedCounts {
         counts
     }
 
+    /// Returns the same counts with the second classifier first.
+    pub fn swapped(self) -> Self {
+        Self {
+            first_only: self.second_only,
+            second_only: self.first_only,
+            ..self
+        }
+    }
+
     /// Returns how many rows there are.
     pub fn n(&self) -> u64 {
         self.both + self.first_only + self.second_only + self.neither

@@ -140,8 +140,18 @@ pub(crate) fn csv_options(files: &ReadingOptions) -> anyhow::Result<ReadOptions>
     if options.types.len() < files.types.len() {
         anyhow::bail!("`--types` names a column twice");
     }
-    if files.thousands == Some(files.decimal) {
-        anyhow::bail!("`--decimal` and `--thousands` are different characters");
+    let characters = [
+        files.delimiter.or(Some(b',')),
+        Some(files.decimal),
+        files.thousands,
+    ];
+    let given: Vec<u8> = characters.into_iter().flatten().collect();
+    let is_twice = |at: &usize| given[..*at].contains(&given[*at]);
+    // Numbers with a decimal comma stand in quotes where commas part cells.
+    let is_comma =
+        files.delimiter.is_none() && files.decimal == b',' && files.thousands != Some(b',');
+    if (0..given.len()).any(|at| is_twice(&at)) && !is_comma {
+        anyhow::bail!("`--delimiter`, `--decimal` and `--thousands` are different characters");
     }
     for (column, mark) in &files.missing_in {
         let marks = options.missing_in.entry(column.clone()).or_default();

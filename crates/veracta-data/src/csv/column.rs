@@ -1,7 +1,9 @@
 //! One column of a CSV file while it is read: numbers as long as every cell is one, words from the first that is not.
 
 use crate::reading::{ColumnRules, ReadOptions};
-use crate::spelling::{NumberStyle, is_number_mark, loses_identity, parse_number, plain_number};
+use crate::spelling::{
+    NumberStyle, is_number_mark, is_rounded, loses_identity, parse_number, plain_number,
+};
 use crate::table::{
     BlankCells, CellPlace, Column, ColumnType, CountedCells, MixedColumn, ReadReport, TableError,
     Values,
@@ -64,9 +66,16 @@ impl Cell {
     pub(super) fn of(text: &str, style: NumberStyle) -> Self {
         match number_of(text, style) {
             None => Self::Word,
-            Some(_) if loses_identity(text) => Self::Merged,
+            Some(_) if is_merged(text, style) => Self::Merged,
             Some(number) => Self::Number(number),
         }
+    }
+}
+
+fn is_merged(text: &str, style: NumberStyle) -> bool {
+    match style == NumberStyle::default() {
+        true => loses_identity(text),
+        false => plain_number(text, style).is_some_and(|plain| loses_identity(&plain)),
     }
 }
 
@@ -134,7 +143,7 @@ impl Builder {
                     values.push(value);
                 }
                 Cell::Merged if self.rules.declared.is_some() => {
-                    if cell.len() > 15 {
+                    if cell.parse().map_or(cell.len() > 15, is_rounded) {
                         self.merged.note(byte);
                     }
                     values.push(number_of(cell, options.numbers).unwrap_or(f64::NAN));
@@ -247,6 +256,9 @@ impl Builder {
         match &self.form {
             Form::Numbers(values) | Form::Done(Values::Numeric(values)) => {
                 report.rounded.extend(counted(self.merged)?);
+                if self.n_numeric == 0 {
+                    report.only_marks.extend(counted(self.marks)?);
+                }
                 let infinite = values.iter().filter(|value| value.is_infinite());
                 report.n_infinite += infinite.count() as u64;
                 report.n_nan_text += self.nan.n;
@@ -273,17 +285,25 @@ impl Builder {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Column {
-        let mut values = self.form.into_values();
-        let inferred = match &values {
-            Values::Numeric(_) => ColumnType::Numeric,
-            Values::Coded(coded) => coded_type(coded),
+    pub(super) fn finish(self, report: &mut ReadReport) -> Column {
+        let (inferred, values) = match self.form.into_values() {
+            Values::Coded(coded) => {
+                let inferred = coded_type(&coded);
+                let (coded, n_cells) = match self.rules.has_one_spelling {
+                    true => with_one_spelling(coded),
+                    false => (coded, 0),
+                };
+                if n_cells > 0 {
+                    report.odd_words.push(CountedCells {
+                        column: self.name.clone(),
+                        line: None,
+                        n_cells,
+                    });
+                }
+                (inferred, Values::Coded(coded))
+            }
+            numbers @ Values::Numeric(_) => (ColumnType::Numeric, numbers),
         };
-        if self.rules.declared.is_none()
-            && let Values::Coded(coded) = values
-        {
-            values = Values::Coded(with_one_spelling(coded));
-        }
         Column {
             name: self.name,
             column_type: self.rules.declared.unwrap_or(inferred),

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use crate::table::TableError;
 
 /// Bytes looked at for an encoding or a first line `sep=`.
-const HEAD_BYTES: u64 = 8;
+const HEAD_BYTES: u64 = 16;
 
 /// Bytes put in for an empty line, so that the CSV reader sees a row with an empty cell.
 const EMPTY_CELL: &[u8] = b"\"\"";

@@ -1,13 +1,13 @@
 //! One column of a Parquet file while it is read: each cell from its stored form into a number or a word.
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, Span, Timestamp};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{AsBytes, DataType};
 
 use super::meaning::Meaning;
 use crate::reading::ColumnRules;
-use crate::spelling::{is_held, is_number_mark, truth_word};
+use crate::spelling::{is_held, is_number_mark, is_rounded, truth_word};
 use crate::table::{TableError, Values};
 use crate::words::Interner;
 
@@ -22,6 +22,8 @@ pub(super) struct Builder<'o> {
     pub(super) form: Form,
     /// Whole numbers that a float does not hold.
     pub(super) n_merged: u64,
+    /// Whole numbers that are another one as a float.
+    pub(super) n_rounded: u64,
     /// Words of white space alone, taken for missing.
     pub(super) n_blank: u64,
     /// Words that are missing among numbers.
@@ -60,6 +62,7 @@ impl<'o> Builder<'o> {
             number_marks: rules.number_marks(),
             form,
             n_merged: 0,
+            n_rounded: 0,
             n_blank: 0,
             n_marks: 0,
         }
@@ -99,7 +102,7 @@ impl<'o> Builder<'o> {
             }
             ColumnReader::FloatColumnReader(reader) => self
                 .push_cells(reader, |builder, value: &f32| {
-                    builder.push_number(f64::from(*value))
+                    builder.push_number(spelt_out(*value))
                 }),
             ColumnReader::DoubleColumnReader(reader) => {
                 self.push_cells(reader, |builder, value: &f64| builder.push_number(*value))
@@ -181,6 +184,7 @@ impl<'o> Builder<'o> {
     fn push_digits(&mut self, whole: i128) -> Result<(), Refusal> {
         if !is_held(whole) {
             self.n_merged += 1;
+            self.n_rounded += u64::from(is_rounded(whole));
         }
         match &mut self.form {
             Form::Numbers(_) => return self.push_number(whole as f64),
@@ -214,7 +218,7 @@ impl<'o> Builder<'o> {
             return Err(MIXED);
         };
         let cell = text.trim();
-        if text.is_empty() {
+        if text.is_empty() && !self.rules.keeps_empty {
             interner.push_missing();
         } else if self.rules.is_verbatim {
             match self.rules.is_mark(text) {
@@ -240,7 +244,8 @@ impl<'o> Builder<'o> {
                 self.push_decimal(Some(i128::from(value)), scale, value as f64)
             }
             Meaning::Date => {
-                let date = Date::constant(1970, 1, 1).checked_add(value.days());
+                let days = Span::new().try_days(value).map_err(|_| OUT_OF_RANGE)?;
+                let date = Date::constant(1970, 1, 1).checked_add(days);
                 self.push_text(&date.map_err(|_| OUT_OF_RANGE)?.to_string())
             }
             Meaning::Time { units_a_second } => {
@@ -310,6 +315,20 @@ fn decimal(whole: i128, scale: i32) -> String {
         "" => format!("{sign}{before}"),
         after => format!("{sign}{before}.{after}"),
     }
+}
+
+/// Returns the number that a CSV file of the same rows has for a 32-bit float: its shortest decimal spelling.
+fn spelt_out(value: f32) -> f64 {
+    let wide = f64::from(value);
+    // A decimal of few digits is a whole number over a power of ten, both of which a 64-bit float holds.
+    for power in [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7] {
+        let whole = (wide * power).round();
+        let near = whole / power;
+        if whole.abs() < 1e9 && near as f32 == value {
+            return near;
+        }
+    }
+    value.to_string().parse().unwrap_or(wide)
 }
 
 /// Spells a float as a CSV file of a library does: with a point, so that it is told from a whole number.
@@ -405,6 +424,20 @@ mod tests {
         assert_eq!(decimal(7, -2), "700");
         assert!(is_near(10_000_005_000_000_000, 10));
         assert!(!is_near(123_456_789_012_345_678, 2));
+        for value in [
+            0.1f32,
+            0.7,
+            -12.5,
+            1e-9,
+            3.4e38,
+            16_777_216.0,
+            0.333_333_34,
+            0.0,
+        ] {
+            let expected: f64 = value.to_string().parse().unwrap_or(f64::NAN);
+            assert_eq!(spelt_out(value), expected, "{value}");
+        }
+        assert!(spelt_out(f32::NAN).is_nan() && spelt_out(f32::INFINITY).is_infinite());
         assert_eq!(scaled(12_345.0, 2), 123.45);
         assert_eq!(scaled(-5.0, -3), -5_000.0);
         let check = |bits: u16, expected: f64| assert_eq!(half(bits), expected, "{bits:#x}");

@@ -23,7 +23,7 @@ use crate::table::{
     Column, ColumnType, CountedCells, ReadLimits, ReadReport, Table, TableError, UnreadColumn,
     Values,
 };
-use crate::words::{coded_type, with_one_spelling};
+use crate::words::{as_numbers, coded_type, with_one_spelling};
 
 /// Most cells read from one file: 2^28 cells of 8 bytes are 2 GiB.
 const CELLS_LIMIT: u64 = 1 << 28;
@@ -111,35 +111,33 @@ impl<R: ChunkReader + 'static> Source<R> {
         };
         let rules = options.rules(&field.name);
         let declared = rules.declared;
-        let is_number = meaning.is_number() && matches!(declared, None | Some(ColumnType::Numeric));
-        if declared == Some(ColumnType::Numeric) && !is_number {
-            return Err(refuse("text, which is declared numeric"));
-        }
+        let is_wanted = matches!(declared, None | Some(ColumnType::Numeric));
+        let is_number = meaning.is_number() && is_wanted;
         let mut builder = Builder::new(&rules, is_number);
         self.fill(&mut builder, leaf, meaning)?.map_err(refuse)?;
-        let n_merged = builder.n_merged;
         let counted = |n_cells| CountedCells {
             column: field.name.clone(),
             line: None,
             n_cells,
         };
-        if n_merged > 0 && is_number {
-            match declared {
-                Some(_) => report.rounded.push(counted(n_merged)),
-                // A float would make two numbers one: the column is kept as words, digit by digit.
-                None => {
-                    report.kept_words.push(counted(n_merged));
-                    builder = Builder::new(&rules, false);
-                    self.fill(&mut builder, leaf, meaning)?.map_err(refuse)?;
-                }
-            }
+        if is_number && declared.is_none() && builder.n_merged > 0 {
+            // A float would make two numbers one: the column is kept as words, digit by digit.
+            report.kept_words.push(counted(builder.n_merged));
+            builder = Builder::new(&rules, false);
+            self.fill(&mut builder, leaf, meaning)?.map_err(refuse)?;
+        } else if is_number && builder.n_rounded > 0 {
+            report.rounded.push(counted(builder.n_rounded));
         }
-        if builder.n_marks > 0 {
-            report.mark_words.push(counted(builder.n_marks));
-        }
-        let (n_blank, values) = (builder.n_blank, builder.form.into_values());
+        let (n_blank, n_marks) = (builder.n_blank, builder.n_marks);
         if n_blank > 0 {
             report.blank_words.push(counted(n_blank));
+        }
+        let mut values = builder.form.into_values();
+        if is_wanted && meaning == Meaning::Text {
+            values = with_numbers(values, &rules.number_marks());
+        }
+        if n_marks > 0 && matches!(values, Values::Coded(_)) {
+            report.mark_words.push(counted(n_marks));
         }
         let (inferred, values) = match values {
             Values::Numeric(values) => {
@@ -147,12 +145,16 @@ impl<R: ChunkReader + 'static> Source<R> {
                 report.n_infinite += infinite.count() as u64;
                 (ColumnType::Numeric, Values::Numeric(values))
             }
+            Values::Coded(_) if declared == Some(ColumnType::Numeric) => {
+                return Err(refuse("text, which is declared numeric"));
+            }
             Values::Coded(coded) => {
                 let inferred = coded_type(&coded);
-                let coded = match declared {
-                    None if !is_number => with_one_spelling(coded),
-                    _ => coded,
+                let (coded, n_odd) = match rules.has_one_spelling && !meaning.is_number() {
+                    true => with_one_spelling(coded),
+                    false => (coded, 0),
                 };
+                report.odd_words.extend((n_odd > 0).then(|| counted(n_odd)));
                 (inferred, Values::Coded(coded))
             }
         };
@@ -241,6 +243,17 @@ pub fn read_parquet<R: ChunkReader + 'static>(
         unread: report.unread.clone(),
     };
     Ok((table, report))
+}
+
+/// Makes text of numbers numbers: it is what a CSV file of the same rows holds.
+fn with_numbers(values: Values, number_marks: &[f64]) -> Values {
+    let Values::Coded(coded) = values else {
+        return values;
+    };
+    match as_numbers(&coded, number_marks) {
+        Some(numbers) => Values::Numeric(numbers),
+        None => Values::Coded(coded),
+    }
 }
 
 /// Refuses compressions that this program does not have.

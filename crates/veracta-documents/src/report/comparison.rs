@@ -34,7 +34,7 @@ pub fn report(names: [&str; 2], measured: &PairedEvaluation) -> Report {
         ReportBlock::Table {
             caption: format!(
                 "Right at the threshold: both {}, only {second} {}, only {first} {}, neither {}",
-                counts.both, counts.first_only, counts.second_only, counts.neither
+                counts.both, counts.second_only, counts.first_only, counts.neither
             ),
             columns: ["", "Estimate (interval)", "p"].map(str::to_owned).to_vec(),
             rows: rows(names, measured),

@@ -11,6 +11,8 @@ pub mod insight;
 pub mod robustness;
 pub mod tasks;
 
+use std::borrow::Cow;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
 
@@ -206,19 +208,25 @@ pub fn plain(report: &Report) -> String {
     out + "\n" + &report.method + "\n"
 }
 
+/// Most characters of a cell in plain text; a page has them all.
+const PLAIN_CHARS_MAX: usize = 200;
+
+fn plain_cell(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(PLAIN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 fn plain_table(columns: &[String], rows: &[Vec<Cell>]) -> String {
     let width = |idx: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(idx))
-            .map(|cell| cell.text.chars().count());
-        cells
-            .chain([columns[idx].chars().count()])
-            .max()
-            .unwrap_or(0)
+        let cells = rows.iter().filter_map(|row| row.get(idx));
+        let names = [plain_cell(&columns[idx]).chars().count()];
+        let cells = cells.map(|cell| plain_cell(&cell.text).chars().count());
+        cells.chain(names).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    let line = |cells: Vec<(&str, bool)>| {
+    let line = |cells: Vec<(Cow<'_, str>, bool)>| {
         let padded = cells
             .iter()
             .zip(&widths)
@@ -228,11 +236,16 @@ fn plain_table(columns: &[String], rows: &[Vec<Cell>]) -> String {
             });
         format!("  {}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
-    let mut out = line(columns.iter().map(|name| (name.as_str(), false)).collect());
+    let mut out = line(
+        columns
+            .iter()
+            .map(|name| (plain_cell(name), false))
+            .collect(),
+    );
     rows.iter().for_each(|row| {
         out += &line(
             row.iter()
-                .map(|cell| (cell.text.as_str(), cell.numeric))
+                .map(|cell| (plain_cell(&cell.text), cell.numeric))
                 .collect(),
         )
     });

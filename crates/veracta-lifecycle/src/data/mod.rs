@@ -11,7 +11,7 @@ pub mod screen;
 use std::path::Path;
 
 use veracta_data::reading::{Notes, ReadOptions};
-use veracta_data::source::{ReadTable, Source, SourceError};
+use veracta_data::source::{Format, ReadTable, Source, SourceError};
 use veracta_data::table::{Coded, Column, MISSING, ReadReport, Table, TableError, Values};
 use veracta_ledger::Hash;
 use veracta_model::model::{Encoded, Model, ModelError, UnknownValues};
@@ -85,7 +85,7 @@ pub(crate) fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column, Lif
     })
 }
 
-/// Reads the rows of a source as a model reads them.
+/// Reads the rows of a source as a model reads them, and notes what a person should know of the columns that it reads.
 pub(crate) fn rows_for(
     model: &Model,
     source: &Source,
@@ -96,16 +96,57 @@ pub(crate) fn rows_for(
         source: error,
     };
     let columns = source.columns(options).map_err(refuse_source(source))?;
-    let options = model.reading(&columns, options).map_err(refuse)?;
-    let encoded = model
-        .batch(&read_source(source, &options)?.table)
-        .map_err(refuse)?;
-    note_unknown(&source.path, &encoded.unknown, &options.notes);
+    let reading = model.reading(&columns, options).map_err(refuse)?;
+    let mut read = source.table(&reading).map_err(refuse_source(source))?;
+    let encoded = model.batch(&read.table).map_err(refuse)?;
+    let notes = &options.notes;
+    let used = model.columns_read(&columns).map_err(refuse)?;
+    keep_surprises_of_a_model(&mut read.report, &used, &reading);
+    note_reading(&source.path, &read.report, notes);
+    note_unknown(&source.path, &encoded.unknown, notes);
+    let file = file_name(&source.path);
+    for column in &encoded.absent {
+        notes.add(format!(
+            "`{file}`: column `{column}`, which the model reads, has no value in any row"
+        ));
+    }
+    for column in &used {
+        if options.types.contains_key(column) && reading.of_model.contains_key(column) {
+            notes.add(format!(
+                "the type declared for `{column}` does not count: the model says how it is read"
+            ));
+        }
+        let keeps_empty = reading
+            .of_model
+            .get(column)
+            .is_some_and(|of| of.keeps_empty);
+        if keeps_empty && read.format == Format::Csv {
+            notes.add(format!(
+                "`{file}`: the model knows an empty word in `{column}`; an empty cell of a CSV file is missing, as nothing tells the two apart"
+            ));
+        }
+    }
     Ok(encoded)
 }
 
+/// Keeps what is of matter to a model: of the columns that it reads, and not that they are read as it reads them.
+fn keep_surprises_of_a_model(report: &mut ReadReport, used: &[String], reading: &ReadOptions) {
+    let is_used = |column: &String| used.contains(column);
+    let is_inferred = |column: &String| is_used(column) && !reading.of_model.contains_key(column);
+    report
+        .mixed
+        .retain(|found| is_inferred(&found.first.column));
+    report.kept_words.clear();
+    report.mark_words.retain(|found| is_inferred(&found.column));
+    report.odd_words.retain(|found| is_inferred(&found.column));
+    report.blank.retain(|found| is_used(&found.first.column));
+    report.blank_words.retain(|found| is_used(&found.column));
+    report.only_marks.retain(|found| is_used(&found.column));
+    report.unread.retain(|found| is_used(&found.column));
+}
+
 /// Most different values of a column of classes; one with more holds something else.
-const CLASSES_MAX: usize = 20;
+const CLASSES_MAX: usize = 5;
 /// Most values that a message names.
 const NAMED_MAX: usize = 5;
 /// Longest name of a class, in characters.
@@ -182,6 +223,14 @@ pub(crate) fn clusters(
     Ok((codes.collect(), levels.len()))
 }
 
+/// Returns options for reading a file once more whose notes are told already.
+pub(crate) fn without_notes(options: &ReadOptions) -> ReadOptions {
+    ReadOptions {
+        notes: Notes::default(),
+        ..options.clone()
+    }
+}
+
 /// Reads a label column of a data file as positive or not.
 pub fn read_labels(
     file: &Path,
@@ -189,7 +238,8 @@ pub fn read_labels(
     name: &str,
     positive: Option<&str>,
 ) -> Result<Vec<bool>, LifecycleError> {
-    binary_labels(&read_table(file, csv)?.table, file, name, positive)
+    let table = read_table(file, &without_notes(csv))?.table;
+    binary_labels(&table, file, name, positive)
 }
 
 /// Returns for each row of a file whether its label is the positive one of two.
@@ -237,9 +287,7 @@ mod tests {
         let many: Vec<String> = (0..562).map(|i| format!("c{i}")).collect();
         assert_eq!(class_names(&many), "562 different values");
         let some: Vec<String> = (0..7).map(|i| format!("c{i}")).collect();
-        assert_eq!(
-            class_names(&some),
-            "`c0`, `c1`, `c2`, `c3`, `c4` and 2 more"
-        );
+        assert_eq!(class_names(&some), "7 different values");
+        assert_eq!(class_names(&some[..5]), "`c0`, `c1`, `c2`, `c3`, `c4`");
     }
 }

@@ -25,6 +25,15 @@ pub struct Applied {
     pub rounds_past_best: Option<(usize, usize)>,
 }
 
+impl Applied {
+    /// Returns the positive value of a label: the one that is given, else the one that the model was trained to predict.
+    pub fn positive<'a>(&'a self, column: &str, given: Option<&'a str>) -> Option<&'a str> {
+        let trained = self.model.signature.label.as_ref();
+        let trained = trained.filter(|label| label.column == column);
+        given.or_else(|| trained.map(|label| label.positive.as_str()))
+    }
+}
+
 /// Which boosting rounds are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounds {
@@ -67,7 +76,7 @@ pub fn apply(
         model
     };
     let source = Source::file(data);
-    let Encoded { batch, unknown } = rows_for(&model, &source, csv)?;
+    let Encoded { batch, unknown, .. } = rows_for(&model, &source, csv)?;
     let inputs = match model.signature.input_names() {
         Some(names) => names,
         None => source.columns(csv).map_err(refuse_source(&source))?,

@@ -28,17 +28,18 @@ fn folded_categories(spec: &PipelineSpec, done: &Done<'_>, profile: &Profile) ->
     let Ok((_, model)) = done.model(Step::Train) else {
         return Vec::new();
     };
-    let most = spec.training.categories_max;
-    let is_input = |name: &str| {
-        let mut inputs = model.inputs.iter();
-        inputs.any(|input| input.name == name && input.categories.is_some())
+    let n_known = |name: &str| {
+        let input = model.inputs.iter().find(|input| input.name == name)?;
+        let list = input.categories.filter(|list| list.has_rarer)?;
+        Some(list.n)
     };
     let columns = profile.columns.iter();
-    let wide = columns.filter(|column| column.n_distinct > most && is_input(&column.name));
-    let sentence = |column: &ColumnProfile| {
+    let wide = columns.filter_map(|column| Some((column, n_known(&column.name)?)));
+    let most = spec.training.categories_max;
+    let sentence = |(column, n_known): (&ColumnProfile, usize)| {
         let (name, n) = (&column.name, column.n_distinct);
         format!(
-            "`{name}` has {n} categories; the {most} most frequent are told apart, the others count as missing (`training.categories_max`)"
+            "`{name}` has {n} categories; the {n_known} most frequent are told apart, at most {most} and of five training rows or more, the others count as missing (`training.categories_max`)"
         )
     };
     wide.map(sentence).collect()

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use veracta_data::reading::ReadOptions;
+use veracta_data::source::Source;
 use veracta_data::table::{Column, Table};
 use veracta_documents::report::robustness::membership as report;
 use veracta_governance::record::{PrivacyReport, Record};
@@ -14,7 +15,7 @@ use veracta_model::training::{BoostingParameters, TrainingSpec, fit};
 use veracta_statistics::membership::{Attack, attack, confidence, likelihood_ratio, losses};
 
 use crate::LifecycleError;
-use crate::data::{binary_labels, file_name, hash_file, read_table};
+use crate::data::{binary_labels, file_name, hash_file, read_table, refuse_source, without_notes};
 use crate::deployment::predict::{Applied, Rounds, apply};
 use crate::outcome::{MeasuredOf, Outcome, Recordable};
 
@@ -140,7 +141,11 @@ fn attack_membership(
     level: f64,
 ) -> Result<MembershipMeasurement, LifecycleError> {
     let side = |(applied, path): (&Applied, &Path)| {
-        let table = read_table(path, csv)?.table;
+        let source = Source::file(path);
+        let columns = source.columns(csv).map_err(refuse_source(&source))?;
+        let reading = applied.model.reading(&columns, csv)?;
+        let table = read_table(path, &without_notes(&reading))?.table;
+        let positive = applied.positive(label, positive);
         let labels = binary_labels(&table, path, label, positive)?;
         let found = applied.model.predict(&applied.rows)?;
         if found.n_outputs != 1 || found.values.iter().any(|p| !(0.0..=1.0).contains(p)) {

@@ -58,7 +58,7 @@ impl TestScores {
         parts: &[Part],
     ) -> Result<Self, LifecycleError> {
         let rows = rows_of(parts, Part::Test);
-        let Encoded { batch, unknown } = dataset.rows_for(model)?;
+        let Encoded { batch, unknown, .. } = dataset.rows_for(model)?;
         let batch = batch.select_rows(&rows);
         let labels = dataset.target.binary()?;
         Ok(Self {

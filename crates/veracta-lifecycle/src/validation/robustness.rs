@@ -94,7 +94,7 @@ impl RobustnessRequest<'_> {
                 self.data,
                 &self.csv,
                 label,
-                positive.as_deref(),
+                applied.positive(label, positive.as_deref()),
             )?),
             None => None,
         };

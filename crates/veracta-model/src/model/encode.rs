@@ -11,7 +11,11 @@ use crate::batch::Batch;
 use crate::category::{KnownCategories, Spelling};
 use crate::onnx::InputKind;
 
-/// Returns the inputs that columns of a table make: at most `levels_max` categories each, the most frequent in `rows`.
+/// Fewest training rows of a category that a model tells from others: what few rows have is theirs alone, and would stand in the model's
+/// file.
+const LEVEL_ROWS_MIN: usize = 5;
+
+/// Returns the inputs that columns of a table make: at most `levels_max` categories each, the most frequent in `rows`, of at least five rows.
 ///
 /// A rarer category is treated as missing, which keeps a column of ten thousand categories from becoming a row identifier.
 pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -> Vec<Input> {
@@ -26,10 +30,11 @@ pub fn describe_inputs(columns: &[&Column], rows: &[usize], levels_max: usize) -
                         *count += 1;
                     }
                 });
-                let mut kept: Vec<usize> =
-                    (0..counts.len()).filter(|code| counts[*code] > 0).collect();
+                let is_told = |code: &usize| counts[*code] >= LEVEL_ROWS_MIN;
+                let mut kept: Vec<usize> = (0..counts.len()).filter(is_told).collect();
                 kept.sort_by_key(|code| (std::cmp::Reverse(counts[*code]), *code));
-                has_rarer = kept.len() > levels_max;
+                let n_seen = counts.iter().filter(|count| **count > 0).count();
+                has_rarer = n_seen > kept.len().min(levels_max);
                 kept.truncate(levels_max);
                 kept.sort_unstable();
                 Some(
@@ -56,6 +61,8 @@ pub struct Encoded {
     pub batch: Batch,
     /// Columns with values that the model does not know; such a value is what the model's library takes it for.
     pub unknown: Vec<UnknownValues>,
+    /// Columns that the model reads and that have no value in any row.
+    pub absent: Vec<String>,
 }
 
 impl Model {
@@ -96,6 +103,7 @@ impl Model {
                     None => ColumnType::Numeric,
                 },
                 is_verbatim: false,
+                keeps_empty: false,
                 missing: declared.iter().chain(&input.missing).cloned().collect(),
             });
         }
@@ -105,6 +113,7 @@ impl Model {
         Some(ColumnReading {
             column_type: ColumnType::Categorical,
             is_verbatim: true,
+            keeps_empty: known.code("").is_some(),
             missing: marks.cloned().collect(),
         })
     }
@@ -126,6 +135,7 @@ impl Model {
             columns.push(&table.columns[position]);
         }
         let n_columns = columns.len();
+        let used: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let mut batch = Batch {
             values: vec![f64::NAN; table.n_rows * n_columns],
             n_rows: table.n_rows,
@@ -142,10 +152,44 @@ impl Model {
                         unknown.push(found);
                     }
                 }
-                None => batch.set_numbers(position, column, self.is_own())?,
+                None => {
+                    batch.set_numbers(position, column, self.is_own())?;
+                    if let Some((found, first)) = too_large(column) {
+                        self.check_large(&found, first)?;
+                        unknown.extend(self.is_own().then_some(found));
+                    }
+                }
             }
         }
-        Ok(Encoded { batch, unknown })
+        let is_absent = |position: &usize| {
+            let mut rows = 0..batch.n_rows;
+            batch.n_rows > 0 && rows.all(|row| batch.row(row)[*position].is_nan())
+        };
+        let absent = (0..n_columns).filter(is_absent);
+        let absent = absent.map(|position| used[position].clone()).collect();
+        Ok(Encoded {
+            batch,
+            unknown,
+            absent,
+        })
+    }
+
+    /// Refuses numbers that are infinite in 32 bits where the model's library does.
+    fn check_large(&self, found: &UnknownValues, row: usize) -> Result<(), ModelError> {
+        let origin = match &self.form {
+            Form::Trees { origin, .. } => origin,
+            Form::Logistic(_) | Form::Graph(_) => return Ok(()),
+        };
+        match origin {
+            TreeOrigin::Library("XGBoost") => Err(ModelError::UnknownCategory {
+                column: found.column.clone(),
+                n_unknown: found.n_unknown,
+                n_present: found.n_present,
+                row: row + 1,
+                why: "; XGBoost refuses numbers that are infinite or too large for 32 bits",
+            }),
+            TreeOrigin::Library(_) | TreeOrigin::Own { .. } => Ok(()),
+        }
     }
 
     /// Refuses unknown values where the model's library does, and where most of a column is unknown.
@@ -162,20 +206,20 @@ impl Model {
                 ..
             }
         );
-        let has_rarer = self
-            .signature
-            .inputs
-            .get(input)
-            .is_some_and(|input| input.has_rarer);
-        let is_most = match has_rarer {
-            true => found.n_unknown == found.n_present,
+        // Of a column whose categories are all rare the model knows none, and was trained so.
+        let trained = self.signature.inputs.get(input);
+        let n_known = trained
+            .and_then(|input| input.levels.as_ref())
+            .map_or(0, Vec::len);
+        let is_most = match trained.is_some_and(|input| input.has_rarer) {
+            true => n_known > 0 && found.n_unknown == found.n_present,
             false => found.n_unknown * 2 > found.n_present,
         };
         let why = match (is_error, is_most) {
             (false, false) => return Ok(()),
             (true, _) => "; XGBoost refuses what it was not trained on",
             (false, true) => {
-                "; most of a column unknown means that it is read in another way than the model was trained on (`--types`, `--missing-in`, `--read-as`)"
+                "; most of a column unknown means that its values are written otherwise than those that the model was trained on"
             }
         };
         Err(ModelError::UnknownCategory {
@@ -185,6 +229,14 @@ impl Model {
             row: row + 1,
             why,
         })
+    }
+
+    /// Returns the columns of a file that the model reads, in the order of its inputs.
+    pub fn columns_read(&self, columns: &[String]) -> Result<Vec<String>, ModelError> {
+        let positions = self.positions(columns)?.into_iter();
+        Ok(positions
+            .map(|position| columns[position].clone())
+            .collect())
     }
 
     /// Returns the position of the column of each input.
@@ -356,6 +408,21 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// Returns how many numbers of a column are infinite in 32 bits, and in which row the first is; `None` when there are none.
+fn too_large(column: &Column) -> Option<(UnknownValues, usize)> {
+    let Values::Numeric(numbers) = &column.values else {
+        return None;
+    };
+    let is_large = |number: &f64| (*number as f32).is_infinite();
+    let first = numbers.iter().position(is_large)?;
+    let found = UnknownValues {
+        column: column.name.clone(),
+        n_unknown: numbers.iter().filter(|number| is_large(number)).count() as u64,
+        n_present: numbers.iter().filter(|number| !number.is_nan()).count() as u64,
+    };
+    Some((found, first))
 }
 
 /// Reads a word as the number that a library makes of it: a truth value as 1 or 0, a number kept as a word for its spelling.

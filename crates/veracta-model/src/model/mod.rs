@@ -8,6 +8,7 @@ mod own;
 mod signature;
 
 use serde_json::value::RawValue;
+use veracta_data::table::named_columns;
 
 pub use encode::{Encoded, describe_inputs, encode};
 pub use logistic::{Logistic, Term, TermKind};
@@ -119,7 +120,7 @@ pub enum ModelError {
         n_columns: usize,
     },
     /// The data lacks an input.
-    #[error("input `{input}` is not in the data; it has {}", .columns.join(", "))]
+    #[error("input `{input}` is not in the data; {}", named_columns(.columns))]
     MissingInput {
         /// Name of the input that no column has.
         input: String,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::category::Category;
+use crate::category::{Category, ambiguous};
 
 use super::{
     Arithmetic, FEATURES_LIMIT, LinearLeaf, Link, MODEL_BYTES_LIMIT, Missing, Node, OUTPUTS_LIMIT,
@@ -147,7 +147,16 @@ fn with_categories(
     }
     let mut categories = vec![None; infos.len()];
     for (position, list) in positions.into_iter().zip(lists) {
-        categories[position] = Some(list.into_iter().map(Category::of_json).collect());
+        let list: Vec<Category> = list.into_iter().map(Category::of_json).collect();
+        if let Some(name) = ambiguous(&list) {
+            return Err(TreeError::Unsupported {
+                what: format!(
+                    "feature `{}` with a category `{name}` both as a word and as a number or truth value, which data does not tell apart,",
+                    ensemble.feature_names[position]
+                ),
+            });
+        }
+        categories[position] = Some(list);
     }
     Ok(TreeEnsemble {
         categories,

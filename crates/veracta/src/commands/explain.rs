@@ -158,7 +158,7 @@ fn ask(
                 &options.data,
                 &csv_options(&options.files.reading)?,
                 label,
-                options.positive.as_deref(),
+                applied.positive(label, options.positive.as_deref()),
             )?,
         );
         if !(1..=1000).contains(&options.repeats) {

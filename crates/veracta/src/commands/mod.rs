@@ -48,7 +48,7 @@ use veracta_lifecycle::deployment::predict::Rounds;
 use veracta_statistics::performance::{METRICS, Metric};
 use veracta_store::{Backend, Platform, Store};
 
-use crate::args::{Args, Command, FileOptions, RecordOption};
+use crate::args::{Args, Command, FileOptions, Format, RecordOption};
 use crate::output::{Answer, print_report, tell, tell_notes};
 
 /// Program with its version, as records name it.
@@ -157,7 +157,10 @@ fn answer<T: Serialize>(
         ));
     }
     let notes = files.reading.notes.all();
-    tell_notes(&files.reading);
+    // On the terminal the report itself says so.
+    if files.output.is_some() || args.format != Format::Human {
+        tell_notes(&files.reading);
+    }
     if !notes.is_empty() {
         let sentences = notes.iter().cloned().map(ReportBlock::Text);
         report.sections.push(ReportSection {

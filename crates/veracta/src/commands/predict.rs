@@ -41,9 +41,12 @@ pub(super) fn execute(
     };
     let rows = || outputs.values.chunks(outputs.n_outputs);
     let text = if args.format == Format::Json {
-        serde_json::to_string(
-            &json!({ "model": applied.model.kind(), "outputs": names, "rows": rows().collect::<Vec<_>>() }),
-        )? + "\n"
+        let mut told = json!({ "model": applied.model.kind(), "outputs": names, "rows": rows().collect::<Vec<_>>() });
+        let notes = files.reading.notes.all();
+        if !notes.is_empty() {
+            told["notes"] = notes.into();
+        }
+        serde_json::to_string(&told)? + "\n"
     } else {
         let mut text = names.join(",") + "\n";
         for row in rows() {

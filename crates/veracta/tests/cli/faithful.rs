@@ -322,3 +322,69 @@ fn scores_that_are_no_probabilities_are_told_from_those_that_are() {
     let found = project.json(&arguments);
     assert_eq!(found["notes"].as_array().unwrap().len(), 1, "{found}");
 }
+
+#[test]
+fn cells_of_people_stay_out_of_messages_and_tables_of_any_width_are_printed() {
+    let row = |row: u64| format!("Person {},0.{},{}\n", row % 12, row % 10, row % 3 / 2);
+    let rows = "name,score,y\n".to_owned() + &(0..240).map(row).collect::<String>();
+    let headless = "Ada Lovelace,01730,1,0.5\nBob,8001,0,0.25\n";
+    let long = "B".repeat(70_000);
+    let groups = ["(missing)", "(no value)", "(no value 2)", "", &long];
+    let row = |row: usize| format!("{},0.{},{}\n", groups[row % 5], row % 10, row % 3 / 2);
+    let wide = "g,score,y\n".to_owned() + &(0..200).map(row).collect::<String>();
+    let project = with(&[
+        ("named.csv", &rows),
+        ("headless.csv", headless),
+        ("wide.csv", &wide),
+    ]);
+    for label in ["name", "absent"] {
+        let refused = project.veracta(&[
+            "evaluate",
+            "named.csv",
+            "--label",
+            label,
+            "--score",
+            "score",
+        ]);
+        check(&refused, 2, &[label]);
+        assert!(!refused.err.contains("Person"), "{refused:?}");
+    }
+    let refused = project.veracta(&[
+        "evaluate",
+        "headless.csv",
+        "--label",
+        "y",
+        "--score",
+        "score",
+    ]);
+    check(&refused, 2, &["its first line holds numbers"]);
+    assert!(!refused.err.contains("Ada"), "{refused:?}");
+    let arguments = [
+        "evaluate", "wide.csv", "--label", "y", "--score", "score", "--group", "g",
+    ];
+    check(&project.veracta(&arguments), 0, &["(no value 3)", "BBB…"]);
+}
+
+#[test]
+fn spelling_alone_is_no_drift() {
+    let column = |value: &dyn Fn(usize) -> String| {
+        "flag,day\n".to_owned() + &(0..1000).map(|row| value(row) + "\n").collect::<String>()
+    };
+    let reference =
+        column(&|row| format!("{},2026-01-{:02}", ["True", "False"][row % 2], row % 28 + 1));
+    let current = column(&|row| match row {
+        7 => "maybe,2026-01-08 10:00:00".to_owned(),
+        row => format!(
+            "{},2026-01-{:02} 00:00:00",
+            ["TRUE", "FALSE"][row % 2],
+            row % 28 + 1
+        ),
+    });
+    let project = with(&[("a.csv", &reference), ("b.csv", &current)]);
+    let answer = project.veracta(&["drift", "a.csv", "b.csv"]);
+    check(
+        &answer,
+        0,
+        &["`flag` holds truth values or dates, and 1 cells that are neither"],
+    );
+}

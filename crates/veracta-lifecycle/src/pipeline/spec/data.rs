@@ -274,13 +274,20 @@ impl DataSpec {
                 wrong.push((character, "it is one ASCII character"));
             }
         }
-        let decimal = self.decimal.as_ref();
-        let decimal = decimal.map_or(".", |decimal| &decimal.value);
-        let same = self
-            .thousands
-            .as_ref()
-            .filter(|thousands| thousands.value == decimal);
-        wrong.extend(same.map(|same| (same, "`thousands` and `decimal` are different characters")));
+        let value = |character: &Option<Spanned<String>>, default: &str| {
+            let character = character.as_ref();
+            character.map_or_else(|| default.to_owned(), |character| character.value.clone())
+        };
+        let decimal = value(&self.decimal, ".");
+        let delimiter = value(&self.delimiter, "");
+        let same = |character: &&Spanned<String>, others: &[&String]| {
+            others.iter().any(|other| **other == character.value)
+        };
+        let reason = "`delimiter`, `decimal` and `thousands` are different characters";
+        let thousands = self.thousands.as_ref();
+        let thousands = thousands.filter(|own| same(own, &[&decimal, &delimiter]));
+        let own = self.decimal.as_ref().filter(|own| same(own, &[&delimiter]));
+        wrong.extend(thousands.into_iter().chain(own).map(|own| (own, reason)));
         wrong
     }
 }

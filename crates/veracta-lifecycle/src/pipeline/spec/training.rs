@@ -52,7 +52,7 @@ pub struct TrainingSection {
     /// L2 penalty on coefficients (logistic regression).
     #[serde(default)]
     pub l2: Option<f64>,
-    /// Most categories of an input; rarer ones are treated as missing.
+    /// Most categories of an input; rarer ones, and those of fewer than five training rows, are treated as missing.
     #[serde(default = "two_hundred_fifty")]
     pub categories_max: usize,
 }

@@ -57,6 +57,7 @@ impl super::Request for Request {
         let Encoded {
             batch: rows,
             unknown,
+            ..
         } = dataset.rows_for(&model)?;
         let labels = dataset.target.binary()?;
         let side = |part: Part| {

@@ -50,7 +50,7 @@ impl super::Request for Request {
             context.model(&self.test.model)?,
         );
         let test = context.test(&self.test)?;
-        let Encoded { batch, unknown } = dataset.rows_for(&model)?;
+        let Encoded { batch, unknown, .. } = dataset.rows_for(&model)?;
         let rows = batch.select_rows(&test.rows);
         let request = ScenarioRequest {
             metric: self.criterion.metric,

@@ -1,15 +1,16 @@
 //! Reading CSV and Parquet: what is refused and where, what is reported, how columns are typed, and that both formats say the same.
 
+mod parquet;
+
 use std::fmt::Write;
 use std::io::Cursor;
 
 use veracta_data::csv::read_csv;
 use veracta_data::reading::{ColumnReading, ReadOptions};
-use veracta_data::source::{Source, SourceError};
 use veracta_data::spelling::NumberStyle;
 use veracta_data::table::{
-    BlankCells, CellPlace, Column, ColumnType, MixedColumn, ReadLimits, ReadReport, Table,
-    TableError, Values,
+    BlankCells, CellPlace, Column, ColumnType, CountedCells, MixedColumn, ReadLimits, ReadReport,
+    Table, TableError, Values,
 };
 
 /// Bytes that are no table, with the message. Columns and lines are one-based.
@@ -189,7 +190,12 @@ fn a_column_of_missing_cells_is_numeric() {
     let (table, report) = read("a,b\n1,\n2,NA\n3,?\n").unwrap();
     assert_eq!(table.columns[1].column_type, ColumnType::Numeric);
     assert!((0..3).all(|row| table.columns[1].is_missing(row)));
-    assert_eq!(report, ReadReport::default());
+    let only_marks = CountedCells {
+        column: "b".to_owned(),
+        line: Some(3),
+        n_cells: 2,
+    };
+    assert_eq!(report.only_marks, [only_marks]);
 }
 
 #[test]
@@ -271,11 +277,6 @@ fn codes_do_not_depend_on_the_order_of_rows() {
     assert_eq!(levels("c\namber\nred\nblue\n"), expected);
 }
 
-fn fixture(name: &str) -> Source {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    Source::file(&folder.join(name))
-}
-
 fn levels(table: &Table, name: &str) -> Vec<String> {
     table.column(name).unwrap().codes().levels
 }
@@ -339,6 +340,7 @@ fn a_model_goes_before_what_is_inferred_or_declared() {
     let reading = |is_verbatim| ColumnReading {
         column_type: ColumnType::Categorical,
         is_verbatim,
+        keeps_empty: false,
         missing: vec!["-".to_owned()],
     };
     let options = ReadOptions {
@@ -403,90 +405,39 @@ fn numbers_of_spreadsheets_are_read_as_declared() {
 }
 
 #[test]
-fn the_same_rows_are_the_same_from_csv_and_parquet() {
-    let options = ReadOptions::default();
-    let [csv, parquet] =
-        ["same.csv", "same.parquet"].map(|name| fixture(name).table(&options).unwrap().table);
-    assert_eq!(csv.n_rows, parquet.n_rows);
-    for (first, second) in csv.columns.iter().zip(&parquet.columns) {
-        assert_eq!(first.name, second.name);
-        assert_eq!(first.codes(), second.codes(), "{}", first.name);
-        assert_eq!(first.column_type, second.column_type, "{}", first.name);
-    }
-    assert_eq!(levels(&csv, "truth"), ["false", "true"]);
-    assert_eq!(
-        levels(&csv, "day"),
-        ["2026-01-31", "2026-02-01", "2026-02-02"]
-    );
-    assert_eq!(
-        levels(&csv, "moment"),
-        [
-            "2026-01-31T10:00:00",
-            "2026-02-01T10:00:00.5",
-            "2026-02-02T00:00:00"
-        ]
-    );
-}
-
-#[test]
-fn every_type_of_parquet_is_read_or_listed() {
-    let read = fixture("types.parquet")
-        .table(&ReadOptions::default())
-        .unwrap();
-    let check =
-        |name: &str, expected: &[&str]| assert_eq!(levels(&read.table, name), expected, "{name}");
-    check("account", &["1234567890123456789", "1234567890123456790"]);
-    check(
-        "unsigned",
-        &["18446744073709551614", "18446744073709551615"],
-    );
-    check(
-        "decimal_id",
-        &["1234567890123456789", "1234567890123456790"],
-    );
-    check("money", &["-0.05", "12.5"]);
-    check("small", &["1", "2"]);
-    check("truth", &["false", "true"]);
-    check("day", &["2026-01-31", "2026-02-01"]);
-    check("moment", &["2026-01-31T10:00:00", "2026-02-01T10:00:00.5"]);
-    check("zoned", &["2026-01-31T10:00:00Z", "2026-02-01T10:00:00.5Z"]);
-    check("word", &[" blank ", "NA"]);
-    check("nothing", &[]);
-    let unread: Vec<&str> = read
-        .report
-        .unread
-        .iter()
-        .map(|found| found.column.as_str())
-        .collect();
-    assert_eq!(unread, ["list", "struct", "bytes"]);
-    let refused = read.table.column("bytes").unwrap_err().to_string();
-    assert!(
-        refused.starts_with("column `bytes` holds bytes that are not UTF-8"),
-        "{refused}"
-    );
-    let required = fixture("required.parquet")
-        .table(&ReadOptions::default())
-        .unwrap()
-        .table;
-    assert_eq!(
-        levels(&required, "key")[2],
-        "00000000-0000-0000-0000-000000000003"
-    );
-    assert_eq!(numbers(&required.columns[1]), [1.5, 2.5, 3.5]);
-    let refused = fixture("brotli.parquet")
-        .table(&ReadOptions::default())
-        .unwrap_err();
-    let SourceError::Table(TableError::Parquet(reason)) = refused else {
-        panic!("{refused}")
-    };
-    assert!(reason.to_string().contains("Brotli"), "{reason}");
-}
-
-#[test]
 fn a_group_without_a_value_has_a_name_that_no_value_has() {
     let groups = |text: &str| read(text).unwrap().0.columns[0].groups();
     let found = groups("g\n(missing)\n\na\n");
     assert_eq!(found.levels, ["(missing)", "a", "(no value)"]);
     assert_eq!(found.codes, [0, 2, 1]);
     assert_eq!(groups("g\n\na\n").levels, ["a", "(missing)"]);
+}
+
+#[test]
+fn what_a_float_would_merge_is_words_however_it_is_written() {
+    let german = ReadOptions {
+        delimiter: Some(b';'),
+        numbers: NumberStyle {
+            decimal: b',',
+            thousands: Some(b'.'),
+        },
+        ..ReadOptions::default()
+    };
+    for (text, options) in [
+        (
+            "q;s\n9007199254740992.00;a\n9007199254740993.00;b\n",
+            ReadOptions {
+                delimiter: Some(b';'),
+                ..ReadOptions::default()
+            },
+        ),
+        (
+            "q;s\n9.007.199.254.740.992;a\n9.007.199.254.740.993;b\n",
+            german.clone(),
+        ),
+        ("q;s\n001.730;a\n1.730;b\n", german),
+    ] {
+        let (table, _) = read_with(text, &options).unwrap();
+        assert_eq!(levels(&table, "q").len(), 2, "{text}");
+    }
 }
