@@ -2,16 +2,15 @@
 
 #![no_main]
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use veracta_data::parquet::read_parquet;
-use veracta_data::table::{ReadLimits, Values};
+use veracta_data::reading::ReadOptions;
+use veracta_data::table::Values;
 
 fuzz_target!(|bytes: &[u8]| {
     let source = Bytes::copy_from_slice(bytes);
-    let Ok((table, _)) = read_parquet(source, &BTreeMap::new(), ReadLimits::default()) else { return };
+    let Ok((table, _)) = read_parquet(source, &ReadOptions::default()) else { return };
     for column in &table.columns {
         let n_values = match &column.values {
             Values::Numeric(values) => values.len(),
