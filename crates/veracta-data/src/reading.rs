@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::spelling::{NumberStyle, parse_number};
+use crate::spelling::{DateOrder, NumberStyle, parse_number};
 use crate::table::{ColumnType, ReadLimits};
 
 /// How cells are parted, read and limited.
@@ -17,6 +17,8 @@ pub struct ReadOptions {
     pub delimiter: Option<u8>,
     /// How numbers are written in a CSV file.
     pub numbers: NumberStyle,
+    /// How dates are written whose year comes last; they are words when not given.
+    pub dates: Option<DateOrder>,
     /// Cells that are missing in every column, beside the empty one and [`NUMBER_MARKS`](crate::spelling::NUMBER_MARKS); case matters.
     pub missing: Vec<String>,
     /// Cells that are missing in one column.
@@ -73,6 +75,7 @@ pub(crate) struct ColumnRules {
     pub(crate) keeps_empty: bool,
     /// Whether truth values and dates have one spelling: of inferred words, and of those that a model trained here reads.
     pub(crate) has_one_spelling: bool,
+    pub(crate) dates: Option<DateOrder>,
     missing: Vec<String>,
 }
 
@@ -98,6 +101,7 @@ impl ReadOptions {
                 is_verbatim: reading.is_verbatim,
                 keeps_empty: reading.keeps_empty,
                 has_one_spelling: !reading.is_verbatim,
+                dates: self.dates,
                 missing: reading.missing.clone(),
             };
         }
@@ -106,6 +110,7 @@ impl ReadOptions {
             is_verbatim: false,
             keeps_empty: false,
             has_one_spelling: !self.types.contains_key(column),
+            dates: self.dates,
             missing: self.marks(column),
         }
     }

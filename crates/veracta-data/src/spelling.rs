@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
+use serde::{Deserialize, Serialize};
 
 /// Cells that are missing in a column of numbers without being declared; among words they are words.
 pub const NUMBER_MARKS: [&str; 7] = ["NA", "N/A", "null", "NULL", "NaN", "nan", "?"];
@@ -82,6 +83,10 @@ pub(crate) fn is_number_mark(cell: &str) -> bool {
 /// a float does not hold.
 pub fn loses_identity(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    // Nearly every number is settled here.
+    if unsigned.len() <= 15 && !matches!(unsigned.as_bytes(), [b'0', b'0'..=b'9', ..]) {
+        return false;
+    }
     let (digits, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if !is_plain(digits) || !is_plain(decimals) {
@@ -168,6 +173,44 @@ pub fn spell_moment(word: &str) -> Option<String> {
     When::parse(word).map(|moment| moment.spelling())
 }
 
+/// In which order a day is written when it is no ISO date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DateOrder {
+    /// `31.01.2026`, `31/01/2026`, `31-01-2026`.
+    DayFirst,
+    /// `01/31/2026` and the same with points or dashes.
+    MonthFirst,
+}
+
+/// Returns the one spelling of a date, with a time or without, whose year comes last; `None` of other words.
+pub(crate) fn spell_date(word: &str, order: DateOrder) -> Option<String> {
+    let word = word.trim();
+    let (date, time) = word.split_once([' ', 'T']).unwrap_or((word, ""));
+    let mark = ['.', '/', '-']
+        .into_iter()
+        .find(|mark| date.contains(*mark))?;
+    let parts: Vec<&str> = date.split(mark).collect();
+    let [first, second, year] = parts[..] else {
+        return None;
+    };
+    let is_number = |part: &str, n: std::ops::RangeInclusive<usize>| {
+        n.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if !is_number(first, 1..=2) || !is_number(second, 1..=2) || !is_number(year, 4..=4) {
+        return None;
+    }
+    let (day, month) = match order {
+        DateOrder::DayFirst => (first, second),
+        DateOrder::MonthFirst => (second, first),
+    };
+    let iso = format!("{year}-{month:0>2}-{day:0>2}");
+    match time.is_empty() {
+        true => spell_moment(&iso),
+        false => spell_moment(&format!("{iso}T{time}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -198,6 +241,24 @@ mod tests {
             assert!(!loses_identity(text), "{text}");
         }
         assert!(loses_identity(&"9".repeat(60)));
+    }
+
+    #[test]
+    fn dates_are_read_in_the_order_that_is_declared() {
+        let check = |word: &str, order: DateOrder, expected: Option<&str>| {
+            assert_eq!(spell_date(word, order).as_deref(), expected, "{word}");
+        };
+        check("31.01.2026", DateOrder::DayFirst, Some("2026-01-31"));
+        check("1/2/2026", DateOrder::DayFirst, Some("2026-02-01"));
+        check("1/2/2026", DateOrder::MonthFirst, Some("2026-01-02"));
+        check(
+            "31-01-2026 10:00",
+            DateOrder::DayFirst,
+            Some("2026-01-31T10:00:00"),
+        );
+        for word in ["31.01.2026", "2026-01-31", "1.2", "1.2.26", "a.b.2026", ""] {
+            check(word, DateOrder::MonthFirst, None);
+        }
     }
 
     #[test]

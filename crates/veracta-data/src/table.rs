@@ -176,11 +176,13 @@ pub enum TableError {
         /// Most bytes of a cell.
         limit: u64,
     },
-    /// Bytes that are text of another encoding.
-    #[error("the file is {encoding} text; save it as UTF-8")]
-    Encoding {
-        /// Name of the encoding.
-        encoding: &'static str,
+    /// Bytes that are something else than CSV or Parquet.
+    #[error("the file is {found}; {advice}")]
+    OtherFormat {
+        /// What its first bytes say it is.
+        found: &'static str,
+        /// What to do with it.
+        advice: &'static str,
     },
     /// The Parquet reader refuses the file.
     #[error("not a readable Parquet file")]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::spelling::{
-    is_number_mark, loses_identity, parse_number, parse_truth, spell_moment, truth_word,
+    DateOrder, is_number_mark, loses_identity, parse_number, parse_truth, spell_date, spell_moment,
+    truth_word,
 };
 use crate::table::{Coded, ColumnType, MISSING};
 
@@ -66,7 +67,7 @@ pub(crate) fn coded_type(coded: &Coded) -> ColumnType {
 
 /// Gives words that are truth values, or dates and times, in most of their cells one spelling; returns how many cells are something else,
 /// which stand as they are.
-pub(crate) fn with_one_spelling(coded: Coded) -> (Coded, u64) {
+pub(crate) fn with_one_spelling(coded: Coded, dates: Option<DateOrder>) -> (Coded, u64) {
     let mut n_of_level = vec![0u64; coded.levels.len()];
     for code in &coded.codes {
         if let Some(n) = n_of_level.get_mut(*code as usize) {
@@ -74,12 +75,14 @@ pub(crate) fn with_one_spelling(coded: Coded) -> (Coded, u64) {
         }
     }
     let n_present: u64 = n_of_level.iter().sum();
-    let spellings: [fn(&str) -> Option<String>; 2] = [
-        |word| parse_truth(word).map(|truth| truth_word(truth).to_owned()),
-        spell_moment,
-    ];
-    for spelling in spellings {
-        let spelt: Vec<Option<String>> = coded.levels.iter().map(|word| spelling(word)).collect();
+    let truth = |word: &str| parse_truth(word).map(|truth| truth_word(truth).to_owned());
+    let moment = |word: &str| {
+        let declared = || dates.and_then(|order| spell_date(word, order));
+        spell_moment(word).or_else(declared)
+    };
+    for is_truth in [true, false] {
+        let spelling = |word: &String| if is_truth { truth(word) } else { moment(word) };
+        let spelt: Vec<Option<String>> = coded.levels.iter().map(spelling).collect();
         let of_kind = spelt.iter().zip(&n_of_level);
         let n_of_kind: u64 = of_kind
             .filter(|(word, _)| word.is_some())
@@ -140,10 +143,11 @@ mod tests {
     use super::*;
 
     fn of(levels: &[&str]) -> (Coded, u64) {
-        with_one_spelling(Coded {
+        let coded = Coded {
             codes: (0..levels.len() as u32).chain([MISSING]).collect(),
             levels: levels.iter().map(|level| (*level).to_owned()).collect(),
-        })
+        };
+        with_one_spelling(coded, Some(DateOrder::DayFirst))
     }
 
     #[test]
@@ -175,6 +179,11 @@ mod tests {
         check(
             &["2026-01-31 10:00:00+02:00", "2026-01-31T08:00:00Z"],
             &["2026-01-31T08:00:00Z"],
+            0,
+        );
+        check(
+            &["31.01.2026", "1.2.2026"],
+            &["2026-01-31", "2026-02-01"],
             0,
         );
         check(&["2026-02-30"], &["2026-02-30"], 0);

@@ -1,6 +1,7 @@
 //! Quantiles and tails of the normal, Student and chi-squared distributions.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::function::gamma::ln_gamma;
 
 /// Returns the standard normal quantile.
 ///
@@ -79,4 +80,28 @@ pub(crate) fn chi_squared_tail(x: f64, degrees: f64) -> f64 {
     } else {
         statrs::function::gamma::gamma_ur(degrees / 2.0, x / 2.0)
     }
+}
+
+/// Returns the two-sided p-value of Fisher's exact test (1922) on a table of two rows and two columns of counts; `None` when a row is empty.
+///
+/// It sums the probabilities of all tables with the same margins that are not more likely than the observed one.
+pub fn fisher_two_sided([a, b]: [f64; 2], [c, d]: [f64; 2]) -> Option<f64> {
+    let (row, other, column) = (a + b, c + d, a + c);
+    if row == 0.0 || other == 0.0 {
+        return None;
+    }
+    let log_choose = |n: f64, k: f64| ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
+    let log_total = log_choose(row + other, column);
+    let log_probability = |x: f64| log_choose(row, x) + log_choose(other, column - x) - log_total;
+    let observed = log_probability(a);
+    let (mut x, last, mut p) = ((column - other).max(0.0), row.min(column), 0.0);
+    while x <= last {
+        let log = log_probability(x);
+        // Equal probabilities differ by rounding.
+        if log <= observed + 1e-7 {
+            p += log.exp();
+        }
+        x += 1.0;
+    }
+    Some(p.min(1.0))
 }

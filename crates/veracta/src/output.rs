@@ -131,6 +131,7 @@ pub(crate) fn csv_options(files: &ReadingOptions) -> anyhow::Result<ReadOptions>
             decimal: files.decimal,
             thousands: files.thousands,
         },
+        dates: files.dates,
         missing: files.missing.clone(),
         types: files.types.iter().cloned().collect(),
         limits,

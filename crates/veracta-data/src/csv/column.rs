@@ -290,7 +290,7 @@ impl Builder {
             Values::Coded(coded) => {
                 let inferred = coded_type(&coded);
                 let (coded, n_cells) = match self.rules.has_one_spelling {
-                    true => with_one_spelling(coded),
+                    true => with_one_spelling(coded, self.rules.dates),
                     false => (coded, 0),
                 };
                 if n_cells > 0 {

@@ -7,6 +7,38 @@ use crate::table::TableError;
 /// Bytes looked at for an encoding or a first line `sep=`.
 const HEAD_BYTES: u64 = 16;
 
+/// First bytes of files that people give in place of a table, with what they are and what to do.
+const OTHER_FORMATS: [(&[u8], &str, &str); 12] = [
+    (&[0xff, 0xfe], "UTF-16 text", "save it as UTF-8"),
+    (&[0xfe, 0xff], "UTF-16 text", "save it as UTF-8"),
+    (&[0x1f, 0x8b], "compressed (gzip)", "unpack it first"),
+    (b"BZh", "compressed (bzip2)", "unpack it first"),
+    (
+        &[0xfd, b'7', b'z', b'X', b'Z'],
+        "compressed (xz)",
+        "unpack it first",
+    ),
+    (
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        "compressed (Zstandard)",
+        "unpack it first",
+    ),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive, as spreadsheets are",
+        "save the table as CSV",
+    ),
+    (b"{\"", "JSON", "write the rows as CSV or Parquet"),
+    (b"[{", "JSON", "write the rows as CSV or Parquet"),
+    (b"ARROW1", "an Arrow file", "write the rows as Parquet"),
+    (b"Obj\x01", "an Avro file", "write the rows as Parquet"),
+    (
+        b"SQLite",
+        "a SQLite database",
+        "write a table of it as CSV or Parquet",
+    ),
+];
+
 /// Bytes put in for an empty line, so that the CSV reader sees a row with an empty cell.
 const EMPTY_CELL: &[u8] = b"\"\"";
 
@@ -31,9 +63,9 @@ impl Layout {
         source.seek(SeekFrom::Start(0))?;
         let mut head = Vec::new();
         source.by_ref().take(HEAD_BYTES).read_to_end(&mut head)?;
-        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-            let encoding = "UTF-16";
-            return Err(TableError::Encoding { encoding });
+        let is_of = |(start, ..): &&(&[u8], _, _)| head.starts_with(start);
+        if let Some((_, found, advice)) = OTHER_FORMATS.iter().find(is_of) {
+            return Err(TableError::OtherFormat { found, advice });
         }
         let mut layout = Self {
             start: 0,

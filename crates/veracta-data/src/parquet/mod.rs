@@ -151,7 +151,7 @@ impl<R: ChunkReader + 'static> Source<R> {
             Values::Coded(coded) => {
                 let inferred = coded_type(&coded);
                 let (coded, n_odd) = match rules.has_one_spelling && !meaning.is_number() {
-                    true => with_one_spelling(coded),
+                    true => with_one_spelling(coded, rules.dates),
                     false => (coded, 0),
                 };
                 report.odd_words.extend((n_odd > 0).then(|| counted(n_odd)));

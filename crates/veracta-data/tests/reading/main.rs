@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use veracta_data::csv::read_csv;
 use veracta_data::reading::{ColumnReading, ReadOptions};
-use veracta_data::spelling::NumberStyle;
+use veracta_data::spelling::{DateOrder, NumberStyle};
 use veracta_data::table::{
     BlankCells, CellPlace, Column, ColumnType, CountedCells, MixedColumn, ReadLimits, ReadReport,
     Table, TableError, Values,
@@ -16,6 +16,19 @@ use veracta_data::table::{
 /// Bytes that are no table, with the message. Columns and lines are one-based.
 const REFUSED: &[(&[u8], &str)] = &[
     (b"", "the file is empty"),
+    (b"\xff\xfea\0", "the file is UTF-16 text; save it as UTF-8"),
+    (
+        b"\x1f\x8b\x08\0",
+        "the file is compressed (gzip); unpack it first",
+    ),
+    (
+        b"PK\x03\x04xl/",
+        "the file is a ZIP archive, as spreadsheets are; save the table as CSV",
+    ),
+    (
+        b"{\"a\": 1}\n",
+        "the file is JSON; write the rows as CSV or Parquet",
+    ),
     (b"\n\n", "the file is empty"),
     (b"a,b\n", "the file has a header and no rows"),
     (
@@ -399,9 +412,12 @@ fn numbers_of_spreadsheets_are_read_as_declared() {
     .unwrap();
     assert_eq!(numbers(&table.columns[0]), [1234.5, -2.0]);
     assert_eq!(levels(&table, "b"), ["01.02.2026", "31.01.2026"]);
-    let utf_16: Vec<u8> = [0xff, 0xfe, b'a', 0].to_vec();
-    let refused = read(utf_16).unwrap_err().to_string();
-    assert_eq!(refused, "the file is UTF-16 text; save it as UTF-8");
+    let options = ReadOptions {
+        dates: Some(DateOrder::DayFirst),
+        ..options
+    };
+    let (table, _) = read_with("\u{feff}sep=;\na;b\n1;31.01.2026\n2;1.2.2026\n", &options).unwrap();
+    assert_eq!(levels(&table, "b"), ["2026-01-31", "2026-02-01"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use veracta_data::reading::ReadOptions;
 use veracta_data::source::{Format, ReadTable, Source};
-use veracta_data::spelling::NumberStyle;
+use veracta_data::spelling::{DateOrder, NumberStyle};
 use veracta_data::table::{Coded, Column, ColumnType, ReadLimits, ReadReport, Table, Values};
 use veracta_governance::record::{
     ColumnUse, DataNature, DatasetColumn, DatasetPhiScan, DatasetProfile, DatasetVersion,
@@ -50,6 +50,9 @@ pub struct Reading {
     /// Byte between groups of three digits; none when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thousands: Option<u8>,
+    /// How dates are written whose year comes last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dates: Option<DateOrder>,
     /// Cells that mean missing in every column, beside those that always do.
     pub missing: Vec<String>,
     /// Cells that mean missing in one column.
@@ -127,6 +130,7 @@ impl Reading {
                 decimal: self.decimal.unwrap_or(NumberStyle::default().decimal),
                 thousands: self.thousands,
             },
+            dates: self.dates,
             missing: self.missing.clone(),
             missing_in: self.missing_in.clone(),
             types: self.types.clone(),

@@ -55,13 +55,7 @@ fn note_reading(file: &Path, report: &ReadReport, notes: &Notes) {
 /// Notes which values of a file a model does not know.
 fn note_unknown(file: &Path, unknown: &[UnknownValues], notes: &Notes) {
     for found in unknown {
-        notes.add(format!(
-            "`{}`: the model does not know {} of the {} values of column `{}`",
-            file_name(file),
-            found.n_unknown,
-            found.n_present,
-            found.column
-        ));
+        notes.add(format!("`{}`: {}", file_name(file), found.sentence()));
     }
 }
 

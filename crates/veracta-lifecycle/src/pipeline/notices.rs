@@ -1,6 +1,7 @@
 //! What a person should know about the data before relying on any result, whatever the gate decides.
 
 use veracta_governance::record::Record;
+use veracta_model::model::UnknownValues;
 use veracta_statistics::profile::{ColumnProfile, Profile};
 
 use super::spec::PipelineSpec;
@@ -9,13 +10,17 @@ use super::steps::{Done, Step};
 /// Returns the notices, a sentence each.
 pub(super) fn notices(spec: &PipelineSpec, done: &Done<'_>) -> Vec<String> {
     let mut notices = Vec::new();
-    let results = [Step::Data, Step::Profile].map(|step| done.result(step));
+    let steps = [Step::Data, Step::Profile, Step::Validate];
+    let results = steps.map(|step| done.result(step));
     for item in results.iter().flat_map(|result| &result.evidence) {
         match &item.record {
             Record::DatasetVersion(body) => notices.extend(body.notices()),
             Record::DatasetProfile(body) => {
                 notices.extend(body.notices());
                 notices.extend(folded_categories(spec, done, &body.profile));
+            }
+            Record::ValidationReport(body) => {
+                notices.extend(body.unknown.iter().map(UnknownValues::sentence));
             }
             _ => {}
         }

@@ -68,6 +68,20 @@ pub struct Signature {
     pub classes: Vec<String>,
 }
 
+impl UnknownValues {
+    /// Returns it as a sentence.
+    pub fn sentence(&self) -> String {
+        let Self {
+            column,
+            n_unknown,
+            n_present,
+        } = self;
+        format!(
+            "the model does not know {n_unknown} of the {n_present} values of column `{column}`"
+        )
+    }
+}
+
 impl Signature {
     /// Returns whether inputs are matched by name.
     pub fn is_named(&self) -> bool {

@@ -1,9 +1,7 @@
 //! Tests and distances on a table of two samples by categories.
 
-use statrs::function::gamma::ln_gamma;
-
 use super::{CategoryCounts, TestResult};
-use crate::distribution::{chi_squared_tail, normal_two_sided};
+use crate::distribution::{chi_squared_tail, fisher_two_sided, normal_two_sided};
 
 /// Whether a table of two categories is corrected for continuity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,30 +137,12 @@ pub fn proportion_z(counts: &CategoryCounts) -> Option<TestResult> {
 }
 
 /// Returns the odds ratio and the two-sided p-value of Fisher's exact test on two categories; `None` for other tables.
-///
-/// The p-value sums the probabilities of all tables with the same margins that are not more likely than the observed one.
 pub fn fisher_exact(counts: &CategoryCounts) -> Option<TestResult> {
     let ([a, b], [c, d]) = (
         <[f64; 2]>::try_from(counts.reference.as_slice()).ok()?,
         <[f64; 2]>::try_from(counts.current.as_slice()).ok()?,
     );
-    let (row, other, column) = (a + b, c + d, a + c);
-    if row == 0.0 || other == 0.0 {
-        return None;
-    }
-    let log_choose = |n: f64, k: f64| ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
-    let log_total = log_choose(row + other, column);
-    let log_probability = |x: f64| log_choose(row, x) + log_choose(other, column - x) - log_total;
-    let observed = log_probability(a);
-    let (mut x, last, mut p) = ((column - other).max(0.0), row.min(column), 0.0);
-    while x <= last {
-        let log = log_probability(x);
-        // Equal probabilities differ by rounding.
-        if log <= observed + 1e-7 {
-            p += log.exp();
-        }
-        x += 1.0;
-    }
+    let p_value = fisher_two_sided([a, b], [c, d])?;
     let statistic = if b * c > 0.0 {
         a * d / (b * c)
     } else {
@@ -170,7 +150,7 @@ pub fn fisher_exact(counts: &CategoryCounts) -> Option<TestResult> {
     };
     Some(TestResult {
         statistic,
-        p_value: Some(p.min(1.0)),
+        p_value: Some(p_value),
     })
 }
 

@@ -8,6 +8,7 @@ pub mod privileged;
 
 use serde::{Deserialize, Serialize};
 
+use crate::distribution::{fisher_two_sided, normal_quantile};
 use crate::interval::{Estimate, Method, Precision, percentile_interval, wilson_interval};
 use crate::performance::Confusion;
 use veracta_data::table::Coded;
@@ -401,6 +402,8 @@ pub struct AdverseImpact {
     pub interval: Option<(f64, f64)>,
     /// Pooled two-proportion z statistic; `None` when all or none of the rows are selected.
     pub z: Option<f64>,
+    /// Two-sided p-value of Fisher's exact test that both groups are selected alike.
+    pub fisher_p: Option<f64>,
 }
 
 /// Returns the ratio of a group's selection rate to a reference group's; `None` when a group is empty or the reference is 0.
@@ -417,9 +420,13 @@ pub fn adverse_impact(
     let (p, q, pooled) = (a / n, b / m, (a + b) / (n + m));
     let spread = pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m);
     let z = (spread > 0.0).then(|| (p - q) / spread.sqrt());
-    let half = crate::distribution::normal_quantile(0.5 + level / 2.0)
-        * (1.0 / a - 1.0 / n + 1.0 / b - 1.0 / m).sqrt();
+    let half = normal_quantile(0.5 + level / 2.0) * (1.0 / a - 1.0 / n + 1.0 / b - 1.0 / m).sqrt();
     let ratio = p / q;
     let interval = (a > 0.0).then(|| (ratio * (-half).exp(), ratio * half.exp()));
-    Some(AdverseImpact { ratio, interval, z })
+    Some(AdverseImpact {
+        ratio,
+        interval,
+        z,
+        fisher_p: fisher_two_sided([a, n - a], [b, m - b]),
+    })
 }

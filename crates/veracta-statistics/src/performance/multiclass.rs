@@ -128,7 +128,8 @@ impl Classified<'_> {
         })
     }
 
-    /// Returns the ROC AUC over classes; `None` when a class has no row, or is all there is.
+    /// Returns the ROC AUC over classes; `None` when a class has no row, or is all there is. A class without rows has no weight in the weighted
+    /// mean of one against the rest, and is left out of it.
     pub fn roc_auc(&self, scheme: Scheme, average: Average) -> Option<f64> {
         let auc = |labels: &[bool], scores: &[f64]| {
             Metric::RocAuc.evaluate(&Scored::new(labels, scores).ok()?, 0.5)
@@ -140,7 +141,9 @@ impl Classified<'_> {
         let mut parts = Vec::new();
         match scheme {
             Scheme::OneVsRest => {
-                for class in 0..self.n_classes {
+                let has_weight =
+                    |class: &usize| average != Average::Weighted || prevalence(*class) > 0.0;
+                for class in (0..self.n_classes).filter(has_weight) {
                     let labels: Vec<bool> =
                         self.labels.iter().map(|label| *label == class).collect();
                     let scores: Vec<f64> =
@@ -323,4 +326,36 @@ pub fn most_probable(row: &[f64]) -> usize {
 /// Returns whether the numbers of a row are probabilities that add up to 1, to the digits that people round to.
 pub fn is_distribution(row: &[f64]) -> bool {
     row.iter().all(|p| (0.0..=1.0).contains(p)) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_without_rows_has_no_weight() {
+        // Scores of the first class: positives 0.6 and 0.3, negatives 0.5 and 0.2, of which three of four pairs are in order.
+        let probabilities = [
+            0.6, 0.4, 0.0, //
+            0.3, 0.7, 0.0, //
+            0.5, 0.5, 0.0, //
+            0.2, 0.8, 0.0,
+        ];
+        let of = |n_classes: usize, probabilities: &[f64]| {
+            let data = Classified {
+                labels: &[0, 0, 1, 1],
+                predicted: &[0, 1, 0, 1],
+                probabilities,
+                n_classes,
+            };
+            [Average::Weighted, Average::Macro]
+                .map(|average| data.roc_auc(Scheme::OneVsRest, average))
+        };
+        let two: Vec<f64> = probabilities
+            .chunks(3)
+            .flat_map(|row| row[..2].to_vec())
+            .collect();
+        assert_eq!(of(2, &two), [Some(0.75); 2]);
+        assert_eq!(of(3, &probabilities), [Some(0.75), None]);
+    }
 }

@@ -454,8 +454,7 @@ fn adverse_impacts(data: &Data, check: &Check, comparison: &mut Comparison) {
                     comparison.number(name, impact.interval.map(|(lower, _)| lower), &value[0]);
                     comparison.number(name, impact.interval.map(|(_, upper)| upper), &value[1]);
                 }
-                // Fisher's exact test is not part of this crate.
-                "fisher_pvalue" => {}
+                "fisher_pvalue" => comparison.number(name, impact.fisher_p, value),
                 other => panic!("field `{other}`"),
             }
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use veracta_data::reading::Notes;
+use veracta_data::spelling::DateOrder;
 use veracta_data::table::ColumnType;
 
 /// How scores are measured.
@@ -53,6 +54,14 @@ fn parse_type(text: &str) -> Result<(String, ColumnType), String> {
     })
 }
 
+fn parse_dates(text: &str) -> Result<DateOrder, String> {
+    match text {
+        "day-first" => Ok(DateOrder::DayFirst),
+        "month-first" => Ok(DateOrder::MonthFirst),
+        _ => Err("dates are `day-first` (31.01.2026) or `month-first` (01/31/2026)".to_owned()),
+    }
+}
+
 fn parse_mark(text: &str) -> Result<(String, String), String> {
     let parsed = text.split_once('=');
     let parsed = parsed.map(|(column, mark)| (column.to_owned(), mark.to_owned()));
@@ -84,6 +93,9 @@ pub(crate) struct ReadingOptions {
     /// Character between groups of three digits in a CSV file; none when not given.
     #[arg(long, value_parser = parse_delimiter, help_heading = READING)]
     pub(crate) thousands: Option<u8>,
+    /// How dates are written whose year comes last, such as `31.01.2026` or `01/31/2026`; they are words when not given.
+    #[arg(long, value_name = "ORDER", value_parser = parse_dates, help_heading = READING)]
+    pub(crate) dates: Option<DateOrder>,
     /// Largest file, in bytes.
     #[arg(long, default_value_t = 1 << 30, help_heading = READING)]
     pub(crate) bytes_limit: u64,

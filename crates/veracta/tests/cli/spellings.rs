@@ -1,6 +1,6 @@
 //! Every spelling of a category, from CSV and from Parquet, into models of every format: what the library predicts, or a counted unknown.
 //!
-//! `fixtures/spellings` holds for each spelling models of LightGBM and XGBoost, rows as CSV and Parquet, and the libraries' predictions
+//! `fixtures/spellings` holds for each spelling models of LightGBM, XGBoost and ONNX, rows as CSV and Parquet, and the libraries' predictions
 //! (`generate.py` says how they were made).
 
 use std::fs;
@@ -53,30 +53,102 @@ fn check_equal(found: &[f64], expected: &[f64], place: &str) {
     }
 }
 
-#[test]
-fn a_model_of_a_library_knows_each_category_in_its_own_spelling() {
-    let mut n_compared = 0;
+/// The formats of models, by the ending of their files, and the library that each is of.
+const FORMATS: [(&str, &str); 4] = [
+    ("lgb", "lightgbm"),
+    ("json", "xgboost"),
+    ("ubj", "xgboost"),
+    ("onnx", "onnx"),
+];
+
+/// Calls `check` for every spelling with a model of each format: its name, the file of the model, and what the library predicts.
+fn each_model(check: impl Fn(&str, &str, &[f64])) {
+    let mut n_models = 0;
     for name in spellings() {
         let expected = fs::read_to_string(fixtures().join(format!("{name}.expected.csv"))).unwrap();
-        for (ending, library) in [("lgb", "lightgbm"), ("json", "xgboost"), ("ubj", "xgboost")] {
-            let Some(expected) = column(&expected, library) else {
-                continue;
-            };
-            for format in ["csv", "parquet"] {
-                let place = format!("{name}.{ending} on {format}");
-                let (model, rows) = (format!("{name}.{ending}"), format!("{name}.{format}"));
-                let found = veracta(&fixtures(), &["predict", &model, &rows]);
-                assert_eq!((found.code, found.err.as_str()), (0, ""), "{place}");
-                check_equal(
-                    &column(&found.out, "prediction").unwrap(),
-                    &expected,
-                    &place,
-                );
-                n_compared += 1;
+        for (ending, library) in FORMATS {
+            if let Some(expected) = column(&expected, library) {
+                check(&name, &format!("{name}.{ending}"), &expected);
+                n_models += 1;
             }
         }
     }
-    assert!(n_compared >= 70, "{n_compared}");
+    assert!(n_models >= 48, "{n_models}");
+}
+
+#[test]
+fn a_model_of_a_library_knows_each_category_in_its_own_spelling() {
+    each_model(|name, model, expected| {
+        for format in ["csv", "parquet"] {
+            let rows = format!("{name}.{format}");
+            let place = format!("{model} on {format}");
+            let found = veracta(&fixtures(), &["predict", model, &rows]);
+            assert_eq!((found.code, found.err.as_str()), (0, ""), "{place}");
+            check_equal(&column(&found.out, "prediction").unwrap(), expected, &place);
+        }
+    });
+}
+
+/// Every other use of a model reads as `predict` does: what it says of rows is the same from both formats.
+#[test]
+fn every_use_of_a_model_reads_both_formats_alike() {
+    each_model(|name, model, expected| {
+        let [csv, parquet] = ["csv", "parquet"].map(|format| format!("{name}.{format}"));
+        let said = |arguments: &[&str], rows: &str| {
+            let found = veracta(
+                &fixtures(),
+                &[&[arguments[0], model, rows], &arguments[1..]].concat(),
+            );
+            assert_eq!(
+                (found.code, found.err.as_str()),
+                (0, ""),
+                "{arguments:?} {model} {rows}"
+            );
+            found.out
+        };
+        let mut uses = vec![vec!["robustness", "--format", "json"]];
+        // A graph is explained against other rows.
+        uses.push(match model.ends_with(".onnx") {
+            true => vec![
+                "explain",
+                "--background",
+                &csv,
+                "--rows",
+                "3",
+                "--format",
+                "json",
+            ],
+            false => vec!["explain", "--by-row", "--format", "json"],
+        });
+        for arguments in uses {
+            assert_eq!(
+                said(&arguments, &csv),
+                said(&arguments, &parquet),
+                "{arguments:?} {model}"
+            );
+        }
+        // The same rows do not lean on other inputs, and are no newer ones.
+        if !model.ends_with(".onnx") {
+            let drift = veracta(
+                &fixtures(),
+                &[
+                    "drift", &csv, &parquet, "--model", model, "--format", "json",
+                ],
+            );
+            let found = drift.json();
+            let changes: Vec<f64> = found["columns"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|column| column["drift"]["effect"]["estimate"].as_f64())
+                .collect();
+            assert!(
+                changes.iter().all(|change| *change == 0.0),
+                "{name}: {changes:?}"
+            );
+        }
+        assert_eq!(expected.len(), 30);
+    });
 }
 
 /// Words that are hard to read, one column each.

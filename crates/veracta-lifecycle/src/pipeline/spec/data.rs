@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
+use veracta_data::spelling::DateOrder;
 use veracta_data::table::ColumnType;
 use veracta_governance::record::{DataNature, Processing};
 use veracta_statistics::minimisation::MinimisationPlan;
@@ -37,6 +38,10 @@ pub struct DataSpec {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub thousands: Option<Spanned<String>>,
+    /// How dates are written whose year comes last: `day-first` (31.01.2026) or `month-first` (01/31/2026); they are words when not given.
+    #[serde(default)]
+    #[schemars(with = "Option<DateOrderName>")]
+    pub dates: Option<DateOrder>,
     /// Cells that mean missing in every column, beside the empty one; in a column of numbers `NA`, `N/A`, `null`, `NaN` and `?` do so
     /// without being declared.
     #[serde(default)]
@@ -115,6 +120,14 @@ enum NatureName {
     Synthetic,
     Artificial,
     Undeclared,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum DateOrderName {
+    DayFirst,
+    MonthFirst,
 }
 
 #[derive(JsonSchema)]

@@ -241,6 +241,7 @@ pub(super) fn reading(data: &DataSpec) -> Reading {
         delimiter: byte(&data.delimiter),
         decimal: byte(&data.decimal),
         thousands: byte(&data.thousands),
+        dates: data.dates,
         missing: data.missing.clone(),
         missing_in: data.missing_in.clone(),
         types: data.types.clone(),

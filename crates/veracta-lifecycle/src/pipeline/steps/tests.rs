@@ -36,6 +36,7 @@ data:
   delimiter: ","
   decimal: "."
   thousands: "'"
+  dates: day-first
   missing: ["-9"]
   missing_in: {age: ["-8"]}
   types: {city: categorical}
@@ -226,6 +227,7 @@ fn other(leaf: &str, value: &Value) -> Value {
         ("data.delimiter", json!(";")),
         ("data.decimal", json!("_")),
         ("data.thousands", json!("`")),
+        ("data.dates", json!("month-first")),
         ("data.types.*", json!("text")),
         ("data.label.column", json!("left2")),
         ("data.label.positive", json!("0")),
