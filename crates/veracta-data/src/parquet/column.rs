@@ -100,10 +100,9 @@ impl<'o> Builder<'o> {
                     builder.push_whole(value.to_nanos(), meaning)
                 })
             }
-            ColumnReader::FloatColumnReader(reader) => self
-                .push_cells(reader, |builder, value: &f32| {
-                    builder.push_number(spelt_out(*value))
-                }),
+            ColumnReader::FloatColumnReader(reader) => {
+                self.push_cells(reader, |builder, value: &f32| builder.push_float(*value))
+            }
             ColumnReader::DoubleColumnReader(reader) => {
                 self.push_cells(reader, |builder, value: &f64| builder.push_number(*value))
             }
@@ -176,6 +175,16 @@ impl<'o> Builder<'o> {
             // Declared a category: spelt as a CSV file has it.
             Form::Text(interner) if is_missing => interner.push_missing(),
             Form::Text(interner) => interner.push(&spelt(value)),
+        }
+        Ok(())
+    }
+
+    fn push_float(&mut self, value: f32) -> Result<(), Refusal> {
+        let wide = f64::from(value);
+        let is_missing = value.is_nan() || self.number_marks.contains(&wide);
+        match &mut self.form {
+            Form::Text(interner) if !is_missing => interner.push(&format!("{value:?}")),
+            Form::Numbers(_) | Form::Text(_) => return self.push_number(wide),
         }
         Ok(())
     }
@@ -317,18 +326,33 @@ fn decimal(whole: i128, scale: i32) -> String {
     }
 }
 
-/// Returns the number that a CSV file of the same rows has for a 32-bit float: its shortest decimal spelling.
-fn spelt_out(value: f32) -> f64 {
-    let wide = f64::from(value);
-    // A decimal of few digits is a whole number over a power of ten, both of which a 64-bit float holds.
-    for power in [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7] {
-        let whole = (wide * power).round();
+/// Most significant digits of the decimals that a column of 32-bit floats is taken to hold: 32 bits tell every decimal of so few digits from
+/// every other.
+const DIGITS_MAX: i32 = 6;
+
+/// Returns the decimals that 32-bit floats print as, as a CSV file of the same rows has them; `None` when one has more digits: the column
+/// then holds measurements, and the floats themselves.
+pub(super) fn as_decimals(values: &[f64]) -> Option<Vec<f64>> {
+    values.iter().map(|value| as_decimal(*value)).collect()
+}
+
+fn as_decimal(value: f64) -> Option<f64> {
+    if !value.is_finite() {
+        return Some(value);
+    }
+    let limit = 10f64.powi(DIGITS_MAX);
+    for power in [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6] {
+        // A whole number over a power of ten: a 64-bit float holds both.
+        let whole = (value * power).round();
+        if whole.abs() >= limit {
+            return None;
+        }
         let near = whole / power;
-        if whole.abs() < 1e9 && near as f32 == value {
-            return near;
+        if near as f32 == value as f32 {
+            return Some(near);
         }
     }
-    value.to_string().parse().unwrap_or(wide)
+    None
 }
 
 /// Spells a float as a CSV file of a library does: with a point, so that it is told from a whole number.
@@ -424,20 +448,15 @@ mod tests {
         assert_eq!(decimal(7, -2), "700");
         assert!(is_near(10_000_005_000_000_000, 10));
         assert!(!is_near(123_456_789_012_345_678, 2));
-        for value in [
-            0.1f32,
-            0.7,
-            -12.5,
-            1e-9,
-            3.4e38,
-            16_777_216.0,
-            0.333_333_34,
-            0.0,
-        ] {
-            let expected: f64 = value.to_string().parse().unwrap_or(f64::NAN);
-            assert_eq!(spelt_out(value), expected, "{value}");
+        let floats =
+            |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
+        let short = floats(&[0.1, 0.7, -12.5, 0.0, 123_456.0]);
+        let decimals = [0.1, 0.7, -12.5, 0.0, 123_456.0];
+        assert_eq!(as_decimals(&short).as_deref(), Some(&decimals[..]));
+        for long in [1.0 / 3.0, 1e-9, 16_777_216.0] {
+            assert_eq!(as_decimals(&floats(&[0.1, long])), None, "{long}");
         }
-        assert!(spelt_out(f32::NAN).is_nan() && spelt_out(f32::INFINITY).is_infinite());
+        assert!(as_decimals(&[f64::NAN, f64::INFINITY]).is_some());
         assert_eq!(scaled(12_345.0, 2), 123.45);
         assert_eq!(scaled(-5.0, -3), -5_000.0);
         let check = |bits: u16, expected: f64| assert_eq!(half(bits), expected, "{bits:#x}");

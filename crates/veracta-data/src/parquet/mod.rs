@@ -9,13 +9,13 @@
 mod column;
 mod meaning;
 
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::schema::types::Type;
 
-use column::{Builder, Form, Refusal};
+use column::{Builder, Form, Refusal, as_decimals};
 use meaning::{Meaning, meaning_of};
 
 use crate::reading::ReadOptions;
@@ -133,8 +133,8 @@ impl<R: ChunkReader + 'static> Source<R> {
             report.blank_words.push(counted(n_blank));
         }
         let mut values = builder.form.into_values();
-        if is_wanted && meaning == Meaning::Text {
-            values = with_numbers(values, &rules.number_marks());
+        if is_wanted {
+            values = self.as_csv_has_it(values, leaf, meaning, &rules.number_marks());
         }
         if n_marks > 0 && matches!(values, Values::Coded(_)) {
             report.mark_words.push(counted(n_marks));
@@ -164,6 +164,24 @@ impl<R: ChunkReader + 'static> Source<R> {
             column_type: declared.unwrap_or(inferred),
             values,
         })
+    }
+
+    /// Makes text of numbers numbers, and short decimals of 32-bit floats: it is what a CSV file of the same rows holds.
+    fn as_csv_has_it(
+        &self,
+        values: Values,
+        leaf: usize,
+        meaning: Meaning,
+        number_marks: &[f64],
+    ) -> Values {
+        let schema = self.reader.metadata().file_metadata().schema_descr();
+        let is_float = schema.column(leaf).physical_type() == PhysicalType::FLOAT;
+        let found = match &values {
+            Values::Coded(coded) if meaning == Meaning::Text => as_numbers(coded, number_marks),
+            Values::Numeric(numbers) if is_float => as_decimals(numbers),
+            Values::Coded(_) | Values::Numeric(_) => None,
+        };
+        found.map_or(values, Values::Numeric)
     }
 
     /// The number of rows is stated apart from the columns, and a hostile file may state another.
@@ -243,17 +261,6 @@ pub fn read_parquet<R: ChunkReader + 'static>(
         unread: report.unread.clone(),
     };
     Ok((table, report))
-}
-
-/// Makes text of numbers numbers: it is what a CSV file of the same rows holds.
-fn with_numbers(values: Values, number_marks: &[f64]) -> Values {
-    let Values::Coded(coded) = values else {
-        return values;
-    };
-    match as_numbers(&coded, number_marks) {
-        Some(numbers) => Values::Numeric(numbers),
-        None => Values::Coded(coded),
-    }
 }
 
 /// Refuses compressions that this program does not have.
