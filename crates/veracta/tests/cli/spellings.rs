@@ -310,6 +310,26 @@ fn check_unknown(project: &Project, file: &str, rows: &str) {
     let refused = project.veracta(&["predict", file, "other.csv"]);
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("column `work`"), "{refused:?}");
+    // What is infinite in 32 bits is missing to the model, and it is told; so is a column without any value.
+    let line = rows.lines().nth(1).unwrap();
+    let cells: Vec<&str> = line.split(',').collect();
+    let large = line.replacen(&format!(",{},test", cells[7]), ",1e39,test", 1);
+    project.write("large.csv", rows.replacen(line, &large, 1));
+    let told = project.veracta(&["predict", file, "large.csv"]);
+    assert!(
+        told.code == 0 && told.err.contains("values of column `v`"),
+        "{told:?}"
+    );
+    let header = rows.lines().next().unwrap();
+    project.write("empty.csv", format!("{header}\n,,,,,,,0.5,test,True\n"));
+    let told = project.veracta(&["predict", file, "empty.csv"]);
+    assert!(
+        told.code == 0
+            && told
+                .err
+                .contains("`zip`, which the model reads, has no value"),
+        "{told:?}"
+    );
     // A few unknown values are counted and told.
     project.write("few.csv", rows.replacen("Private ", "new", 3));
     let told = project.veracta(&["predict", file, "few.csv"]);
@@ -390,6 +410,15 @@ fn what_xgboost_was_not_trained_on_is_an_error_and_lightgbm_counts_it() {
         "word=private",
     ]);
     assert_eq!((told.code, told.err.as_str()), (0, ""));
+    // So is a number that 32 bits do not hold; LightGBM takes it.
+    project.write("large.csv", "word,v\nPrivate,1\nPrivate,1e39\n");
+    let refused = project.veracta(&["predict", "blanks.json", "large.csv"]);
+    assert!(
+        refused.code == 2 && refused.err.contains("column `v`, the first in row 2"),
+        "{refused:?}"
+    );
+    let taken = project.veracta(&["predict", "blanks.lgb", "large.csv"]);
+    assert_eq!((taken.code, taken.err.as_str()), (0, ""));
     // A measurement of the file alone can be read as the model reads it.
     let profile = project.json(&["profile", "rows.csv", "--read-as", "blanks.lgb"]);
     assert_eq!(profile["profile"]["columns"][0]["n_distinct"], 3);
