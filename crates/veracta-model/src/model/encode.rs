@@ -1,6 +1,6 @@
 //! Rows as a model reads them: numbers, category codes, NaN for missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use veracta_data::reading::{ColumnReading, ReadOptions};
 use veracta_data::spelling::{parse_number, parse_truth};
@@ -259,36 +259,36 @@ impl Model {
                 ..
             }
         );
+        // A wide table has thousands of names: each is looked up once.
+        let mut positions: HashMap<String, Vec<usize>> = HashMap::with_capacity(columns.len());
+        for (position, column) in columns.iter().enumerate() {
+            let name = match is_lightgbm {
+                true => column.replace(' ', "_"),
+                false => column.clone(),
+            };
+            positions.entry(name).or_default().push(position);
+        }
         // The names that LightGBM gives to columns without any.
         let is_unnamed = is_lightgbm
-            && inputs
-                .iter()
-                .enumerate()
-                .all(|(at, input)| input.name == format!("Column_{at}"))
-            && !inputs.iter().any(|input| columns.contains(&input.name));
+            && inputs.iter().enumerate().all(|(at, input)| {
+                input.name == format!("Column_{at}") && !positions.contains_key(&input.name)
+            });
         if is_unnamed {
             return in_order();
         }
-        let position = |input: &Input| {
-            let is_meant = |column: &String| {
-                *column == input.name || is_lightgbm && column.replace(' ', "_") == input.name
-            };
-            let mut meant = (0..columns.len()).filter(|position| is_meant(&columns[*position]));
-            match (meant.next(), meant.next()) {
-                (Some(position), None) => Ok(position),
-                (None, _) => Err(ModelError::MissingInput {
-                    input: input.name.clone(),
-                    columns: columns.to_vec(),
-                }),
-                (Some(_), Some(_)) => Err(ModelError::AmbiguousInput {
-                    input: input.name.clone(),
-                    columns: columns
-                        .iter()
-                        .filter(|column| is_meant(column))
-                        .cloned()
-                        .collect(),
-                }),
-            }
+        let position = |input: &Input| match positions.get(&input.name).map(Vec::as_slice) {
+            Some([position]) => Ok(*position),
+            None | Some([]) => Err(ModelError::MissingInput {
+                input: input.name.clone(),
+                columns: columns.to_vec(),
+            }),
+            Some(several) => Err(ModelError::AmbiguousInput {
+                input: input.name.clone(),
+                columns: several
+                    .iter()
+                    .map(|position| columns[*position].clone())
+                    .collect(),
+            }),
         };
         inputs.iter().map(position).collect()
     }
